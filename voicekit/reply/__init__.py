@@ -1,4 +1,4 @@
-"""From the caller's words to the words of the answer, and the transforms that make them speakable; the tts follows."""
+"""Runs the handler, which answers the caller's words, and the transforms that prepare its text for the tts."""
 
 from voicekit.reply.align import Aligner
 from voicekit.reply.emoji import strip_emoji

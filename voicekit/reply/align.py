@@ -1,13 +1,13 @@
-"""Finds each spoken word in the text that was sent to the voice, and thereby how much of the handler's text was heard.
+"""Finds each spoken word in the text sent to the voice, which shows how much of the handler's text was heard.
 
 A service reports the words that it *speaks*, not those it was sent: "5" has become "five", a dash is gone, a word is
-omitted. So the two are aligned, by letters and digits only. For each of the next sent words, the aligner keeps the cost
-of assuming that the voice is there now, and takes the cheapest. A strange word is only a guess, which the next match
-corrects. An earlier approach, which always took the nearest equal word, lost its position for good where numbers stand
-close together.
+omitted. So the spoken words are matched to the sent words, by letters and digits only. For each of the next sent words,
+the aligner keeps the cost of assuming that the voice is at that word now, and chooses the cheapest assumption. After a
+spoken word that matches nothing, the choice is only a guess, which the next match corrects. An earlier approach, which
+always took the nearest equal word, lost its position for good among numbers that were close together.
 """
 
-# ruff: noqa: RUF001  # the apostrophe of real text
+# ruff: noqa: RUF001  # typographic apostrophes
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from voicekit.contracts import Text
 from voicekit.writing import CHARACTER_WORD, skeleton, word_spans
 
 REACH = 8
-"""Sent words that are considered on either side of the assumed one."""
+"""How many sent words are considered before and after the word that the voice is assumed to be at."""
 
 # The cost of assuming that a spoken word ...
 OTHER = 0.9  # ... is the next sent word, read in another way ("doctor" for "Dr")
@@ -38,7 +38,7 @@ SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 """Signs that are always spoken; others (a dot, a dash) are spoken only inside a word, if at all."""
 
 SPOKEN_CHARACTERS = 3
-"""In a script without spaces, where each character is a word, this many are spoken for a word of a number."""
+"""How many characters are spoken for each word of a number in a script without spaces, where a character is a word."""
 
 # These patterns work on the skeleton of a text, see `voicekit.writing.shapes`.
 _SENT_WORD = re.compile(
@@ -46,7 +46,7 @@ _SENT_WORD = re.compile(
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # what begins the text may follow a word that was already removed
+    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # at the start of the text, the word before it may have been removed
 )
 _NEAR_CHARACTER = re.compile(r"[up]")
 _BEHIND_CHARACTER = re.compile(r"[^\w\s]*")
@@ -54,10 +54,10 @@ _BEHIND_WORD = re.compile(r"[^\w\s]*(?=\s|[up]|$)")
 
 
 class Aligner:
-    """Follows a voice through the text it was sent, during one reply; its results never decrease.
+    """Follows a voice through the text of one reply; the results of `mark` never decrease.
 
-    It keeps the text that was sent but not spoken yet, which is limited by how far ahead a voice is fed, plus a few
-    words.
+    It keeps the text that has been sent but not yet spoken, plus a few words. A voice is fed only a little ahead, so
+    this text stays short.
 
         >>> aligner = Aligner()
         >>> aligner.sent(Text.raw("It costs 5 euros.", 0))
@@ -69,17 +69,17 @@ class Aligner:
 
     def __init__(self) -> None:
         self._text = Text("", ())  # text that may still be spoken
-        self._beliefs = [_Belief(0.0, 0)]  # at index n: the voice is at the nth word of the text; at 0: before it
+        self._beliefs = [_Belief(0.0, 0)]  # at index n: the voice is at the nth word; at 0: before the first
         self._said_to = 0
 
     def sent(self, text: Text) -> None:
-        """`text` was sent to the voice, after everything sent before."""
+        """Note that `text` was sent to the voice, after all earlier text."""
         self._text += text
 
     def mark(self, word: str) -> int:
-        """The voice speaks `word` next: how many characters of the handler's text count as heard once it has begun.
+        """Return how many characters of the handler's text count as heard when the voice begins `word`, its next word.
 
-        A word without letters and digits changes nothing, and neither does one for which nothing was sent.
+        A word without letters and digits changes nothing, nor does a word that was never sent.
         """
         for start, end in word_spans(word):
             plain = _plain(word[start:end])
@@ -90,7 +90,7 @@ class Aligner:
         return self._said_to
 
     def _settle(self, sent: list[_Sent]) -> None:
-        """Take the cheapest assumption, and drop what is too far from it."""
+        """Choose the cheapest assumption, and drop assumptions and text that are too far from it."""
         here = min(range(len(self._beliefs)), key=lambda place: self._beliefs[place].cost)
         if here:
             self._said_to = max(self._said_to, self._text.to[sent[here - 1].end - 1])
@@ -103,7 +103,8 @@ class Aligner:
 
 @dataclass(frozen=True, slots=True)
 class _Belief:
-    """The assumption that the voice is at a certain word: its cost, and how many words were spoken for it."""
+    """The cost of assuming that the voice is at a certain sent word, and how many words have been spoken for that
+    word."""
 
     cost: float
     words: int
@@ -123,30 +124,30 @@ class _Sent:
     at_most: int = 1
 
     def begun(self) -> float:
-        """The cost of a spoken word that does not read like it."""
+        """The cost if the first word spoken for this sent word differs from it."""
         return NUMBER if self.usually else OTHER
 
     def gone_on(self, words: int) -> float:
-        """The cost of one more spoken word, after `words` of them."""
+        """The cost if another word is spoken for this sent word, after `words` of them."""
         if words >= self.at_most:
             return STRANGE
         return IN_NUMBER if words < self.usually else LONG_NUMBER
 
     def left(self, words: int) -> float:
-        """The cost of leaving it after `words` spoken words; with 0 words, it was omitted."""
+        """The cost if the voice leaves this sent word after `words` spoken words; with 0, the voice omitted it."""
         if words:
             return CUT_SHORT * max(0, self.at_least - words)
         return 0.0 if self.usually and not self.at_least else LEFT_OUT + CUT_SHORT * self.at_least
 
 
 def _after(plain: str, sent: list[_Sent], before: list[_Belief]) -> list[_Belief]:
-    """The assumptions after one more spoken word."""
+    """The assumptions after the voice has spoken one more word, `plain`."""
     before = before[: len(sent) + 1] + [_IMPOSSIBLE] * (len(sent) + 1 - len(before))
     after = [_Belief(before[0].cost + STRANGE, 0)]
     after += [
         _Belief(it.cost + word.gone_on(it.words), it.words + 1) for it, word in zip(before[1:], sent, strict=True)
     ]
-    next_up = before[0].cost  # the cost of assuming that this word is spoken now
+    next_up = before[0].cost  # the cost of assuming that the voice now begins this word
     for place, word in enumerate(sent):
         if place:
             done = before[place].cost + sent[place - 1].left(before[place].words)
@@ -164,7 +165,8 @@ def _cheaper(beliefs: list[_Belief], place: int, cost: float) -> None:
 
 
 def _reads(plain: str, sent: list[_Sent], first: int) -> int | None:
-    """The index of the word with which `sent`, read from `first` on, is exactly `plain`."""
+    """The index of the last of the words in `sent` that, joined from `first` on, are exactly `plain`; None if none
+    are."""
     read = ""
     for place in range(first, len(sent)):
         read += sent[place].plain
@@ -194,5 +196,5 @@ def _words(text: str) -> Iterator[_Sent]:
 
 
 def _plain(word: str) -> str:
-    """Letters and digits without case and accents."""
+    """The letters and digits of `word`, without case and accents."""
     return "".join(char for char in unicodedata.normalize("NFKD", word).casefold() if char.isalnum())

@@ -1,8 +1,8 @@
 """Removes emoji, which a voice would skip, name ("grinning face") or stumble over.
 
-It removes pictures: emoji, symbols and dingbats, and what only serves them (skin tones, joiners, selectors, flags). It
-keeps letters and marks that are read aloud: digits of keycaps, circled numbers, musical sharps and flats, (c), TM,
-arrows. The space around an emoji is removed with it.
+It removes emoji, symbols and dingbats, and the characters that only modify them (skin tones, joiners, selectors,
+flags). It keeps letters and signs that are read aloud: the digits of keycaps, circled numbers, musical sharps and
+flats, (c), TM, arrows. The space around an emoji is removed with it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _EMOJI = re.compile(
     "\ufe0e\ufe0f\u20e3"  # variation selectors and the keycap's frame
     "]"
 )
-_JOINER = "\u200d"  # inside emoji; elsewhere it is part of the script (Hindi, Sinhala, ...)
+_JOINER = "\u200d"  # the joiner inside emoji; elsewhere it belongs to a script (Hindi, Sinhala, ...)
 
 
 def strip_emoji() -> TransformPart[Any, Any]:
-    """A transform that takes Text and removes the emoji; it holds nothing back.
+    """A transform that removes emoji from Text; it holds nothing back.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext

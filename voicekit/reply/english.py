@@ -1,12 +1,12 @@
-"""English text that is written one way and read aloud another: money, times, dates, addresses, telephone numbers.
+"""Spells out English text that is not read aloud as it is written: money, times, dates, addresses, telephone numbers.
 
 Plain numbers are left to the voice, which can say them. Some voices skip "3:05" or the dot of "example.com", so
-everything with signs in it becomes words here. The rules are tried in order at each position; the first that fits wins.
-A rule never begins with a word that has neither a digit nor a sign, because such words have already been spoken (see
-`voicekit.reply.spoken`). If a rule finds that its match is something else, it returns the text unchanged.
+everything that contains signs becomes words here. The rules are tried in order at each position; the first that fits
+wins. A match never begins with a word that has neither a digit nor a sign, because such words have already been spoken
+(see `voicekit.reply.spoken`). If a rule finds that its match means something else, it returns the text unchanged.
 """
 
-# ruff: noqa: RUF001, RUF002  # dashes and the minus sign of real text are what some patterns are about
+# ruff: noqa: RUF001, RUF002  # some patterns match typographic dashes and minus signs
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SIGNS = {
     "%": "percent",
     "~": "tilde",
 }
-_CURRENCIES = {  # one, many, one hundredth, many hundredths
+_CURRENCIES = {  # singular and plural of the currency, then of its hundredth part
     "$": ("dollar", "dollars", "cent", "cents"),
     "€": ("euro", "euros", "cent", "cents"),
     "£": ("pound", "pounds", "penny", "pence"),
@@ -58,7 +58,7 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_UNITS = {  # one, many; without units that are also a word or a name (5 in, 5G, 5m)
+_UNITS = {  # singular and plural; units that may also be a word or a name (5 in, 5G, 5m) are left out
     "km": ("kilometer", "kilometers"),
     "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"),
@@ -91,7 +91,7 @@ _UNITS = {  # one, many; without units that are also a word or a name (5 in, 5G,
 
 
 def _meridiem(name: str) -> str:
-    """The pattern of am and pm; its last dot stays if it may end a sentence."""
+    """The pattern of am and pm; it leaves out the last dot if this may end a sentence."""
     return rf"(?P<{name}>[AaPp])\.?[Mm]\b(?:\.(?=[^\S\n]+[a-z–]|[,;:!?)–—-]))?"
 
 
@@ -109,7 +109,7 @@ def _full_hour(match: re.Match[str]) -> str:
 
 
 def _hours(match: re.Match[str]) -> str:
-    """From one time to another, at least one of which looks like a time: "8am-6pm", "8–10 pm", "11:30-14:00"."""
+    """The words for a range of times, at least one of which looks like a time: "8am-6pm", "8–10 pm", "11:30-14:00"."""
     begin, end = match["begin"], match["end_word"]
     first = _moment(begin, match["begin_minute"], match["begin_half"], bare=True)
     last = end or _moment(match["end"], match["end_minute"], match["end_half"], bare=True)
@@ -117,7 +117,7 @@ def _hours(match: re.Match[str]) -> str:
 
 
 def _moment(hour: str, minute: str | None, half: str | None, *, bare: bool = False) -> str:
-    """A time of day; a `bare` hour without minutes or am/pm stays a number."""
+    """The words for a time of day; if `bare`, an hour without minutes and am/pm stays a number."""
     words = [cardinal(int(hour))]
     if minute and int(minute):
         words.append(f"oh {cardinal(int(minute))}" if int(minute) < 10 else cardinal(int(minute)))
@@ -157,7 +157,7 @@ def _euros(match: re.Match[str]) -> str:
 
 
 def _priced(number: str, sign: str) -> str:
-    """A price: with cents when it has two decimals."""
+    """The words for a price, with cents if it has two decimals."""
     one, many, cent, cents = _CURRENCIES[sign]
     whole, _, fraction = number.replace(",", "").partition(".")
     if fraction and (len(fraction) != 2 or not cent):
@@ -182,7 +182,8 @@ def _measure(match: re.Match[str]) -> str:
 
 
 def _is_unclear(number: str, up_to: str | None) -> bool:
-    """Whether 1.250 may be more than a thousand, as in much of Europe, or an apparent range does not rise."""
+    """Whether the number may mean something else: 1.250 is more than a thousand in much of Europe, and 10-5 is no
+    range."""
     if any(_MAYBE_GROUPED.fullmatch(it) for it in (number, up_to or "")):
         return True
     return up_to is not None and float(number.replace(",", "")) > float(up_to.replace(",", ""))

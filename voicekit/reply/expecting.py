@@ -1,4 +1,4 @@
-"""What a question may expect as its answer."""
+"""Checks which answer a bot's question expects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicekit.events import AnswerKind, ExpectedAnswer
 
 
 def checked_answer(answer: object) -> ExpectedAnswer:
-    """`answer` if it is a valid expectation; otherwise ConfigError.
+    """Return `answer` if it is a valid expectation; otherwise raise ConfigError.
 
     >>> checked_answer("number"), checked_answer(1)
     ('number', 1.0)

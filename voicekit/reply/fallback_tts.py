@@ -1,7 +1,7 @@
-"""A standby for a voice: if one fails, the next continues at the word that broke off. The reply is not lost.
+"""Provides standby voices: if a voice fails, the next one continues at the word that broke off, so no reply is lost.
 
     text ─log─▶ voice 1 ─▶ sound      fails, or owes sound for longer than the patience
-           └──▶ voice 2 ─▶ sound      what the log says was not said yet, its frames counted on from there
+           └──▶ voice 2 ─▶ sound      the text that the log has as unspoken; frames are numbered on
 
 The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).
 """
@@ -30,16 +30,16 @@ from voicekit.flow.transform import Pipeable
 from voicekit.reply.speech_log import SpeechLog
 
 LOOK_S = 0.25
-"""Seconds between two checks of whether the voice owes sound."""
+"""Seconds between two checks of whether sound from the voice is due."""
 
 WAITING = 400
-"""Characters that may wait for a voice."""
+"""The most characters that may wait for a voice."""
 
 
 class FallbackTts(Pipeable):
-    """`voices` in their order, by the rules of `spec`; all must use the same format.
+    """A tts that tries `voices` in order, by the rules of `spec`; all must use the same format.
 
-    Opening raises the last error if no voice opens; a reply raises it if no voice is left to continue.
+    If no voice opens, opening raises the last error. If no voice is left to continue a reply, the reply raises it.
     """
 
     name = "fallback tts"
@@ -93,7 +93,7 @@ class FallbackTts(Pipeable):
 
 
 class _Speaking:
-    """One voice speaks the rest of the log, and what still comes."""
+    """Lets one voice speak the rest of the log and all text that still comes."""
 
     def __init__(self, log: SpeechLog, patience: float, outbox: Outlet[AudioFrame | WordMark]) -> None:
         self._log = log
@@ -105,7 +105,7 @@ class _Speaking:
     async def run(self, run: Run[Any, Any], inbox: Inlet[Text]) -> None:
         text_out, text_in = open_link(WAITING, name="text to a voice")
         sound_out, sound_in = open_link(1, weigh=_one, name="sound of a voice")
-        # held until all tasks end, since a cancelled task does not close another's channels
+        # kept open until all tasks have ended, since a cancelled task does not close the channels of another task
         with text_in, text_out, sound_in, sound_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, inbox, text_out)
@@ -142,7 +142,7 @@ class _Speaking:
             self._log.sound(item)
 
     async def _watch(self) -> None:
-        """Fail if the voice owes sound for too long; time spent waiting for the sink does not count."""
+        """Fail if sound from the voice is due for too long; time spent waiting for the sink does not count."""
         owed_since: float | None = None
         while True:
             await trio.sleep(LOOK_S)

@@ -1,9 +1,9 @@
-"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; and other kinds of answers.
+"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; there are simpler answers too.
 
-A handler sends its words with `await say(...)`, which waits while the voice has enough to do, so a model stops writing
-far ahead of the sound. When the caller interrupts, the handler is cancelled at that `await` like any other stage, with
-nothing to clean up. The kind of a simpler answer (a text, a function that returns one, a generator) is determined once,
-when the call is set up, so that a mistake is a ConfigError before any sound.
+A handler sends its words with `await say(...)`. This waits while the voice has enough text, so a model does not write
+far ahead of the sound. When the caller interrupts, the handler is cancelled at its current `await`, like any other
+stage, and has nothing to clean up. A simpler answer is a text, a function that returns a text, or a generator of texts.
+Its kind is determined when the call is set up, so that a mistake is a ConfigError before any sound.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from voicekit.reply.say import Say
 
 
 class CallView(Protocol):
-    """What a handler may do with its call."""
+    """The part of a call that its handler may use."""
 
     @property
     def call(self) -> CallEnds | None:
-        """The connection to the caller, if source and sink are two ends of one."""
+        """The connection to the caller, if source and sink are both ends of one connection; otherwise None."""
         ...
 
     @property
@@ -47,15 +47,15 @@ class CallView(Protocol):
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation, for example a timer or a tool that reports later. It ends with the
-        call.
+        """Run `task(*args)` beside the conversation, for example a timer or a tool that reports later. The task ends
+        with the call.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoCall:
-    """Replaces the call if there is none: a handler used outside of a session."""
+    """Stands for the call if a handler is used outside of a session."""
 
     stash: Stash = field(default_factory=Stash)
     call: CallEnds | None = None
@@ -83,14 +83,14 @@ def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
 
 
 class CommitmentEvent(Protocol):
-    """Set when the caller's turn is certainly over: a trio.Event."""
+    """The part of `trio.Event` that a handler uses; set when the caller's turn is certainly over."""
 
     def is_set(self) -> bool: ...
     async def wait(self) -> None: ...
 
 
 def _unheeded(answer: ExpectedAnswer) -> None:
-    """Without a call, there is no caller to listen to."""
+    """Without a call, there is no caller whose answer could be expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,13 @@ class Turn:
 
     `reason` is why the handler is called: "speech", "typed", "dtmf" (a key), "keys" (requested with `collect`),
     "greeting" (the call has just begun), "idle" (a long silence), "machine" (an answering machine waits for a message)
-    or another reason from a Prompt; `text` is empty if the caller was silent. `previous_cut`: the caller interrupted
-    the previous reply; `history` shows how much of it was heard.
+    or another reason from a Prompt; `text` is empty if the caller was silent. If `previous_cut`, the caller interrupted
+    the previous reply; `history` shows how much of that reply was heard.
 
-    `speculative`: the handler is called ahead of time, while it is still being judged whether the caller has finished.
-    Its output is held back until the turn is committed, and it is cancelled if the words change. Anything with an
-    effect outside of the reply (a booking, an entry in a log) must come after `await turn.committed()`, which waits for
-    `commitment`; that is None if the turn was committed from the beginning.
+    If `speculative`, the handler is called ahead of time, before it is certain that the caller has finished. Its output
+    is held back until the turn is committed, and the handler is cancelled if the words change. Anything with an effect
+    outside of the reply (a booking, an entry in a log) must come after `await turn.committed()`, which waits for
+    `commitment`. `commitment` is None if the turn was committed from the beginning.
     """
 
     number: int
@@ -122,9 +122,9 @@ class Turn:
     commitment: CommitmentEvent | None = field(default=None, repr=False, compare=False)
 
     async def committed(self) -> None:
-        """Wait until the turn is committed; only a checkpoint if it already is.
+        """Wait until the turn is committed; if it already is, this is only a checkpoint.
 
-        If the guess is discarded instead, this never returns: the handler is cancelled right here.
+        If the turn is discarded instead, this never returns: the handler is cancelled while it waits here.
         """
         if self.commitment is None:
             await trio.lowlevel.checkpoint()
@@ -132,33 +132,35 @@ class Turn:
             await self.commitment.wait()
 
     def expect(self, answer: ExpectedAnswer) -> None:
-        """Declare what this reply asks the caller for: "number", "name", "yes_no", or the seconds of silence that end
-        it.
+        """Declare which answer this reply asks for: "number", "name", "yes_no", or the seconds of silence that end an
+        answer.
 
-        It applies to the caller's next turn and no later one; the last call counts. It takes effect with the reply, so
-        call it before the handler returns; without a call it does nothing. Raises ConfigError for anything else.
+        It applies only to the caller's next turn. Call it before the handler returns, since it takes effect with the
+        reply; if you call it several times, the last time counts. Outside of a session it does nothing. Raises
+        ConfigError for any other answer.
         """
         self.listen_for(checked_answer(answer))
 
     @property
     def call(self) -> CallEnds | None:
-        """The connection to the caller (`voicekit.call`), if there is one: to hang up, to send keys."""
+        """The connection to the caller (`voicekit.call`), for example to hang up or to send keys; None if there is
+        none."""
         return self.session.call
 
     @property
     def keys(self) -> str:
-        """The keys at the end of `text`, joined, in a turn with the reason "dtmf" or "keys"; "" in any other."""
+        """The keys at the end of `text`, joined, if the turn's reason is "dtmf" or "keys"; otherwise ""."""
         return keys_at_the_end(self.text) if self.reason in KEYED else ""
 
     def collect(
         self, most: int, *, end: str = "#", within: float = 5.0, first: float | None = None, stop: str = ""
     ) -> None:
-        """Collect the caller's next keys into one turn with the reason "keys". Does not wait.
+        """Collect the caller's next keys into one turn with the reason "keys". This does not wait.
 
-        The first key cuts the reply. The keys are complete after `most` keys, at a key in `end`, which is dropped (a
-        key in `stop` is kept), or `within` seconds after the last key. With `first`, a turn without keys comes if none
-        is pressed within that many seconds of silence. If the caller speaks instead, that is answered, and the
-        collection ends.
+        The first key cuts the reply. The keys are complete after `most` keys, at a key in `end` (which is dropped) or
+        in `stop` (which is kept), or `within` seconds after the last key. If `first` is given and no key is pressed
+        within that many seconds of silence, a turn without keys comes. If the caller speaks instead, the words are
+        answered, and the collection ends.
         """
         if not (isinstance(most, int) and most > 0 and within > 0 and (first is None or first > 0)):
             raise ConfigError(
@@ -169,24 +171,25 @@ class Turn:
         self.order_keys(CollectKeys(most, end, stop, within, first))
 
     def transfer(self, to: str, sorry: str | None = SORRY) -> None:
-        """Transfer the caller to `to` after this reply has been played to its end. Does not wait.
+        """Transfer the caller to `to` after this reply has been played to its end. This does not wait.
 
         If the caller interrupts the reply, they are not transferred. If the carrier refuses, `sorry` is spoken and the
-        call continues. ConfigError if the call can't be transferred, and if `to` is not a number, SIP address or route.
+        call continues. Raises ConfigError if the call can't be transferred, or if `to` is not a number, SIP address or
+        route.
         """
         self.hand_over(to, sorry)
 
     def end(self, farewell: str | None = None) -> None:
-        """End the call after this reply, and then `farewell`, have been played to their end. Does not wait."""
+        """End the call after this reply and then `farewell` have been played to their end. This does not wait."""
         self.end_call(farewell)
 
 
 Handler: TypeAlias = Callable[[Turn, Say], Awaitable[str | None]]
-"""Answers one turn; is cancelled when the caller interrupts. A text that it returns is spoken.
+"""A handler answers one turn, and is cancelled when the caller interrupts. If it returns a text, that text is spoken.
 
-If it is an object, it may also have `async def warm(self, call: CallView)`. This runs beside the call from its
-beginning, to connect to what the first answer will need. An error in it is a Trouble (in a strict session it ends the
-call).
+A handler that is an object may also have `async def warm(self, call: CallView)`. This method runs beside the call from
+its beginning, to connect to the services that the first answer will need. An error in it is reported as a Trouble; in a
+strict session, the error ends the call.
 """
 
 Answer: TypeAlias = (
@@ -199,7 +202,7 @@ Answer: TypeAlias = (
 )
 
 HANDLER = "handler"
-"""The name of the stage that runs it."""
+"""The name of the stage that runs the handler."""
 
 NOT_ASYNCIO = (
     "voicekit runs on trio, and this handler used asyncio: put @voicekit.aio.handler above it, or call the asyncio "
@@ -215,9 +218,9 @@ SHAPES = """a handler is one of
 
 
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
-    """The first stage of a reply: receives one Turn, asks `answer` for the turn's handler, and runs it.
+    """The first stage of a reply: it receives one Turn, asks `answer` for the turn's handler, and runs that handler.
 
-    It ends when the handler returns. The handler's exceptions pass unchanged.
+    The stage ends when the handler returns. The handler's exceptions pass unchanged.
     """
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
@@ -227,7 +230,7 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
         # a reply that was cut before it began must not call the handler after the reply that cut it
         await trio.lowlevel.checkpoint_if_cancelled()
         scope = this_reply.get(None)
-        # called directly, outside of a call
+        # the stage is run directly, outside of a call
         reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)
         say = Say(outbox, reply)
         try:
@@ -249,7 +252,7 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
 
 
 async def _one(inbox: Inlet[Turn]) -> Turn | None:
-    """The turn, at once if it is there, which is usual; None if none comes."""
+    """The turn, usually without waiting; None if no turn comes."""
     try:
         return inbox.receive_nowait()
     except trio.WouldBlock:
@@ -259,7 +262,8 @@ async def _one(inbox: Inlet[Turn]) -> Turn | None:
 
 
 def as_handler(answer: Answer) -> Handler:
-    """`answer` as a handler. An async generator runs in a separate task, so that an interruption ends it cleanly.
+    """Return `answer` as a handler. An async generator runs in a separate task, so that an interruption ends it
+    cleanly.
 
     Plain functions and generators are called on the event loop: they must not block. Raises ConfigError for anything
     that is not one of SHAPES.
@@ -290,7 +294,7 @@ def _function(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _takes_say(answer: Callable[..., Any]) -> bool:
-    """Whether `answer` takes `(turn, say)` and not just `(turn)`; ConfigError if it takes neither."""
+    """Whether `answer` takes `(turn, say)`, and not only `(turn)`. Raises ConfigError if it takes neither."""
     try:
         signature = inspect.signature(answer)
     except ValueError:
@@ -333,7 +337,7 @@ def _from_function(answer: Callable[[Turn], Any]) -> Handler:
 
 
 def _text(answer: object, returned: object) -> str:
-    """The return value of `answer` as text; None means no text."""
+    """The return value of `answer` as text; None becomes ""."""
     if returned is not None and not isinstance(returned, str):
         raise TypeError(
             f"{_name(answer)} returned {returned!r:.80} ({type(returned).__name__}); expected text (str) or None"

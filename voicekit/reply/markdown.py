@@ -3,7 +3,7 @@
 No word is lost: headings, list items, quotes, code and table cells are all spoken. Only the marks are removed:
 emphasis, back-ticks, `#`, bullets, `>`, fences, rules, the bars of tables (a comma separates cells), the address of a
 link. An asterisk or underscore that is not markup stays: `2 * 3`, `5*3`, `snake_case`. Blocks are recognised at the
-start of a line, the rest mark by mark; only what can't be decided yet is held back.
+start of a line, all other marks one by one; only text that can't be decided yet is held back.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from voicekit.reply.text import NOTHING, Rewriting, spoken_as
 from voicekit.writing import letters
 
 HOLD = 1000
-"""Characters that are held back while a link or the start of a line is undecided; beyond this, it is plain text."""
+"""The most characters that are held back while a link or the start of a line is undecided; anything longer is plain
+text."""
 
 LONGEST_RUN = 3
-"""The most equal marks with a meaning (`***both***`); more of them are a drawing, and stay."""
+"""The longest run of one mark that has a meaning (`***both***`); a longer run is a drawing, and stays."""
 
-# Blocks. The first two take a whole line; `_UNDECIDED` matches every incomplete line that may still become a block.
+# Blocks. The first two match a whole line; `_UNDECIDED` matches every incomplete line that may still become a block.
 _FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
 _RULE = re.compile(r"[ \t]*(?:([-*_=])(?:[ \t]*\1){2,}|\|[ \t|:]*-[-|: \t]*)[ \t]*")
 _BLOCK = re.compile(r"[ \t]*(?:(?P<heading>#{1,6})[ \t]+|[-+*][ \t]+|>[ \t]*|(?P<row>\|)[ \t]*)")
@@ -44,7 +45,7 @@ _UNDECIDED_LINK = re.compile(rf"!?\[[^\[\]\n]*(?:\](?:\({_ADDRESS}(?:\([^()\n]*)
 
 
 def strip_markdown() -> TransformPart[Any, Any]:
-    """A transform that takes Text and returns it without Markdown, however the text was split.
+    """A transform that removes Markdown from Text; how the text is split makes no difference.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
@@ -83,7 +84,7 @@ class _Markdown:
         return (_MAYBE_CLOSING_FENCE if self._fence else _UNDECIDED).fullmatch(line) is not None
 
     def _block(self, line: str, whole: bool) -> int | None:
-        """How many characters of `line` are a block's mark and not text; None if it has no mark."""
+        """How many characters at the start of `line` are a block's mark; None if there is no mark."""
         if self._fence:
             return self._fence_end(line, whole)
         if not line.strip():
@@ -145,7 +146,7 @@ class _Markdown:
         return self._keep(held, end)
 
     def _is_markup(self, marks: str, after: str) -> bool:
-        """Whether the run `marks` opens or closes something; remembers what is open."""
+        """Whether the run `marks` opens or closes emphasis; remembers which marks are open."""
         if self._code or marks[0] == "`":
             return self._is_code(marks)
         before = self._before
@@ -193,7 +194,7 @@ class _Markdown:
         return self._keep(held, 2, skipped=1) if escaped else self._keep(held, 1)
 
     def _bars(self, held: Text, last: bool) -> tuple[int, Text] | None:
-        """In a table row: white space, and the bar between two cells or at the end."""
+        """Replaces white space in a table row, and the bar between two cells or at the row's end."""
         head = held.text[:HOLD]
         bars = _BARS.match(head)
         assert bars is not None, "it may be empty"
@@ -208,5 +209,5 @@ class _Markdown:
 
 
 def _joins(neighbour: str, marks: str) -> bool:
-    """Whether `marks` beside `neighbour` is part of a word or a sum: `snake_case`, `5*3`."""
+    """Whether `marks`, next to `neighbour`, is part of a word or a formula: `snake_case`, `5*3`."""
     return bool(letters(neighbour)) and (marks[0] == "_" or neighbour.isascii())

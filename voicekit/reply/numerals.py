@@ -19,7 +19,7 @@ _IRREGULAR_ORDINALS = {
 }
 
 TOO_LARGE = 10**15
-"""From here on, numbers have no common name: they are spoken digit by digit."""
+"""The first number without a common name: from here on, numbers are spoken digit by digit."""
 
 
 def cardinal(number: int) -> str:

@@ -1,10 +1,10 @@
-"""The keys of a telephone, and the keys at the end of a turn (pure)."""
+"""Finds the telephone keys at the end of a turn (pure)."""
 
 from __future__ import annotations
 
 PHONE_KEYS = "0123456789*#ABCD"
 KEYED = ("dtmf", "keys")
-"""The reasons of turns that contain keys, or the lack of them."""
+"""The reasons of turns that contain keys, or that come because no key was pressed."""
 
 
 def keys_at_the_end(text: str) -> str:

@@ -1,7 +1,7 @@
-"""A voice without sound: it is silent for as long as reading the text takes, and marks each word.
+"""A voice without sound: it is silent for as long as it takes to read the text, and marks each word.
 
-It lets a bot run without speech, for example in a typed chat, with everything else as in a spoken call:
-pacing, interruptions, and a history of what the reader has read.
+With it, a bot runs without speech, for example in a typed chat. Everything else is as in a spoken call: pacing,
+interruptions, and a history of the words that were read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ READING = 0.02
 
 
 class QuietTts(Pipeable):
-    """Stays silent for `per_character` seconds per character; to cut it, cancelling its scope is enough."""
+    """Stays silent for `per_character` seconds per character. To cut it, cancelling its scope is enough."""
 
     name = "quiet voice"
     accepts = None
@@ -41,7 +41,7 @@ class QuietTts(Pipeable):
         return wanted
 
     def cut(self) -> None:
-        """Nothing outlives the reply's own tasks."""
+        """Do nothing, since nothing outlives the reply's own tasks."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
@@ -58,6 +58,6 @@ class QuietTts(Pipeable):
 
 
 def pieces(text: Text) -> list[Text]:
-    """`text` word by word, each with the white space after it."""
+    """The words of `text`, each with the white space after it."""
     cuts = [start for start, _ in word_spans(text.text) if start]
     return [text.part(start, end) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True) if end > start]

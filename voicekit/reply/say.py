@@ -1,4 +1,4 @@
-"""How a handler's words are sent: in order, in pieces, with backpressure, and with a breath when the handler pauses."""
+"""Sends a handler's words in order, in pieces, with backpressure, and with a breath when the handler pauses."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from voicekit.reply.text import NOTHING
 from voicekit.writing import ends_sentence, is_unspaced, letters, sentence_mark, whole_clusters
 
 PIECE = 120
-"""The most characters handed over at once, so that a link of 400 holds a long reply back piece by piece."""
+"""The most characters handed over in one piece, so that a link of 400 characters holds a long reply back piece by
+piece."""
 
 BREATH_AFTER_SENTENCE = 0.15
-"""Seconds without a word after the end of a sentence, until the text transforms release what they hold back. A model's
-words come 10 to 50 ms apart, so by then it is not stalling but thinking, or waiting for a tool.
+"""After the end of a sentence, this many seconds without a word make the text transforms release the text that they
+hold back. A model's words come 10 to 50 ms apart, so after this time it is thinking, or waiting for a tool.
 """
 
 BREATH = 0.5
-"""The same in the middle of a sentence, or after "3.": time for a stalled model to finish its word or its number."""
+"""The same in the middle of a sentence, or after "3.": longer, so that a slow model can finish its word or number."""
 
 MOST_ASKED = 100
-"""Calls of `say` that are remembered until they are awaited, to report those that never are."""
+"""How many calls of `say` are remembered until they are awaited, to report those that never are."""
 
 
 class Say:
@@ -38,10 +39,10 @@ class Say:
     Chunks are joined unchanged, with one exception: between two chunks that look like sentences ("One moment."
     "Here it is.") a space is added. Empty text is only a checkpoint.
 
-    It waits while the link to the voice is full. If several tasks call it, they take turns, and no chunk is
-    split by another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the
-    moment it is handed over, not before: a cancelled `say` has handed over whole pieces, and all text that
-    the voice has counts as `said`. Raises TypeError for anything but str.
+    `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no chunk is split by
+    another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the moment it is
+    handed over. So a cancelled `say` has handed over whole pieces, and all text that the voice has counts as `said`.
+    Raises TypeError for anything but str.
     """
 
     __slots__ = (
@@ -63,11 +64,11 @@ class Say:
         self._room = outlet.statistics().capacity
         self._turns = trio.Lock()
         self._chunk = ""  # the end of the last chunk
-        self._due = math.inf  # when to take a breath
+        self._due = math.inf  # the time at which to take a breath
         self._patience = trio.CancelScope()
         self._over = False
-        self._asked: list[Coroutine[Any, Any, None]] = []  # calls that may not have been awaited
-        self.after_first: Callable[[], None] | None = None  # called after the first text
+        self._asked: list[Coroutine[Any, Any, None]] = []  # calls that may never be awaited
+        self.after_first: Callable[[], None] | None = None  # a function that is called after the first text
 
     def __call__(self, text: str) -> Coroutine[Any, Any, None]:
         saying = self._say(text)
@@ -77,12 +78,12 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """The turn is over: warn about each `say(...)` that was never awaited, and about later ones."""
+        """End the turn: warn about each `say(...)` that was never awaited, and about each later call."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
         for asked in forgotten:
-            asked.close()  # otherwise Python warns about it too
+            asked.close()  # otherwise Python would warn about this call too
         if forgotten:
             tell.get()(Trouble("handler", VoicekitError("say(...) was called without await: write `await say(text)`")))
 
@@ -105,7 +106,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a later one is found out when this one has passed
+            if self._due < self._patience.deadline:  # a later time set meanwhile is noticed after this one has passed
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:
@@ -113,24 +114,24 @@ class Say:
                 self.after_first = None
 
     async def take_breaths(self) -> None:
-        """Send an empty Text after a while without text, so that stages release the text that they hold back."""
+        """Send an empty Text whenever the handler pauses, so that stages release the text that they hold back."""
         while True:
             with trio.CancelScope(deadline=self._due) as self._patience:
                 await trio.sleep_forever()
             async with self._turns:
-                if trio.current_time() >= self._due:  # nothing was said while we waited
+                if trio.current_time() >= self._due:  # the handler sent no text during the wait
                     self._due = math.inf
                     await self._outlet.send(NOTHING)
 
     async def _take_turn(self) -> None:
-        """Take the lock without a checkpoint if it is free: handing over is one, and a token should cost no more."""
+        """Take the lock, without a checkpoint if it is free: handing text over is a checkpoint already."""
         try:
             self._turns.acquire_nowait()
         except trio.WouldBlock:
             await self._turns.acquire()
 
     async def _hand_over(self, piece: str) -> None:
-        """Wait for room first and then send without waiting, so that it is always clear whether the piece was sent."""
+        """Wait for room, and then send without waiting, so that it is always clear whether the piece was sent."""
         below = max(1, self._room - len(piece) + 1)
         if not self._outlet.is_below(below):
             await self._outlet.until_below(below)
@@ -160,7 +161,7 @@ def pieces(text: str, most: int = PIECE) -> Iterator[str]:
 
 
 def breath_after(said: str) -> float:
-    """How many seconds to wait for more text after `said` before it counts as all for now."""
+    """How many seconds to wait for more text after `said` before taking a breath."""
     return BREATH_AFTER_SENTENCE if ends_sentence(said) else BREATH
 
 
@@ -173,7 +174,7 @@ def has_ended(said: str) -> bool:
 def set_apart(said: str, text: str) -> str:
     """`text` as a separate sentence after `said`: with a full stop and a space before it, if they are missing.
 
-    For words that do not continue the previous ones, such as an apology after an answer that was cut off.
+    This is for words that do not continue `said`, such as an apology after an answer that was cut off.
 
     >>> set_apart("The gate is number four", "I'm sorry."), set_apart("One moment. ", "Here it is.")
     (". I'm sorry.", 'Here it is.')
@@ -186,7 +187,8 @@ def set_apart(said: str, text: str) -> str:
 
 
 def _belong_apart(before: str, after: str) -> bool:
-    """Whether a writer would have put a space between two chunks: both are sentences, and not the tokens of a model."""
+    """Whether two chunks look like separate sentences, with a space missing between them, and not like a model's
+    tokens."""
     first = after[0]
     if not first.isalpha() or first.islower() or is_unspaced(first):
         return False

@@ -1,8 +1,8 @@
-"""Splits streamed text into sentences, so that a voice can begin with the first while the second is being written.
+"""Splits streamed text into sentences, so that a voice can begin the first sentence while the second is being written.
 
-`voicekit.writing.ends` decides where a sentence ends, for all scripts. A sentence longer than `max_chars` is cut at its
-last clause, else at its last white space, else after its last whole character, including its accents, vowel signs and
-tone marks.
+`voicekit.writing.ends` decides where a sentence ends, for all scripts. A sentence longer than `max_chars` is cut after
+its last clause. Without a clause, it is cut after its last white space, or else after its last whole character (with
+its accents, vowel signs and tone marks).
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from voicekit.reply.text import NOTHING, Rewriting
 from voicekit.writing import clause_ends, sentence_ends, whole_clusters, word_spans
 
 MAX_CHARS = 120
-"""Characters per piece: about ten seconds of speech, and an amount that voices like to get at once."""
+"""The most characters in a sentence: about ten seconds of speech, and an amount that suits voices."""
 
 SHORTEST_MAX = 20
-"""Characters; below this, words would regularly be cut apart."""
+"""The smallest allowed `max_chars`; below this, words would regularly be cut apart."""
 
 SHORTEST_CLAUSE = 1 / 4
-"""Share of `max_chars`: a clause that is cut off from a sentence that is too long has at least this length."""
+"""If a sentence is too long, the clause that is cut off has at least this share of `max_chars`."""
 
 _BETWEEN_WORDS = re.compile(r"(?<=\S)\s")
 
 
 def sentences(max_chars: int = MAX_CHARS) -> TransformPart[Any, Any]:
-    """A transform that takes Text in any pieces and emits one sentence at a time, of at most `max_chars`.
+    """A transform that takes Text in any pieces, and emits sentences one by one, each of at most `max_chars`
+    characters.
 
     Together the sentences are the whole text; only white space at the very end, or longer than `max_chars`, is dropped,
-    so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError below 20 characters.
+    so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError if `max_chars` is below 20.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
@@ -58,7 +59,7 @@ class _Sentences:
         end = next(sentence_ends(window, last=last), None)
         if end is not None:
             end = _with_space(window, end)
-        elif len(held) > self._max:  # one more, since it may be a combining accent of the last
+        elif len(held) > self._max:  # one character more, since it may be a combining accent of the last
             end = self._forced_end(held.text[: self._max + 1])
         elif last and window.strip():
             end = len(window)
@@ -67,7 +68,8 @@ class _Sentences:
         return end, held.part(0, end) if window[:end].strip() else NOTHING
 
     def _forced_end(self, text: str) -> int:
-        """Where to cut when the sentence is too long: after a clause, after white space, or after a character."""
+        """The index at which to cut a sentence that is too long: after a clause, after white space, or after a
+        character."""
         window, least = text[: self._max], self._max * SHORTEST_CLAUSE
         clauses = [_with_space(window, end) for end in clause_ends(window)]
         spaces = [match.end() for match in _BETWEEN_WORDS.finditer(window)]
@@ -79,5 +81,5 @@ class _Sentences:
 
 
 def _with_space(window: str, end: int) -> int:
-    """One white space goes with what it follows, unless that is a new line."""
+    """The index after one more white space; `end` itself if there is none, or after a new line."""
     return end + (window[end : end + 1].isspace() and window[end - 1] != "\n")

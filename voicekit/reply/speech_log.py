@@ -1,6 +1,6 @@
-"""The text that a voice got in one reply, and how much of it has become sound: where another voice continues. Pure.
+"""Records how much of a reply's text a voice has spoken, so that another voice can continue there. Pure.
 
-Positions count characters of all text so far.
+Positions are counted in characters from the beginning of the reply.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ from voicekit.events import WordMark
 from voicekit.writing import ends_sentence
 
 CHARACTERS_A_SECOND = 15.0
-"""A fast speaker's rate: the least that a voice without word marks has spoken."""
+"""An assumed rate for a voice without word marks."""
 
 LAST_WORD_S = 0.3
-"""Seconds of sound after the mark of the last word, after which that word was spoken."""
+"""Seconds of sound after the mark of the last word; by then, that word has been spoken."""
 
 
 class SpeechLog:
     def __init__(self) -> None:
         self.samples = 0
-        """Of all frames so far."""
+        """The number of samples in all frames so far."""
         self.ended = False
-        """No more text will come."""
+        """Whether all text has come."""
         self._text = Text("", ())
         self._due = 0
         self._seconds = 0.0
-        self._marks: list[tuple[int, float]] = []  # what was heard according to each word mark, and the mark's time
+        self._marks: list[tuple[int, float]] = []  # for each word mark: how much was heard, and the mark's time
         self._frames = 0
 
     def give(self, text: Text) -> None:
-        """`text` goes to the voice; an empty text, or the end of a sentence, makes everything so far due."""
+        """Note that `text` goes to the voice. After an empty text, or at the end of a sentence, all text so far is
+        due."""
         self._text += text
         if not text.text or ends_sentence(self._text.text[-120:]):
             self._due = len(self._text)
@@ -42,7 +43,7 @@ class SpeechLog:
         self._due = len(self._text)
 
     def sound(self, item: AudioFrame | WordMark) -> None:
-        """The voice has made `item`."""
+        """Note that the voice has produced `item`."""
         if isinstance(item, WordMark):
             self._marks.append((item.said_to, self._seconds))
         else:
@@ -52,7 +53,7 @@ class SpeechLog:
 
     @property
     def complete(self) -> bool:
-        """Whether all text was spoken, and none will follow."""
+        """Whether all text has come and was spoken."""
         if not self.ended:
             return False
         if not self._text.text.strip():
@@ -70,7 +71,7 @@ class SpeechLog:
         return not self._frames or self._behind()
 
     def place(self) -> int:
-        """Where to continue: at the last word that was begun, since it may have been cut off."""
+        """Where another voice continues: at the last word that was begun, since it may have been cut off."""
         if self._marks:
             before = self._marks[-2][0] if len(self._marks) > 1 else 0
             return bisect_right(self._text.to, before)
@@ -78,11 +79,12 @@ class SpeechLog:
         return self._text.text.rfind(" ", 0, place) + 1
 
     def rest(self) -> Text:
-        """The text for another voice, from the last begun word on."""
+        """The text for another voice, from the last word that was begun."""
         return self._text.part(self.place(), len(self._text))
 
     def _behind(self) -> bool:
-        """Whether the last word that is due has not begun to sound; unknown for a voice without marks."""
+        """Whether the last word that is due has not begun to sound. Without word marks this is unknown: then, whether
+        all text has come."""
         if not self._marks:
             return self.ended
         due = self._text.text[: self._due].rstrip()

@@ -1,7 +1,8 @@
 """Writes text as a person would read it aloud: "$5" as "five dollars", "3:05" as "three oh five".
 
-Text is rewritten phrase by phrase. A phrase ends with the first finished word without a digit or sign, since nothing
-after such a word changes how it is read: "3:0" waits for its "5", "$5" for its "million", "hello" only for its own end.
+Text is rewritten phrase by phrase. A phrase ends with the first complete word that has no digit or sign, since nothing
+after such a word changes how the phrase is read. So "3:0" waits for its "5", "$5" for its "million", and "hello" only
+for its own end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from voicekit.reply.text import Rewriting, joined, spoken_as
 from voicekit.writing import whole_clusters
 
 LONGEST_PHRASE = 250
-"""Characters that are held back at most; a longer phrase (of digits, or a very long address) is cut at the end of a
+"""The most characters that are held back; a longer phrase (of digits, or a very long address) is cut at the end of a
 word.
 """
 
@@ -28,14 +29,15 @@ _DIGIT = re.compile(r"\d")
 _UNBROKEN = re.compile(r"\S*\d\S*")
 _WORD = re.compile(r"\s*(\S+)(\s)")
 _GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b|^\u2013$", re.IGNORECASE)
-"""Words whose reading, or whose previous word's reading, may depend on the next word."""
+"""Words that do not end a phrase: how such a word, or the word before it, is read may depend on the next word."""
 
 
 def spoken_forms(language: str = "en") -> TransformPart[Any, Any]:
-    """A transform that takes Text and spells out what is not read as written; "en-GB" counts as "en".
+    """A transform that spells out those parts of Text that are not read as written; the language "en-GB" counts as
+    "en".
 
-    Each character of such words counts as heard together with the last character of their source. Raises ConfigError
-    for a language without rules.
+    The spelled-out words count as heard together with the last character of the text that they replace. Raises
+    ConfigError for a language without rules.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
@@ -51,7 +53,7 @@ def spoken_forms(language: str = "en") -> TransformPart[Any, Any]:
 
 
 class _Reading:
-    """Rewrites phrase by phrase; it stores nothing between phrases."""
+    """Rewrites one phrase at a time; nothing is stored between phrases."""
 
     __slots__ = ("_pattern", "_say")
 
@@ -80,9 +82,9 @@ class _Reading:
         return joined((*parts, phrase.part(done, len(phrase)))) if parts else phrase
 
     def _whole(self, text: str) -> list[re.Match[str]]:
-        """The matches that can be rewritten, except parts of something that is not understood as a whole.
+        """The matches to rewrite, without those that cover only some of the digits between two spaces.
 
-        Of "8am-6pm" either both ends are rewritten or neither, and of "1.250,00" nothing is.
+        In "8am-6pm", either both times are rewritten or neither; "1.250,00" is never rewritten.
         """
         found = list(self._pattern.finditer(text))
         for run in _UNBROKEN.finditer(text):

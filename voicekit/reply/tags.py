@@ -1,11 +1,11 @@
-"""Removes speech tags (`<break time="500ms"/>`, `<emphasis>`) from streamed text, because most voices would read them
-aloud.
+"""Removes speech tags (`<break time="500ms"/>`) from streamed text, because most voices would read them aloud.
 
-It removes tags of SSML and of voices with their own tags, and any tag with attributes, a slash or a prefix; the text
-between two tags is spoken. A `<` that begins no tag is text. A voice whose `reads_tags` is true gets the tags.
+It removes the tags of SSML, the tags that some voices have of their own, and any tag with attributes, a slash or a
+prefix. The text between two tags is spoken. A `<` that begins no tag is text. If a voice has `reads_tags`, its text
+keeps the tags.
 """
 
-# ruff: noqa: RUF001, SIM905  # marks of real text; a list of words reads better as words
+# ruff: noqa: RUF001, SIM905  # typographic marks; a list of words reads better as one string
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voicekit.reply.markdown import strip_markdown
 from voicekit.reply.text import NOTHING, Rewriting, spoken_as
 
 HOLD = 300
-"""Characters that are held back while a tag is incomplete; anything longer is plain text."""
+"""The most characters that are held back while a tag is incomplete; anything longer is plain text."""
 
 _NAMES = frozenset(
     "speak break prosody emphasis say-as sub phoneme voice lang p s w token audio mark desc media par seq "
@@ -32,7 +32,7 @@ _SILENT = re.compile(r"[\s.…,;:·\-–—_*#|/\\~`^'\"“”‘’()\[\]{}<>\u
 """Text for which no voice makes a sound; a lone question mark may still be audible."""
 
 _BREAKS = frozenset(["br", "break", "p", "s", "pause", "silence"])
-"""Tags that are replaced by a space, if there is none."""
+"""Tags that are replaced by a space, unless there is a space already."""
 
 _ATTRIBUTE = r"""\s+[\w:.-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>/]+)"""
 _PARTIAL_ATTRIBUTE = r"""\s+(?:[\w:.-]+\s*(?:=\s*(?:"[^"<>]*|'[^'<>]*|[^\s"'<>/]*)?)?)?"""
@@ -46,7 +46,7 @@ _UNDECIDED = re.compile(
 
 
 def strip_tags() -> TransformPart[Any, Any]:
-    """A transform that takes Text and returns it without speech tags, however the text was split.
+    """A transform that removes speech tags from Text; how the text is split makes no difference.
 
     >>> from voicekit.contracts import Text
     >>> stripping = strip_tags().start(StreamContext())
@@ -58,7 +58,7 @@ def strip_tags() -> TransformPart[Any, Any]:
 
 
 def default_texts(*, reads_tags: bool = False) -> tuple[TransformPart[Any, Any], ...]:
-    """The transforms that make any handler's text speakable; for a voice that reads tags, these stay."""
+    """The transforms that make any handler's text speakable; with `reads_tags`, speech tags stay in the text."""
     return (*(() if reads_tags else (strip_tags(),)), strip_markdown(), strip_emoji())
 
 
@@ -95,7 +95,7 @@ class _Tags:
         return self._keep(held, tag.end() if tag is not None else 1)
 
     def _keep(self, held: Text, count: int) -> tuple[int, Text]:
-        """Keep `count` characters; of the white space around a tag, keep only what precedes it."""
+        """Keep `count` characters, except white space after a tag that also has white space before it."""
         blank = count - len(held.text[:count].lstrip(" ")) if self._after_tag and self._after_space else 0
         if blank < count:
             self._after_tag, self._after_space = False, held.text[count - 1].isspace()
@@ -103,7 +103,7 @@ class _Tags:
 
 
 def _has_a_name(head: str) -> bool:
-    """Whether the beginning of a tag has a known name: then the rest is awaited even if the stream pauses."""
+    """Whether a tag's beginning has a known name; if so, the rest of the tag is awaited even if the stream pauses."""
     name = _NAME.match(head)
     return name is not None and (":" in name[1] or name[1].lower() in _NAMES)
 

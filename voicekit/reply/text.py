@@ -1,9 +1,10 @@
-"""How text is rewritten while it streams: split by its own content, never where the stream happened to be split.
+"""Rewrites text while it streams. How the stream happens to be split makes no difference to the result.
 
-A handler may emit "$5.50" at once or in five tokens; the spoken text must be the same. So each rewriter sees all held
-text and either consumes some of it or waits for more, and decides only by the characters. What can't be decided yet is
-held back, within a limit, until more text comes, the stream ends, or the handler takes a *breath*: an empty Text, which
-releases everything and is passed on, so that a slow tool call does not leave half a sentence unspoken.
+A handler may emit "$5.50" in one piece or in five tokens; the spoken text must be the same. So each rewriter sees all
+the text that is held back, and decides only by its characters whether to consume some of it or to wait for more. Text
+that can't be decided yet is held back, within a limit, until more text comes, the stream ends, or the handler takes a
+*breath*. A breath is an empty Text. It releases everything and is passed on, so that a slow tool call does not leave
+half a sentence unspoken.
 """
 
 from __future__ import annotations
@@ -19,20 +20,21 @@ NOTHING = Text("", ())
 
 
 class Rewriter(Protocol):
-    """The rule of one transform, and its state."""
+    """The rule by which one transform rewrites text, and its state."""
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
-        """How many characters of `held` (never empty) are consumed, at least one, and their replacement.
+        """Return how many characters of `held` to consume (at least one) and their replacement; None to wait for more.
 
-        None waits for more text. With `last`, none will come before a pause or the end: what need not wait is consumed.
+        `held` is never empty. If `last`, no more text comes before a pause or the end, so only text that must wait is
+        left.
         """
         ...
 
 
 class Rewriting:
-    """A transform over Text that follows a rewriter; items of other types pass unchanged.
+    """A transform that applies a rewriter to Text; items of other types pass unchanged.
 
-    With `whole`, each result of the rewriter is a separate item; otherwise, those for one item are joined.
+    If `whole`, each result of the rewriter is a separate item; otherwise, all results for one item are joined.
     """
 
     __slots__ = ("_held", "_rewriter", "_whole")
@@ -65,13 +67,13 @@ class Rewriting:
 
 
 def joined(texts: Iterable[Text]) -> Text:
-    """Several texts as one."""
+    """Join several texts into one."""
     texts = list(texts)
     return Text("".join(text.text for text in texts), tuple(chain.from_iterable(text.to for text in texts)))
 
 
 def spoken_as(words: str, source: Text) -> Text:
-    """`words` as the replacement of all of `source`: each character counts as heard together with the last of
+    """The Text `words`, which replaces all of `source`: each character counts as heard together with the last of
     `source`.
     """
     return Text(words, source.to[-1:] * len(words))

@@ -1,4 +1,4 @@
-"""Rules: bots that need no model. Phrases with slots, dialogues, keys, opening hours; in Python or in a TOML file.
+"""Rules for bots that need no model: phrases with slots, dialogues, keys, opening hours; in Python or a TOML file.
 
 Start with `Rules` (voicekit/rules/book.py); docs/rules.md shows how to use it.
 """

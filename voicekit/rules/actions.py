@@ -1,7 +1,7 @@
-"""What a rule does when it matches: say something, go to a place in the dialogue, or call the author's function.
+"""What a rule does when it matches: it says something, goes to a place in the dialogue, or calls the author's function.
 
-A function takes any of these by name: the slots that its phrases fill, `turn`, `say`, and `slots` (every slot of the
-dialogue so far, by name). Whether all of its parameters are available is checked when the rule is made.
+A function's parameters may be the names of the slots that its phrases fill, `turn`, `say`, and `slots` (all slots of
+the dialogue so far, by name). When the rule is made, a check makes sure that all these parameters are available.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Says `say`, and continues at `to`; without `to` the dialogue ends. `end` ends the call as well.
+    """Says `say` and continues at `to`; without `to`, the dialogue ends. `end` also ends the call.
 
-    `transfer` transfers the caller to that number or address, after `say` was heard; `digits` are sent to the far side.
+    `transfer` is a number or address to which the caller is transferred after `say` was heard. `digits` are sent as
+    keys to the other side of the call.
     """
 
     say: RuleLine | None = None
@@ -47,12 +48,13 @@ class Step:
 
 
 RuleAnswer: TypeAlias = str | Vary | Step | Place | Callable[..., object]
-"""What answers a phrase or a key, and what a function may return (which may also be None for nothing)."""
+"""The possible answers to a phrase or a key. A function that is an answer may return the same, or None for no
+answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """The result of an action. Unless `moves`, the dialogue continues as it would without it."""
+    """The result of an action. Unless `moves`, the action does not change where the dialogue continues."""
 
     sayings: tuple[Saying, ...] = ()
     moves: bool = False
@@ -76,7 +78,8 @@ Perform: TypeAlias = Callable[[Occasion], Awaitable[RuleOutcome]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to do. `known` is its result, if known in advance; `speaks`: it may speak by itself."""
+    """What an answer does. `known` is its result, if this is known in advance; if `speaks`, the action may speak by
+    itself."""
 
     perform: Perform
     known: RuleOutcome | None = None
@@ -84,9 +87,9 @@ class Action:
 
 
 def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Collection[str] = ()) -> Action:
-    """`answer` as an action, for use when the slots `sure`, and possibly those in `perhaps`, are filled.
+    """Return `answer` as an action, for use when the slots in `sure`, and possibly those in `perhaps`, are filled.
 
-    ConfigError for an invalid answer, and for a function with a parameter that is not available.
+    Raises ConfigError for an invalid answer, and for a function with a parameter that is not available.
     """
     if isinstance(answer, str | Vary | Step | Place):
         return _fixed(_written(outcome(answer, where), where))
@@ -99,7 +102,8 @@ def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Co
 
 
 def outcome(result: object, where: str) -> RuleOutcome:
-    """The meaning of `result`, which a function returned or an author wrote; TypeError for anything else."""
+    """The outcome that `result`, returned by a function or written by the author, stands for. Raises TypeError if it is
+    invalid."""
     match result:
         case None:
             return RuleOutcome()
@@ -140,7 +144,7 @@ def _caller(function: Callable[..., Any], where: str, wanted: Collection[str]) -
 def _wanted(
     function: Callable[..., object], where: str, sure: Collection[str], perhaps: Collection[str]
 ) -> Collection[str]:
-    """The names of the parameters of `function`."""
+    """The names of the arguments to call `function` with."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigError(f"{where}: expected a function that returns what to say, but {_name(function)} yields")
     wanted = []

@@ -1,4 +1,4 @@
-"""Rules as a handler: phrases, keys and dialogues of a bot that needs no model.
+"""Makes rules a handler: the phrases, keys and dialogues of a bot that needs no model.
 
     rules = Rules()
 
@@ -6,9 +6,9 @@
     def timer(length):
         return f"I will call you in {length}."
 
-`rules` answers every turn (`voicekit.run(rules)`), or only those for which it has an answer, before a model is asked:
-`rules.answer(turn)` is meant for the hook `voicekit_answer`. The pure modules beside this one decide at once; only
-speaking waits.
+As a handler, `rules` answers every turn (`voicekit.run(rules)`). In the hook `voicekit_answer`, `rules.answer(turn)`
+answers only those turns for which it has an answer, before a model is asked. The pure modules beside this one decide
+without waiting; only speaking waits.
 """
 
 from __future__ import annotations
@@ -41,24 +41,25 @@ from voicekit.rules.talk import Talk, Talks
 F = TypeVar("F", bound=RuleAnswer)
 
 COVERAGE = 0.5
-"""The share of the caller's words that a phrase must account for: "the bus stop is here" does not mean "stop"."""
+"""The share of the caller's words that a phrase must account for, since "the bus stop is here" does not mean "stop"."""
 
 SEED = 0
 
 MOST_MOVES = 20
-"""Actions in one turn that lead to further actions; more than this go round in circles."""
+"""The most actions in one turn; more than this go round in circles."""
 
 
 def same_each_call() -> Random:
-    """A random generator that makes the same choices in each call."""
+    """Return a random generator that makes the same choices in each call."""
     return Random(SEED)
 
 
 class Rules(Table):
-    """Phrases and keys of a bot, each with its answer, and the dialogues that they lead to.
+    """The phrases and keys of a bot, each with its answer, and the dialogues that they lead to.
 
-    `choices` names lists of choices, for use as a kind of slot. `coverage`: see COVERAGE. `random` makes the random
-    generator of each call, which `vary` uses; `random.Random` makes a different one for each call.
+    `choices` are lists of choices by name; each name can be used as the kind of a slot. For `coverage`, see COVERAGE.
+    `random` makes the random generator for each call, which `vary` uses; with `random.Random`, each call has different
+    choices.
     """
 
     def __init__(
@@ -83,10 +84,11 @@ class Rules(Table):
     def load(
         cls, path: str | PathLike[str], *, now: Now | None = None, random: Callable[[], Random] = same_each_call
     ) -> Rules:
-        """The rules in the TOML file at `path`; docs/rules.md describes everything that the file may contain.
+        """Read rules from the TOML file at `path`; docs/rules.md describes everything that the file may contain.
 
-        `now` returns the time, with its time zone, for rules with opening hours. ConfigError has the file, line and
-        key, what was expected and what is there. You can add more rules to the result.
+        `now` returns the time, with its time zone, for rules with opening hours. An error in the file is a ConfigError
+        with the file, line and key, the value that was expected and the value that was found. You can add more rules to
+        the result.
         """
         return load(cls, path, now, random)
 
@@ -104,13 +106,14 @@ class Rules(Table):
         give_up: RuleAnswer = GIVE_UP,
         key_timeout: float = KEY_TIMEOUT,
     ) -> State:
-        """A state that asks for `slot`, a value of `kind` or one of `choices`.
+        """Add a state that asks for the value of `slot`: a value of `kind`, or one of `choices`.
 
         `phrases` are more ways to answer. `check(value)` returns an objection to the value, to be spoken, or None.
-        `expect` is how to listen to the answer (`Turn.expect`); the default is "number" for three digits or more and
-        "yes_no" for yes/no. `reprompts` respond to unusable answers, one after the other, and then `give_up` does; the
-        default is to ask twice again. Digits may be keyed in: a key cuts the prompt, and `key_timeout` seconds after
-        the last one, the keys are the answer, or too few. Decorate the next step with its `then`.
+        `expect` is how to listen to the answer (see `Turn.expect`); the default is "number" for three digits or more
+        and "yes_no" for yes/no. After an unusable answer, the next of `reprompts` is spoken, and after the last of them
+        `give_up` is the answer; by default the question is asked twice more. Digits may be keyed in: a key cuts the
+        prompt, and `key_timeout` seconds after the last key, the keys are the answer or are too few. Decorate the
+        function for the next step with the state's `then`.
         """
         if choices is not None and kind != "text":
             raise ConfigError(f"ask({slot!r}): expected either kind or choices, got both (kind {kind!r})")
@@ -133,41 +136,45 @@ class Rules(Table):
     def menu(
         self, prompt: RuleLine, *, reprompts: Sequence[RuleLine] | None = None, give_up: RuleAnswer = GIVE_UP
     ) -> State:
-        """A state that asks for a key or a phrase; add them with its `key` and `on`."""
+        """Add a state that asks for a key or a phrase; add keys and phrases with the state's `key` and `on`."""
         state = State(prompt, None, table=self, reprompts=reprompts, give_up=give_up, where="menu")
         self.states.append(state)
         return state
 
     def form(self, *asks: State, confirm: RuleLine | None = None, again: RuleLine | None = None) -> Form:
-        """Asks for the missing values one after the other, then `confirm`, to be answered by yes or no.
+        """Add a form that asks for its missing values one after the other, and then asks `confirm`, a yes/no question.
 
-        After a no, `again` is spoken and the form starts again. Decorate the next step with its `then`.
+        After a no, `again` is spoken and the form starts again. Decorate the function for the next step with the form's
+        `then`.
         """
         form = Form(asks, confirm, again, table=self)
         self.forms.append(form)
         return form
 
     def otherwise(self, answer: F) -> F:
-        """The answer if no rule matches, outside of any dialogue; without it, `answer` returns None then."""
+        """Set the answer for when no rule matches, outside of any dialogue; by default, `Rules.answer` returns None
+        then."""
         self._otherwise = self._only(self._otherwise, answer, "rules.otherwise")
         return answer
 
     def on_silence(self, answer: F) -> F:
-        """The answer to silence, outside of any dialogue.
+        """Set the answer to silence, outside of any dialogue.
 
-        Silence means `CallPolicy.idle_after`, unless there is an `idle_prompt`, or an interruption without words.
+        There are two kinds of silence: `CallPolicy.idle_after` has passed and there is no `idle_prompt`, or the caller
+        interrupted without words.
         """
         self._silence = self._only(self._silence, answer, "rules.on_silence")
         return answer
 
     def begin(self, place: Place) -> None:
-        """Calls begin in `place`. Its prompt is not spoken automatically: put it into `CallPolicy.greeting`."""
+        """Let calls begin in `place`. The prompt of `place` is not spoken automatically: put it into
+        `CallPolicy.greeting`."""
         self._start = place
 
     def answer(self, turn: Turn) -> Handler | None:
-        """The handler for `turn`, or None if no rule has an answer. Call it once for each turn of a call.
+        """Return the handler for `turn`, or None if no rule has an answer. Call this once for each turn of a call.
 
-        Rules take no time, so they gain nothing from a guess: the handler begins when the turn is committed.
+        Rules take no time, so they need not answer ahead of time: the handler begins when the turn is committed.
         """
         talk = self._talk(turn.session.stash)
         heard, before = talk.hear(turn)
@@ -187,7 +194,7 @@ class Rules(Table):
         return carry_it_out
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn` as a handler, once it is committed; silent if no rule matches."""
+        """Answer `turn` as a handler, as soon as it is committed; if no rule matches, say nothing."""
         if turn.speculative:
             await turn.committed()
             turn = replace(turn, speculative=False)
@@ -229,11 +236,11 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
                 )
             if doing.speaks:
                 await say(" ".join(said))
-                said = [""]  # so that the following text is separated from its own
+                said = [""]  # so that a space separates the function's own text from the following text
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
         elif (
             ahead and not decision.hangs_up and decision.transfer is None
-        ):  # callers who press keys ahead need not hear the answers
+        ):  # callers who press keys ahead don't need to hear the answers
             said, moves = [], 0
             decision = by_keys(book, decision.memory, ahead) or Decision(decision.memory)
             ahead = decision.ahead
@@ -242,7 +249,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if decision.digits is not None:
             await _send_digits(turn, decision.digits)
         if decision.transfer is not None:
-            turn.transfer(decision.transfer)  # first, so that an impossible transfer is not announced
+            turn.transfer(decision.transfer)  # before the announcement, since the transfer may be impossible
         talk.memory = decision.memory
     _collect_keys(turn, talk.memory)
     state = talk.memory.state

@@ -1,4 +1,4 @@
-"""Decides which rule, or which question, the caller's words, lines or keys belong to (pure)."""
+"""Decides which rule, or which question, the caller's words, typed lines or keys belong to (pure)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from voicekit.rules.table import KEYS, Rule, Table
 from voicekit.rules.words import Said
 
 SILENCE = ("silence", "idle")
-"""The reasons of a turn without words."""
+"""The reasons for a turn without words."""
 
 
 class Book(NamedTuple):
-    """A bot's rules that apply everywhere, and what to do if none matches, or in silence."""
+    """A bot's rules that apply everywhere, and its answers when no rule matches and when the caller is silent."""
 
     table: Table
     otherwise: Action | None = None
@@ -29,7 +29,8 @@ class Book(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A match: a rule of the state itself (`own`) or of the bot; without a rule, an answer to the state's question."""
+    """A match of a rule of the state itself (`own`) or of the bot. If `rule` is None, the match answers the state's
+    question."""
 
     match: Match
     rule: Rule | None
@@ -41,7 +42,7 @@ class _Candidate(NamedTuple):
 
 
 def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Decision | None:
-    """What follows from a turn with the words `text` or the `keys`; None if no rule has an answer."""
+    """The decision for a turn with the words `text` or the `keys`; None if no rule has an answer."""
     if keys:
         return by_keys(book, memory, keys, late=turn.reason == "keys")
     fresh = replace(memory, keys="")
@@ -57,7 +58,7 @@ def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Deci
 
 
 def _by_words(book: Book, memory: Memory, turn: Turn, said: Said) -> Decision | None:
-    """The best match; if equal, a rule of the state comes first."""
+    """The decision for the best match; among equally good matches, a rule of the state comes first."""
     candidates = _candidates(book, memory.state, turn, said)
     chosen = max(candidates, key=lambda candidate: candidate.rank, default=None)
     if chosen is not None and chosen.rule is not None:
@@ -93,7 +94,7 @@ def _of(table: Table, turn: Turn, said: Said, *, own: bool) -> Iterator[_Candida
 
 
 def _offered(form: Form, memory: Memory, said: Said, answer: Match | None) -> Slots:
-    """New choices for other questions of the form that came together with the `answer`."""
+    """Choices that the caller gave for other questions of the form, together with the `answer`."""
     offered: dict[str, Filled] = {}
     for name, ask in form.asks.items():
         known = memory.slots.get(name)
@@ -112,7 +113,7 @@ def _choices_in(kind: SlotKind, said: Said, answer: Match | None) -> Iterator[Fi
 
 
 def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> Slots:
-    """The number, time or the like that came with a "no", or alone, if it fits one of the form's questions best."""
+    """A new number, time or the like, given alone or with a "no", if it fits one of the form's questions best."""
     if answer is not None and any(filled.value for filled in answer.slots.values()):
         return {}  # a yes; "yes, for the two of us" corrects nothing
     fits: list[tuple[float, str, Filled]] = []
@@ -130,9 +131,10 @@ def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> 
 
 
 def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Decision | None:
-    """Take one key after the other, until they have a meaning or can't have one; later keys were pressed ahead.
+    """Take one key after the other until together they have a meaning, or can't get one; the other keys were pressed
+    ahead.
 
-    `late`: no more keys will come, so requested digits are complete, or too few.
+    If `late`, no more keys will come, so the requested digits are either complete or too few.
     """
     state = memory.state
     tables = [*([state.keys] if state is not None else []), book.table.keys]
@@ -157,7 +159,7 @@ def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Dec
 
 
 def _by_digits(memory: Memory, digits: str) -> Decision:
-    """The question is answered by keys."""
+    """The decision if `digits` answer the state's question."""
     assert memory.state is not None
     assert memory.state.question is not None
     name, kind = memory.state.question.slot

@@ -1,7 +1,7 @@
-"""The place of a call's dialogue, and where an action takes it (pure).
+"""The place that a call's dialogue has reached, and where an action moves it (pure).
 
-The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So it can be restored when the
-caller rephrases the last sentence, and each step can be tested separately.
+The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So the dialogue can be restored
+when the caller rephrases the last sentence, and each step can be tested separately.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Slots: TypeAlias = Mapping[str, Filled]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is known between two turns.
+    """What is remembered between two turns.
 
-    `form`: the form to which the question of `state` belongs, if any. `misses`: how often in a row the state did not
-    understand. `keys`: keys that have no meaning yet.
+    `form` is the form to which the question of `state` belongs, if any. `misses` is how often in a row the state did
+    not understand. `keys` have been pressed, but have no meaning so far.
     """
 
     state: State | None = None
@@ -35,10 +35,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows: `sayings` to be spoken, or an `action` and `fresh`, what its rule matched.
+    """What to do next: speak `sayings`, or carry out `action`, whose rule has filled the slots `fresh`.
 
-    `own`: the action belongs to the current state. `ends`: unless it moves, the dialogue is then over. `ahead`: keys
-    that were pressed for what comes next. `transfer` and `digits`: see Step.
+    If `own`, the action belongs to the current state. If `ends`, the dialogue is over after the action, unless the
+    action moves it. `ahead` are keys that were pressed for the following questions. For `transfer` and `digits`, see
+    Step.
     """
 
     memory: Memory
@@ -54,12 +55,12 @@ class Decision:
 
     @property
     def slots(self) -> Slots:
-        """The slots for the action's parameters and the gaps in the sayings."""
+        """The slots that fill the action's parameters and the gaps in the sayings."""
         return {**self.memory.slots, **self.fresh}
 
 
 def follow(decision: Decision, outcome: RuleOutcome) -> Decision:
-    """The next decision after the action of `decision` has returned `outcome`."""
+    """The next decision, after the action of `decision` has returned `outcome`."""
     memory = decision.memory
     over = decision.ends or memory.state is None
     if outcome.end or (outcome.moves and outcome.to is None) or (over and not outcome.moves):
@@ -80,7 +81,7 @@ def follow(decision: Decision, outcome: RuleOutcome) -> Decision:
 
 
 def enter(place: Place, slots: Slots) -> Decision:
-    """The dialogue goes to `place`, with `slots` filled."""
+    """The decision when the dialogue goes to `place`, with `slots` filled."""
     if isinstance(place, Form):
         return fill_form(place, {name: filled for name, filled in slots.items() if not filled.used})
     assert isinstance(place, State)
@@ -88,7 +89,7 @@ def enter(place: Place, slots: Slots) -> Decision:
 
 
 def answered(memory: Memory, fresh: Slots) -> Decision:
-    """The state's question has been answered by `fresh`, and possibly other questions of its form as well."""
+    """The decision when `fresh` answers the state's question, and possibly other questions of its form as well."""
     state, form = memory.state, memory.form
     assert state is not None
     assert state.question is not None
@@ -104,8 +105,8 @@ def answered(memory: Memory, fresh: Slots) -> Decision:
 
 
 def missed(memory: Memory, wrong: Saying | None = None) -> Decision:
-    """The state did not understand: the next reprompt. Or `wrong` is the objection, followed by its prompt. At last,
-    give up.
+    """The decision when the state did not understand: the next reprompt, or the objection `wrong` followed by the
+    prompt. After the last reprompt, the state gives up.
     """
     state = memory.state
     assert state is not None
@@ -116,7 +117,7 @@ def missed(memory: Memory, wrong: Saying | None = None) -> Decision:
 
 
 def fill_form(form: Form, slots: Slots, *first: Saying) -> Decision:
-    """Ask for the first slot that has no acceptable value; then whether everything is right."""
+    """Ask for the first slot that has no acceptable value; if there is none, ask for confirmation."""
     for name, ask in form.asks.items():
         wrong = complaint(ask, slots)
         if wrong is not None:
@@ -138,9 +139,9 @@ def _start_again(memory: Memory, form: Form) -> Decision:
 
 
 def _carried(decision: Decision, place: Place) -> Slots:
-    """The slots that stay filled on the way to `place`: all of this dialogue if it continues there.
+    """The slots that stay filled on the way to `place`: all slots of this dialogue, if the dialogue continues there.
 
-    A rule of the whole bot begins another dialogue, with only the slots that it has matched itself.
+    A rule of the whole bot begins another dialogue, with only the slots that this rule has filled.
     """
     goes_on = decision.own or place is decision.memory.form
     return decision.slots if goes_on else decision.fresh

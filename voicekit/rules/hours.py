@@ -1,10 +1,10 @@
-"""Opening hours as a value: weekly hours, exceptions, a time zone. `now` is an argument: it reads no clock (pure).
+"""Opening hours as a value: weekly hours, exceptions and a time zone. No clock is read; `now` is an argument (pure).
 
     weekly = {"mon-fri": "9-12:30, 14-18", "sat": "10-14"}
     hours = OpeningHours(weekly, zone, {"2026-12-24": "9-12", "2026-12-25": "closed"})
     hours.is_open(now)
 
-Hours may go past midnight ("22-2"); they belong to the day on which they begin.
+Hours may extend past midnight ("22-2"); they belong to the day on which they begin.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from voicekit.errors import ConfigError
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 AHEAD = 366
-"""Days in advance for which the next opening is searched: enough for a year of holidays."""
+"""How many days ahead the next opening is searched for: enough for a year of holidays."""
 
 _SPAN = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*[-\u2013]\s*(\d{1,2})(?::(\d{2}))?")
 _MINUTES_OF_DAY = 24 * 60
 
 Now: TypeAlias = Callable[[], datetime]
-"""Returns the time, with its time zone. The owner of the call provides it."""
+"""A function that returns the time with its time zone. The program that holds the call provides it."""
 
 Spans: TypeAlias = tuple[tuple[int, int], ...]
-"""When a day opens and closes, in minutes since its midnight; closing may be on the next day."""
+"""The opening and closing times of a day, in minutes since its midnight; a closing time may be on the next day."""
 
 
 class OpeningHours:
-    """When the office is open. `weekly` by day ("mon", "saturday", "mon-fri"), `exceptions` by date ("2026-12-24").
+    """When a business is open. `weekly` has hours by day ("mon", "saturday", "mon-fri"), `exceptions` by date
+    ("2026-12-24").
 
-    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time of `zone`; days without an entry are
-    closed. ConfigError names the wrong entry.
+    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time of `zone`; on days without an entry, the
+    business is closed. Raises ConfigError with the wrong entry.
     """
 
     def __init__(self, weekly: Mapping[str, str], zone: tzinfo, exceptions: Mapping[str, str] | None = None) -> None:
@@ -52,22 +53,23 @@ class OpeningHours:
         self._exceptions = {_date(text): _spans(hours, text) for text, hours in (exceptions or {}).items()}
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it is open at `now`, which must have a time zone (otherwise ValueError)."""
+        """Whether the business is open at `now`. Raises ValueError if `now` has no time zone."""
         return any(opens <= _utc(now) < closes for opens, closes in self._around(now, days=1))
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """When it next opens after `now`, in the time of its zone; None if not within a year."""
+        """When the business next opens after `now`, in the time of `zone`; None if it does not open within a year."""
         spans = self._around(now, AHEAD)
         return next((opens.astimezone(self.zone) for opens, _ in spans if opens > _utc(now)), None)
 
     def closes_at(self, now: datetime) -> datetime | None:
-        """When it closes after `now`, in the time of its zone; None if it is closed, or open for a year."""
+        """When the business next closes after `now`, in the time of `zone`; None if it is closed now, or stays open for
+        a year."""
         spans = self._around(now, AHEAD)
         closes = next((closes for opens, closes in spans if opens <= _utc(now) < closes), None)
         return None if closes is None or self.is_open(closes) else closes.astimezone(self.zone)
 
     def _around(self, now: datetime, days: int) -> Iterator[tuple[datetime, datetime]]:
-        """The hours from the day before `now` to this many `days` after it, in order; adjacent hours are joined."""
+        """The hours from the day before `now` to `days` days after it, in order; adjacent hours are joined."""
         today = _utc(now).astimezone(self.zone).date()
         current: tuple[datetime, datetime] | None = None
         for offset in range(-1, days + 1):
@@ -86,7 +88,8 @@ class OpeningHours:
             yield self._instant(day, opens), self._instant(day, closes)
 
     def _instant(self, day: date, minutes: int) -> datetime:
-        """This many minutes by the clock after the midnight of `day`, comparable across daylight saving time."""
+        """The instant at which the clock is `minutes` past the midnight of `day`; in UTC, so that daylight saving does
+        not matter."""
         days, minutes = divmod(minutes, _MINUTES_OF_DAY)
         at = time(minutes // 60, minutes % 60, tzinfo=self.zone)
         return datetime.combine(day + timedelta(days=days), at).astimezone(UTC)
@@ -99,7 +102,7 @@ def _utc(now: datetime) -> datetime:
 
 
 def _days(text: str) -> list[int]:
-    """The days that "mon", "Monday" or "mon-fri" names; "sat-mon" wraps around the end of the week."""
+    """The days that a text such as "mon", "Monday" or "mon-fri" means; "sat-mon" wraps around the end of the week."""
     first, dash, last = (part.strip().lower() for part in str(text).partition("-"))
     start = _day(first, text)
     end = _day(last, text) if dash else start

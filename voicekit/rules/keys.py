@@ -1,4 +1,4 @@
-"""Keys of a telephone, one after the other: a sequence has a meaning, may still get one, or never will."""
+"""Decides whether a sequence of telephone keys has a meaning, may still get one, or can't get one any more."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from voicekit.rules.kinds import UNTIL_HASH
 from voicekit.rules.numbers import LONGEST
 
 END = "#"
-"""Ends a sequence of digits of unknown length."""
+"""The key that ends a sequence of digits of unknown length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """These keys are the requested value."""
+    """The keys are the value that a question asks for."""
 
     digits: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """More keys will decide."""
+    """The keys have no meaning so far; the next key may change this."""
 
     keys: str
 
@@ -30,10 +30,12 @@ class Waiting:
 def press(
     keys: str, tables: Sequence[Mapping[str, Action]], collects: int | None
 ) -> Action | Collected | Waiting | None:
-    """The meaning of `keys`: the action of a sequence in one of `tables`, earlier tables first; None if there is none.
+    """The meaning of `keys`: an action from `tables` (earlier tables first), Collected or Waiting; None if they can't
+    get any.
 
-    `collects` is how many digits the current question takes, UNTIL_HASH for any number before a #; then digits belong
-    to the question, and only sequences of the first table may begin with one.
+    `collects` is how many digits the current question takes, or UNTIL_HASH for any number of digits before a #; None if
+    it takes no keys. If it takes digits, they belong to the question, unless a sequence of the first table begins with
+    the same key.
     """
     if collects is not None and not any(row.startswith(keys[0]) for row in tables[0]):
         found = _collected(keys, collects)

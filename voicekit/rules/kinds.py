@@ -1,11 +1,11 @@
-"""What a slot may hold: numbers, digits, times, durations, yes or no, one of a list of choices, or any words (pure).
+"""What a slot may hold: a number, digits, a time, a duration, yes or no, one of a list of choices, or any words (pure).
 
 number     an int or a float       "twenty three", "2.5 million"
 digits     a str of digits         "five five one two"; `4 digits` takes exactly four
 time       a datetime.time         "half past three"
 duration   a timedelta             "an hour and a half"
 yes/no     a bool                  "yeah", "no thanks"
-a|b|c      the choice, as a str    whatever its case and accents
+a|b|c      the choice, as a str    its case and accents don't matter
 text       a str                   the words themselves
 """
 
@@ -23,17 +23,17 @@ from voicekit.rules.times import read_duration, read_time
 from voicekit.rules.words import bare
 
 Find: TypeAlias = Callable[[Sequence[str]], "Sequence[Found]"]
-"""Finds every position among bare words where a value begins, and the longest value there."""
+"""A function that finds every position among bare words at which a value begins, and the longest value there."""
 
 Choices: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
-"""The choices; a mapping adds synonyms for each choice."""
+"""A list of choices; a mapping also has synonyms for each choice."""
 
 UNTIL_HASH = 0
-"""Where keys fill a slot: all keys before a #."""
+"""If keys fill a slot: all keys before a #."""
 
 
 class Found(NamedTuple):
-    """A value, its words, and how to repeat it if that differs from the caller's words."""
+    """A value and its position; `words` is how to repeat it, if this differs from the caller's words."""
 
     start: int
     end: int
@@ -43,9 +43,9 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SlotKind:
-    """A kind of value. `find` is None for free text, whose end no word marks.
+    """A kind of value. `find` is None for free text, which may be any words.
 
-    `keys`: how many telephone keys make a value, UNTIL_HASH for any number; None if keys can't enter it.
+    `keys` is how many telephone keys make a value, UNTIL_HASH for any number; None if keys can't enter a value.
     """
 
     name: str
@@ -67,8 +67,8 @@ _NEITHER = ("i do not know", "do not know", "not sure", "not certain", "no idea"
 
 
 def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
-    """The kind that `name` means: a built-in one, one of `named`, "4 digits", or "a|b|c"; ConfigError lists the
-    kinds.
+    """The kind that `name` means: a built-in kind, one of `named`, "4 digits", or "a|b|c". Raises ConfigError, with a
+    list of the kinds, for any other name.
     """
     name = name.strip()
     if name in named:
@@ -86,7 +86,8 @@ def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
 
 
 def choice(choices: Choices, where: str) -> SlotKind:
-    """The kind whose values are `choices`; ConfigError if a choice has no words, or two have the same words."""
+    """The kind whose values are `choices`. Raises ConfigError if a choice has no words, or if two choices have the same
+    words."""
     spoken: dict[tuple[str, ...], str] = {}
     if isinstance(choices, str) or not isinstance(choices, Sequence | Mapping) or not choices:
         raise ConfigError(f"{where}: expected a list of choices, or a list of words for each choice, got {choices!r}")
@@ -105,7 +106,7 @@ def _ways(ways: object) -> Sequence[object]:
 
 
 def _everywhere(read: Callable[[Sequence[str], int], Reading | None]) -> Find:
-    """Everything that `read` reads, at any position."""
+    """A function that finds all values that `read` reads, at any position."""
 
     def find(words: Sequence[str]) -> Sequence[Found]:
         readings = ((start, read(words, start)) for start in range(len(words)))
@@ -122,7 +123,8 @@ def _find_choices(spoken: Mapping[tuple[str, ...], str], words: Sequence[str]) -
 
 
 def _find_yes_no(words: Sequence[str]) -> Sequence[Found]:
-    """The meaning of the whole answer: "yes, no" means neither, and beside a "no" an "okay" is not a yes."""
+    """The meaning of the whole answer: "yes, no" means neither yes nor no, and an "okay" together with a "no" is not a
+    yes."""
     no, yes, soft = (_places(phrases, words) for phrases in (_NO_WORDS, _YES_WORDS, _SOFT_WORDS))
     clear = {place: end for place, end in yes.items() if not any(first <= place < last for first, last in no.items())}
     if (no and clear) or _places(_NEITHER_WORDS, words):
@@ -131,7 +133,7 @@ def _find_yes_no(words: Sequence[str]) -> Sequence[Found]:
 
 
 def _places(phrases: Collection[tuple[str, ...]], words: Sequence[str]) -> dict[int, int]:
-    """Where each of `phrases` begins and ends in `words`; of several that begin at one place, the longest."""
+    """Where each of `phrases` begins and ends in `words`; of several that begin at the same word, only the longest."""
     ends = {start: _longest(phrases, words, start) for start in range(len(words))}
     return {start: end for start, end in ends.items() if end is not None}
 

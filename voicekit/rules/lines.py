@@ -1,6 +1,6 @@
-"""What is spoken: a text, or one of several at random but never the same twice in a row; with its gaps filled.
+"""The lines that a bot speaks: a text, or a random one of several; slots fill their gaps.
 
-The random generator comes from outside, so that a call can be repeated word for word.
+The random generator is an argument, so that a call can be repeated word for word.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ RuleLine: TypeAlias = str | Vary
 
 
 def vary(*texts: str) -> Vary:
-    """One of `texts` each time, at random, never the same twice in a row; accepted wherever rules take a text.
+    """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
+    It is accepted wherever rules take a text.
 
-    ConfigError unless they are different texts.
+    Raises ConfigError unless all of them are different texts.
     """
     if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")
@@ -49,7 +50,7 @@ class Saying:
 
     @property
     def names(self) -> frozenset[str]:
-        """The slots that the line has gaps for."""
+        """The names of the slots for which the line has gaps."""
         return frozenset(name for text in texts_of(self.line) for name in _names(text)) if self.gaps else frozenset()
 
 
@@ -61,7 +62,7 @@ class LineSpeaker:
         self._last: dict[Vary, str] = {}
 
     def text(self, saying: Saying, words: Mapping[str, str]) -> str:
-        """The text of `saying`; ConfigError for a gap whose slot is not filled."""
+        """The text of `saying`. Raises ConfigError for a gap whose slot is not filled."""
         text = saying.line if isinstance(saying.line, str) else self._chosen(saying.line)
         return fill(text, words) if saying.gaps else text
 
@@ -71,7 +72,8 @@ class LineSpeaker:
 
 
 def written(line: RuleLine, where: str) -> Saying:
-    """A line as written by the author, with gaps; ConfigError if it is not a line, or its braces are wrong."""
+    """A line as written by the author, with gaps. Raises ConfigError if it is not a line, or if its braces are
+    wrong."""
     if not isinstance(line, str | Vary):
         raise ConfigError(f"{where}: expected a text or vary(...), got {line!r}")
     for text in texts_of(line):
@@ -82,7 +84,7 @@ def written(line: RuleLine, where: str) -> Saying:
 
 
 def fill(text: str, words: Mapping[str, str]) -> str:
-    """`text` with {name} replaced by the words for it, {{ by { and }} by }.
+    """`text` with {name} replaced by the words for that name, {{ by { and }} by }.
 
     >>> fill("A table for {people}.", {"people": "four"})
     'A table for four.'

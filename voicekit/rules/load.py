@@ -1,4 +1,4 @@
-"""Rules from a TOML file: the same phrases, keys, states, forms and opening hours as in Python, but no functions."""
+"""Loads rules from a TOML file, which may have everything that is possible in Python, except functions."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ KEYS = {
     "form": f"again asks confirm {ANSWER}",
     "menu": "give_up keys prompt reprompts rule",
 }
-"""The keys of each table; a misspelt key is reported before a missing one, since it may be the cause."""
+"""The keys of each table; a misspelt key is reported before a missing key, since the misspelling may be the cause."""
 
 
 def load(cls: type[Rules], path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
-    """The rules in the file at `path`, as a `cls`."""
+    """Read the file at `path` into an instance of `cls`."""
     file = read_toml(path)
     choices, coverage = file.section("choices"), file.get("coverage")
     named: dict[str, Any] = {name: choices.get(name) for name in choices.keys}
@@ -49,7 +49,7 @@ def load(cls: type[Rules], path: str | PathLike[str], now: Now | None, random: C
 
 
 class _Loader:
-    """Makes all places first, and then what leads from one to another."""
+    """Makes all places first, and then the answers that lead from one place to another."""
 
     def __init__(self, file: Section, rules: Rules, now: Now | None) -> None:
         self._file = file
@@ -176,7 +176,8 @@ class _Loader:
         return answer
 
     def _answer(self, section: Section) -> RuleAnswer | None:
-        """The answer that `say`, `goto` and the other keys of ANSWER in `section` make; None if there are none."""
+        """The answer that `say`, `goto` and the other keys of ANSWER in `section` make; None if `section` has none of
+        them."""
         say, leave, end = section.line("say"), section.flag("leave"), section.flag("end")
         place = self._place(section, "goto") if section.text("goto") is not None else None
         transfer, digits = section.text("transfer"), section.text("digits")
@@ -206,7 +207,7 @@ def _opening_hours(section: Section) -> OpeningHours:
     zone = section.text("zone")
     try:
         where = ZoneInfo(zone or "")
-    except (ValueError, OSError, KeyError):  # malformed, a folder, or unknown
+    except (ValueError, OSError, KeyError):  # a malformed or unknown name, or a folder
         raise section.wrong("zone", "a time zone such as 'Europe/Berlin'") from None
     weekly, exceptions = section.section("weekly"), section.section("exceptions")
     with section.blamed():

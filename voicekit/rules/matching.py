@@ -1,12 +1,14 @@
-"""How well a phrase matches the caller's words (pure): all of its words in any order, its slots, and little else.
+"""Finds how well a phrase matches the caller's words: its words in any order, its slots, and few other words (pure).
 
 *Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
-count whole. A word in a slot for any words counts half, since the slot would take anything. Remaining fillers don't
-count at all. The match with the highest coverage is the best; if equal, the one whose words come in the phrase's order,
-then the one with more fixed words. A "not" that the phrase does not account for prevents a match.
+count whole. A word in a slot for any words counts half, since such a slot would take anything. Other fillers don't
+count at all. The best match is the one with the highest coverage. If two have equal coverage, a match whose words are
+in the phrase's order wins, and then the match with more fixed words. A "not" that the phrase does not account for
+prevents a match.
 
-A slot goes where its neighbours are: of two numbers, `from {first:number}` gets the one after "from". A slot for any
-words begins directly after what precedes it in the phrase and extends as far as nothing else needs the words.
+A slot is placed next to its neighbours in the phrase: of two numbers, `from {first:number}` gets the one after "from".
+A slot for any words begins directly after the item before it in the phrase, and extends to the next word that another
+item needs.
 """
 
 from __future__ import annotations
@@ -25,26 +27,26 @@ ANY_WORD = 0.5
 """The weight of a word in a slot for any words."""
 
 SEARCHED = 100
-"""Values are searched in this many first words, and so are the words of a phrase with slots; this limits the time to
-match. Callers who say more words dictate them, into a slot for any words.
+"""Values, and the words of a phrase with slots, are searched only in this many first words, which limits the time to
+match. A caller who says more words than this is dictating, which needs a slot for any words.
 """
 
 LONGEST_CORRECTION = 6
-"""Words between a value and its correction, including fillers."""
+"""The most words between a value and its correction, including fillers."""
 
 _AROUND = FILLERS - ARTICLES
-"""Words that are not part of a slot's words when they are at the edge: "call Bob please"."""
+"""Words that are removed from both ends of a slot's words, as in "call Bob please"."""
 
 TRIES = 500
-"""Upper limit of the placements tried for each variant, the leftmost first. Usually there is one; only words and values
-that are repeated again and again have many.
+"""The most placements that are tried for each variant, the leftmost first. Usually there is only one; there are many
+only if words and values are repeated again and again.
 """
 
 Pattern: TypeAlias = Phrase | re.Pattern[str]
 
 
 class Filled(NamedTuple):
-    """The value of a slot, and its words; `used`: a form has used it and would ask again."""
+    """The value of a slot, and its words. If `used`, a form has used the value already and would ask again."""
 
     value: object
     words: str
@@ -70,21 +72,21 @@ class Match:
 
 
 class _Span(NamedTuple):
-    """The position of a variant's item in the caller's words; `filled` for slots."""
+    """The position of a variant's item in the caller's words; `filled` is set for slots."""
 
     start: int
     end: int
     filled: Filled | None = None
 
 
-_Placement: TypeAlias = dict[int, _Span]  # by the item's index in its variant
+_Placement: TypeAlias = dict[int, _Span]  # keys are the items' indexes in their variant
 
 
 def match(pattern: Pattern, said: Said) -> Match | None:
     """The best match of `pattern`, or None.
 
-    A regular expression is searched for in the caller's own text; its named groups are slots, None if they did not
-    participate.
+    A regular expression is searched for in the caller's unchanged text. Its named groups are slots; a group that took
+    no part in the match is None.
     """
     if isinstance(pattern, re.Pattern):
         return _match_expression(pattern, said)
@@ -92,7 +94,7 @@ def match(pattern: Pattern, said: Said) -> Match | None:
 
 
 def best(matches: Iterable[Match | None]) -> Match | None:
-    """The best of `matches`, the first if several are equally good."""
+    """The best of `matches`; the first of them if several are equally good."""
     return max((match for match in matches if match is not None), key=lambda match: match.rank, default=None)
 
 
@@ -107,7 +109,7 @@ def _match_expression(pattern: re.Pattern[str], said: Said) -> Match | None:
 
 
 def _match_variant(variant: Variant, said: Said) -> Match | None:
-    if not variant.need.keys() <= said.places.keys():  # almost always decides it
+    if not variant.need.keys() <= said.places.keys():  # this test almost always decides
         return None
     if any(len(said.places[word]) < count for word, count in variant.need.items()):
         return None
@@ -118,7 +120,7 @@ def _match_variant(variant: Variant, said: Said) -> Match | None:
 
 
 def _placements(variant: Variant, said: Said) -> Iterator[_Placement]:
-    """The ways to place the items of `variant` without putting two on one word."""
+    """The ways to place the items of `variant` on the words, at most one item on each word."""
     for chosen in islice(product(*_choices(variant, said)), TRIES):
         placement = {at: span for part in chosen for at, span in part.items()}
         if _are_apart(placement) and _place_texts(variant, placement, said):
@@ -126,7 +128,7 @@ def _placements(variant: Variant, said: Said) -> Iterator[_Placement]:
 
 
 def _choices(variant: Variant, said: Said) -> Iterator[Sequence[_Placement]]:
-    """For each word of `variant`, and each slot with a specific kind, all its possible positions."""
+    """All possible positions for each word of `variant`, and for each slot that has a specific kind."""
     for word, count in variant.need.items():
         items = [at for at, item in enumerate(variant.items) if item == word]
         seatings = islice(combinations(said.places[word], count), SEARCHED)
@@ -140,7 +142,7 @@ def _choices(variant: Variant, said: Said) -> Iterator[Sequence[_Placement]]:
 
 
 def _standing(found: Sequence[Found], said: Said) -> Sequence[Found]:
-    """`found` without the values that the caller has taken back."""
+    """The values in `found` that the caller has not taken back."""
     starts = {it.start for it in found}
     ahead = range(1, LONGEST_CORRECTION + 1)
     return [
@@ -156,7 +158,8 @@ def _are_apart(placement: _Placement) -> bool:
 
 
 def _place_texts(variant: Variant, placement: _Placement, said: Said) -> bool:
-    """Add the slots for any words to `placement`, each in the gap at its neighbour; False if one gets no words."""
+    """Add the slots for any words to `placement`, each in the gap next to its neighbour; False if a slot gets no
+    words."""
     for at, item in enumerate(variant.items):
         if not (isinstance(item, Slot) and item.kind.find is None):
             continue
@@ -173,8 +176,8 @@ def _place_texts(variant: Variant, placement: _Placement, said: Said) -> bool:
 
 
 def _gap(at: int, placement: _Placement, length: int) -> tuple[int, int]:
-    """The words between what precedes item `at` and whatever comes next; for a first item, those before what
-    follows.
+    """The range of words from the item before `at` to the nearest placed item after it. If `at` is the first item, the
+    range ends at the item after it.
     """
     if at > 0:
         start = placement[at - 1].end
@@ -184,7 +187,7 @@ def _gap(at: int, placement: _Placement, length: int) -> tuple[int, int]:
 
 
 def _weighed(variant: Variant, placement: _Placement, said: Said) -> tuple[Match | None, int]:
-    """The match of a `placement`, and how many of its slots are next to their neighbours in the phrase."""
+    """The match that `placement` makes, and how many of its items are next to the same neighbour as in the phrase."""
     spans = [placement[at] for at in range(len(variant.items))]
     if said.negations(0, len(said)) > sum(said.negations(span.start, span.end) for span in spans):
         return None, 0

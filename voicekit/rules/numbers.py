@@ -1,7 +1,7 @@
-"""Spoken English numbers: "a hundred and five" is 105, and the digits "double five one two" are "5512" (pure).
+"""Reads spoken English numbers: "a hundred and five" is 105, and the digits "double five one two" are "5512" (pure).
 
-A reader gets bare words and a starting position, and returns the longest value that begins there and its end, or None.
-It also reads figures: "2.5 million", "55 12".
+A reader is a function that gets bare words and a starting position, and returns the longest value that begins there and
+its end, or None. It also reads figures: "2.5 million", "55 12".
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 LONGEST = 40
-"""Characters of a number in figures; anything longer is not an amount, and slow to compute with."""
+"""The most characters of a number in figures; a longer number is not an amount, and is slow to compute with."""
 
 
 class Reading(NamedTuple):
-    """A reading: its value, the index after it, and how to repeat it if that differs from what was said."""
+    """A value that was read and the index after it; `words` is how to repeat it, if this differs from the caller's
+    words."""
 
     value: object
     end: int
@@ -54,7 +55,7 @@ _NUMERAL = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def read_number(words: Sequence[str], start: int) -> Reading | None:
-    """An int, or a float if it has a fraction: "twenty three", "minus two point five", "1,200", "3 million"."""
+    """Read an int, or a float if there is a fraction: "twenty three", "minus two point five", "1,200", "3 million"."""
     minus = word_at(words, start) in _MINUS
     amount = _amount(words, start + minus)
     if amount is None:
@@ -64,9 +65,10 @@ def read_number(words: Sequence[str], start: int) -> Reading | None:
 
 
 def read_digits(words: Sequence[str], start: int, count: int | None = None) -> Reading | None:
-    """The digits of a telephone number, account or PIN, as a str: "oh one double seven", "55 12", "fifty five twelve".
+    """Read the digits of a telephone number, account or PIN as a str: "oh one double seven", "55 12", "fifty five
+    twelve".
 
-    With `count`, longer and shorter sequences do not match. An "oh" alone is an exclamation.
+    If `count` is given, longer and shorter sequences do not match. An "oh" alone is an exclamation, not a digit.
     """
     if count is not None and start and _digit_piece(words, start - 1) is not None:
         return None  # the sequence has already begun
@@ -79,7 +81,7 @@ def read_digits(words: Sequence[str], start: int, count: int | None = None) -> R
 
 
 def read_small(words: Sequence[str], start: int) -> tuple[int, int] | None:
-    """A whole number below a hundred and the index after it: "five", "forty five", "45"."""
+    """Read a whole number below a hundred: "five", "forty five", "45"."""
     word = word_at(words, start)
     if word.isdecimal() and len(word) <= 2:
         return int(word), start + 1
@@ -92,7 +94,7 @@ def read_small(words: Sequence[str], start: int) -> tuple[int, int] | None:
 
 
 def word_at(words: Sequence[str], place: int) -> str:
-    """The word at `place`, "" after the last."""
+    """The word at `place`; "" after the last word."""
     return words[place] if place < len(words) else ""
 
 
@@ -111,7 +113,8 @@ def _amount(words: Sequence[str], start: int) -> _Amount | None:
 
 
 def _whole(words: Sequence[str], start: int) -> _Amount | None:
-    """Groups that grow smaller, each with its thousand, million and so on: "two million and five thousand three"."""
+    """Read a whole number: groups with ever smaller scales (million, thousand), such as "two million and five thousand
+    three"."""
     total: _Amount | None = None
     limit: Fraction | None = None
     at = start
@@ -120,7 +123,7 @@ def _whole(words: Sequence[str], start: int) -> _Amount | None:
         if limit is not None and scaled.value >= limit:
             break
         total = _Amount(scaled.value + (total.value if total is not None else 0), scaled.end)
-        if scaled.end == group.end:  # nothing smaller follows a number without a scale
+        if scaled.end == group.end:  # after a group without a scale, no smaller one follows
             break
         limit = scaled.value / group.value if group.value else Fraction(1)
         at = total.end + (word_at(words, total.end) == "and")
@@ -133,7 +136,8 @@ def _scaled(words: Sequence[str], group: _Amount) -> _Amount:
 
 
 def _group(words: Sequence[str], start: int) -> _Amount | None:
-    """What may precede "thousand": "three", "three hundred and five", "250"; "a" if a big word follows."""
+    """Read a number that may precede "thousand": "three", "three hundred and five", "250", or "a" if a scale
+    follows."""
     one = start + (word_at(words, start) in ("a", "an"))
     if word_at(words, one) in _SCALES:
         return _Amount(Fraction(1), one)
@@ -150,7 +154,7 @@ def _group(words: Sequence[str], start: int) -> _Amount | None:
 
 
 def _multiple(words: Sequence[str], count: int, at: int) -> _Amount:
-    """`count` hundreds or dozens, whose word is at `at`, plus what is added to hundreds."""
+    """Read `count` hundreds or dozens, with that word at `at`, and the number that may be added to hundreds."""
     value, end = count * _MULTIPLES[words[at]], at + 1
     if words[at] == "hundred":
         rest = read_small(words, end + (word_at(words, end) == "and"))
@@ -160,7 +164,7 @@ def _multiple(words: Sequence[str], count: int, at: int) -> _Amount:
 
 
 def _digit_piece(words: Sequence[str], at: int, *, inside: bool = False) -> tuple[str, int] | None:
-    """The next digits of a sequence; `inside` a sequence, "hundred" is two zeros."""
+    """Read the next digits of a sequence; if it is `inside` a sequence, "hundred" is two zeros."""
     word = word_at(words, at)
     if word.isdecimal():
         return "".join(str(int(figure)) for figure in word), at + 1  # in whatever script they were written

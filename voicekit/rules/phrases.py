@@ -6,7 +6,7 @@
     {name:kind}         a slot, of a kind from `voicekit.rules.kinds`; `{name}` alone takes any words
     {name:a|b|c}        a slot for one of these choices
 
-A phrase becomes all its variants, each a sequence of words and slots without any choice left.
+A phrase is expanded into all its variants. Each is a sequence of words and slots, without any alternatives left.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from voicekit.rules.kinds import TEXT, SlotKind, kind_of
 from voicekit.rules.words import SMALL, bare
 
 MOST_VARIANTS = 200
-"""A phrase with more variants than this is a mistake, and would be slow to match."""
+"""The most variants of a phrase; a phrase with more is probably a mistake, and would be slow to match."""
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([()\[\]|{}])|[^()\[\]|{}]+")
 _CLOSING = {"(": ")", "[": "]"}
 
 
 class Slot(NamedTuple):
-    """A place for a value."""
+    """A place in a phrase that a value fills."""
 
     name: str
     kind: SlotKind
@@ -44,7 +44,7 @@ PhraseWords: TypeAlias = tuple[Item, ...]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One variant of a phrase; `need` counts its words."""
+    """One variant of a phrase; `need` is how often each of its words must occur."""
 
     items: PhraseWords
     need: Counter[str] = field(compare=False)
@@ -63,7 +63,7 @@ class Phrase:
 
 
 def parse(text: str, named: Mapping[str, SlotKind]) -> Phrase:
-    """The phrase that `text` describes; ConfigError states what is wrong with it, and where."""
+    """The phrase that `text` describes. A ConfigError says what is wrong with `text`, and where."""
     parser = _Parser(text, named)
     rows = dict.fromkeys(_without_small(row) for row in parser.alternatives(""))
     for row in rows:
@@ -72,7 +72,7 @@ def parse(text: str, named: Mapping[str, SlotKind]) -> Phrase:
 
 
 class _Parser:
-    """Reads a phrase from left to right; every method stops after what it has read."""
+    """Reads a phrase from left to right; every method stops after the part that it reads."""
 
     def __init__(self, text: str, named: Mapping[str, SlotKind]) -> None:
         self._text = text
@@ -81,7 +81,7 @@ class _Parser:
         self._at = 0
 
     def alternatives(self, closing: str) -> list[PhraseWords]:
-        """Sequences up to `closing` ("" is the end of the phrase), separated by | if they are alternatives."""
+        """Read alternative sequences, separated by |, up to `closing`; "" stands for the end of the phrase."""
         rows = self._row(closing)
         while self._take("|"):
             rows = rows + self._row(closing)

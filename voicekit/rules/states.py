@@ -1,12 +1,13 @@
-"""The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions in turn.
+"""The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions one by one.
 
-A dialogue that spans turns is explicit here: a rule's answer names the next state, and the current one is a plain value
-in its session. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A handler answers
-one turn and is cancelled whenever the caller interrupts; so such a coroutine would have to live beside the turns, where
-nothing could inspect it, restore it when the caller rephrases the last sentence, or test one of its steps separately.
+A dialogue of several turns is explicit here: a rule's answer names the next state, and the session keeps the current
+state as a plain value. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A handler
+answers one turn, and is cancelled whenever the caller interrupts, so such a coroutine would have to run outside of the
+turns. Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps
+could not be tested separately.
 
-The answer of a rule inside a state keeps the state, and its question is asked again: "help" and "what time is it" work
-anywhere. The answer of `then` ends the dialogue, unless it names the next place.
+After the answer of a rule that matched inside a state, the state's question is asked again: so "help" and "what time is
+it" work anywhere. The answer of `then` ends the dialogue, unless it names the next place.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from voicekit.rules.table import Fills, Gaps, Table, filled_by, read
 F = TypeVar("F", bound=RuleAnswer)
 
 Check: TypeAlias = Callable[..., RuleLine | None]
-"""Takes the value of a slot and returns an objection to it, to be spoken, or None."""
+"""A function that takes the value of a slot, and returns an objection to be spoken, or None."""
 
 REPROMPTS = 2
-"""How often a question is asked again by default."""
+"""How many times a question is asked again by default."""
 
 KEY_TIMEOUT = 5.0
-"""Default seconds after a key in which the next must come: time to look at a card."""
+"""The default for how many seconds after a key the next one must come: time to look at a card."""
 
 DIGITS = "digits"
 FEW = 3
@@ -49,20 +50,20 @@ NOTHING = action(lambda: None, "nothing", sure=())
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a state asks for: its slot, the phrases that answer it, and the check of an answer."""
+    """What a state asks for: the slot to fill, the phrases that answer the question, and the check of an answer."""
 
     slot: Slot
     patterns: tuple[Phrase | re.Pattern[str], ...]
     check: Check | None = None
     expects: ExpectedAnswer | None = None
-    """How to listen to its answer: see `Turn.expect`."""
+    """How to listen to the answer: see `Turn.expect`."""
 
 
 class State(Table, Place):
     """Asks its prompt and waits for an answer; made by `Rules.ask` and `Rules.menu`.
 
-    It has its own rules and keys (`on`, `key`), which take precedence over those of the whole bot. If it does not
-    understand, it answers with its reprompts, one after the other, and then gives up.
+    A state has its own rules and keys (`on`, `key`), which take precedence over those of the whole bot. If it does not
+    understand the caller, it speaks the next of its reprompts; after the last one, it gives up.
     """
 
     def __init__(
@@ -90,7 +91,8 @@ class State(Table, Place):
         self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
 
     def then(self, answer: F) -> F:
-        """What happens after the question is answered: a function (`@day.then`), or a text, a Step, another place."""
+        """Set what happens after the question is answered: a function (`@day.then`), a text, a Step or another
+        place."""
         if self.question is None:
             raise ConfigError(
                 f"{self.where}: a menu has no value, so it can't have `then`; give its keys answers instead"
@@ -102,20 +104,21 @@ class State(Table, Place):
         return answer
 
     def gives_up(self, answer: F) -> F:
-        """The answer after the last reprompt; like `then`, it ends the dialogue unless it continues elsewhere."""
+        """Set the answer after the last reprompt; as with `then`, the dialogue ends unless the answer names another
+        place."""
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer
 
     def set_key_timeout(self, seconds: float) -> None:
-        """Set the time; ConfigError if it is invalid."""
+        """Set how long to wait for the next key. Raises ConfigError if `seconds` is invalid."""
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < 600:
             raise ConfigError(f"{self.where}: key_timeout: expected more than 0 seconds, got {seconds!r}")
         self.key_timeout = float(seconds)
 
     @property
     def collects(self) -> int | None:
-        """How many keys answer the question; None if keys can't."""
+        """How many keys answer the question; None if keys can't answer it."""
         return self.question.slot.kind.keys if self.question is not None else None
 
     def __repr__(self) -> str:
@@ -125,9 +128,9 @@ class State(Table, Place):
 class Form(Place):
     """Asks several questions until all their slots are filled, and then for confirmation; made by `Rules.form`.
 
-    Slots that are already filled, for example by the phrase that led here, are not asked for. If a caller gives a
-    choice together with another answer, it is used. At the end, "no, Friday" corrects one, and "no, four" corrects a
-    number if only one of the questions can mean it.
+    Slots that are already filled, for example by the phrase that led to the form, are not asked for. If a caller
+    answers another question at the same time with one of its choices, that answer is used too. At the end, "no, Friday"
+    corrects the day, and "no, four" corrects a number if it can belong to only one of the questions.
     """
 
     def __init__(
@@ -149,7 +152,7 @@ class Form(Place):
         self.gaps: list[Gaps] = []
 
     def then(self, answer: F) -> F:
-        """What happens after the form is filled and confirmed; functions may take all its slots."""
+        """Set what happens after the form is filled and confirmed; a function may take all slots of the form."""
         where = f"{self.where}.then"
         self.next = action(answer, where, sure=self.asks)
         known = self.next.known.sayings if self.next.known is not None else ()
@@ -157,7 +160,7 @@ class Form(Place):
         return answer
 
     def missing(self, slots: Mapping[str, Filled]) -> State | None:
-        """The first question that is not answered yet."""
+        """The first question that has not been answered yet; None if there is none."""
         return next((ask for name, ask in self.asks.items() if name not in slots), None)
 
     def __repr__(self) -> str:
@@ -165,7 +168,7 @@ class Form(Place):
 
 
 def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
-    """The objection to the answer of `state` in `slots`, if there is one."""
+    """The objection to the answer that `slots` has for the question of `state`, if there is one."""
     question = state.question
     if question is None or question.check is None or question.slot.name not in slots:
         return None
@@ -187,7 +190,7 @@ def ask_state(
     reprompts: Sequence[RuleLine] | None,
     give_up: RuleAnswer,
 ) -> State:
-    """The state that asks for `slot`; ConfigError if one of its `phrases` does not fill it."""
+    """Make the state that asks for `slot`. Raises ConfigError if one of its `phrases` does not fill `slot`."""
     where = f"ask({slot!r})"
     if not isinstance(slot, str) or not slot.isidentifier():
         raise ConfigError(f"{where}: expected a slot name that is a valid Python name")
@@ -200,8 +203,8 @@ def ask_state(
 
 
 def _usual(kind: SlotKind) -> ExpectedAnswer | None:
-    """What a question for a value of `kind` expects: callers pause in sequences of digits, and a yes is complete at
-    once.
+    """What a question for a value of `kind` expects. Callers pause within sequences of digits, but a yes is complete
+    immediately.
     """
     if kind is YES_NO:
         return "yes_no"

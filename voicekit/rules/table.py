@@ -1,4 +1,4 @@
-"""A table of rules: phrases and keys, each with its answer. The whole bot has one, and so has every state."""
+"""A table of rules: phrases and keys, each with its answer. The whole bot has a table, and so has every state."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from voicekit.rules.words import Said
 F = TypeVar("F", bound=Callable[..., object])
 
 When: TypeAlias = Callable[[Turn], bool]
-"""Whether a rule applies in a turn."""
+"""A function that decides whether a rule applies in a turn."""
 
 KEYS = PHONE_KEYS
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Patterns and their answer. A phrase that covers less than `at_least` of the caller's words does not match."""
+    """Patterns and their answer. A phrase that accounts for less than `at_least` of the caller's words does not
+    match."""
 
     patterns: tuple[Pattern, ...]
     action: Action
@@ -34,7 +35,7 @@ class Rule:
     when: When | None = None
 
     def match(self, said: Said, turn: Turn) -> Match | None:
-        """The best match, while the rule applies."""
+        """The best match; None if there is none, or if the rule does not apply now."""
         found = best(self._matches(said))
         return found if found is not None and (self.when is None or self.when(turn)) else None
 
@@ -46,11 +47,11 @@ class Rule:
 
 
 class Table:
-    """Rules, in the order in which they were added, and keys.
+    """Rules in the order in which they were added, and keys.
 
-    `named` are the kinds of slots that have names here; a phrase must account for `coverage` of the caller's words;
-    `where` is the name of this table in error messages. With `in_dialogue`, texts may name slots that were filled
-    before; these are noted in `gaps`, and checked when all rules are known, like the slots that its phrases fill.
+    `named` are the kinds of slots that have names here. A phrase must account for at least the share `coverage` of the
+    caller's words. `where` is the name of this table in error messages. If `in_dialogue`, texts may name slots that
+    earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
     """
 
     def __init__(
@@ -71,10 +72,10 @@ class Table:
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer, when: When | None = None) -> None: ...
 
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
-        """Answer `phrases` with `answer`, or with the function below: `@rules.on("what time is it")`.
+        """Answer `phrases` with `answer` or, used as a decorator, with a function: `@rules.on("what time is it")`.
 
-        If several rules match, the best answers (see `voicekit.rules.matching`); if they are equal, the first. `when`
-        is called for every turn that the phrases match. ConfigError for what can't work.
+        If several rules match, the best match counts (see `voicekit.rules.matching`); among equal matches, the first.
+        `when` is called for every turn that the phrases match. Raises ConfigError for rules that can't work.
         """
         patterns = read(phrases, self.named, self.where)
         where = f"{self.where}.on({', '.join(repr(pattern_text(pattern)) for pattern in patterns)})"
@@ -98,9 +99,9 @@ class Table:
     def key(self, *keys: str, answer: RuleAnswer) -> None: ...
 
     def key(self, *keys: str, answer: RuleAnswer | None = None) -> Any:
-        """Answer a telephone key, or a sequence of keys such as "12#", with `answer` or the function below.
+        """Answer a telephone key, or a sequence of keys such as "12#", with `answer` or the decorated function.
 
-        ConfigError for invalid keys, and if one sequence could never be completed, such as "12" beside "1".
+        Raises ConfigError for invalid keys, and for a sequence that could never be completed, such as "12" beside "1".
         """
         where = f"{self.where}.key({', '.join(map(repr, keys))})"
         for row in keys:
@@ -118,7 +119,8 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note which slots the texts of `doing` need besides the `sure` ones; ConfigError if there can be no others."""
+        """Note which slots the texts of `doing` need in addition to those in `sure`. Raises ConfigError if no others
+        can be filled."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:
@@ -137,7 +139,7 @@ class Table:
 
 
 class Gaps(NamedTuple):
-    """Slots that a text needs filled."""
+    """The slots that a text needs."""
 
     where: str
     names: frozenset[str]
@@ -151,7 +153,7 @@ class Fills(NamedTuple):
 
     @property
     def slots(self) -> Iterator[tuple[str, SlotKind]]:
-        """Each slot that they fill, and its kind."""
+        """Each slot that the patterns fill, and its kind."""
         for pattern in self.patterns:
             if isinstance(pattern, re.Pattern):
                 yield from ((name, TEXT) for name in pattern.groupindex)
@@ -160,7 +162,7 @@ class Fills(NamedTuple):
 
 
 def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, SlotKind], where: str) -> tuple[Pattern, ...]:
-    """`phrases` as patterns; ConfigError if there are none, or one is wrong."""
+    """Return `phrases` as patterns. Raises ConfigError if there are none, or if one is wrong."""
     if not phrases:
         raise ConfigError(f"{where}.on(): expected at least one phrase")
     if wrong := [phrase for phrase in phrases if not isinstance(phrase, str | re.Pattern)]:
@@ -170,7 +172,7 @@ def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, SlotKind]
 
 
 def filled_by(patterns: Iterable[Pattern]) -> tuple[frozenset[str], frozenset[str]]:
-    """The slots that are filled whichever of `patterns` matches, and all that may be filled."""
+    """The slots that every one of `patterns` fills, and the slots that at least one of them fills."""
     ways: list[frozenset[str]] = []
     for pattern in patterns:
         if isinstance(pattern, re.Pattern):

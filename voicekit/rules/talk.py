@@ -1,4 +1,4 @@
-"""What a bot's rules remember about one call, kept in the session's stash; and what a turn adds to the previous one."""
+"""The memory that a bot's rules have of one call, kept in the session's stash, and what each turn adds to it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from voicekit.rules.lines import LineSpeaker
 
 
 class CallerInput(NamedTuple):
-    """What the caller said in words, or pressed; not both."""
+    """The caller's new words, or the keys that the caller pressed, but never both."""
 
     text: str
     keys: str
 
 
 class Talk:
-    """One call: the place of its dialogue, and the speaker that chooses its lines."""
+    """The state of one call: the place of its dialogue, and the speaker that chooses its lines."""
 
     def __init__(self, start: Memory, random: Random) -> None:
         self.memory = start
@@ -29,29 +29,30 @@ class Talk:
         self._reason = ""
 
     def hear(self, turn: Turn) -> tuple[CallerInput, Memory]:
-        """What is new in `turn`, and the place of the dialogue when it begins. Changes nothing.
+        """Return what is new in `turn`, and the place of the dialogue when the turn begins. This changes nothing.
 
-        If a caller continues before the reply has begun, the handler is called again with all the words: then the
-        previous turn did not happen. Keys are different: their effects stay, and only the new ones count.
+        If a caller continues before the reply has begun, the handler is called again with all the words; then the
+        previous turn is treated as if it had not happened. Keys are different: their effects stay, and only the new
+        keys count.
         """
         text, memory, again = turn.text, self.memory, self._said_before(turn)
         if again is not None and (turn.reason in KEYED or self._reason in KEYED):
-            text = turn.text[len(again) :].strip() or turn.text  # the same key twice is not a repetition
+            text = turn.text[len(again) :].strip() or turn.text  # a key pressed again is a new key
         elif again is not None:
             memory = self._before
         keys = keys_at_the_end(text) if turn.reason in KEYED else ""
         return CallerInput("" if keys else text, keys), memory
 
     def begin(self, turn: Turn, before: Memory) -> None:
-        """`turn` is being answered; `before` is where the dialogue returns to if the answer is not heard."""
+        """Note that `turn` is being answered; the dialogue returns to `before` if the answer is not heard."""
         self.memory = self._before = before
         self._turn, self._reason = turn.number, turn.reason
 
     def _said_before(self, turn: Turn) -> str | None:
-        """The part of this turn's text that was already answered, by an answer of which nothing was heard; None if
-        there is none.
+        """The beginning of this turn's text, if it was already answered but nothing of the answer was heard; otherwise
+        None.
 
-        Turns in between, which were cut before a handler was called, have the same words at their beginning.
+        Turns in between, which were cut before a handler was called, begin with the same words.
         """
         for place in range(len(turn.history) - 1, -1, -1):
             before = turn.history[place]
@@ -63,4 +64,5 @@ class Talk:
 
 
 class Talks(dict[object, Talk]):
-    """The talks of a call by their rules: a bot and its plugins may each have their own."""
+    """The talks of one call. The keys are Rules objects, since a bot and its plugins may each have rules of their
+    own."""

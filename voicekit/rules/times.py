@@ -1,4 +1,4 @@
-"""Spoken times of day and durations in English: "half past three", "an hour and a half" (pure; no clock is read)."""
+"""Reads spoken English times of day and durations: "half past three", "an hour and a half" (pure; reads no clock)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HALVES_OF_DAY = {
 }
 _AFTER = ("past", "after")
 _BEFORE = ("to", "before", "till")
-_UNITS = {  # seconds; the shorter names are written by recognisers and people
+_UNITS = {  # seconds; recognisers and people also write the shorter names
     **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1),
     **dict.fromkeys(("minute", "minutes", "min", "mins"), 60),
     **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600),
@@ -44,9 +44,9 @@ _PARTS = {"half": Fraction(1, 2), "quarter": Fraction(1, 4)}
 
 
 def read_time(words: Sequence[str], start: int) -> Reading | None:
-    """A `datetime.time`: "noon", "quarter to five", "three thirty pm", "15:30", "seven o'clock in the evening".
+    """Read a `datetime.time`: "noon", "quarter to five", "three thirty pm", "15:30", "seven o'clock in the evening".
 
-    Without am or pm it is taken literally: "three" is 03:00.
+    Without am or pm, the time is taken literally: "three" is 03:00.
     """
     if word_at(words, start) in _NAMED:
         return Reading(time(_NAMED[words[start]]), start + 1)
@@ -61,7 +61,7 @@ def read_time(words: Sequence[str], start: int) -> Reading | None:
 
 
 def read_duration(words: Sequence[str], start: int) -> Reading | None:
-    """A `timedelta`: "ten minutes", "an hour and a half", "2 hours 30 minutes", "three quarters of an hour"."""
+    """Read a `timedelta`: "ten minutes", "an hour and a half", "2 hours 30 minutes", "three quarters of an hour"."""
     total, unit, end = Fraction(0), 0, start
     while (part := _part_of_duration(words, _behind_and(words, end) if unit else end)) is not None:
         if unit and part[1] >= unit:
@@ -83,7 +83,7 @@ def _figures(words: Sequence[str], start: int) -> tuple[int, int, int] | None:
 
 
 def _relative(words: Sequence[str], start: int) -> tuple[int, int, int] | None:
-    """Minutes before or after an hour: "ten past four", "a quarter to five", "half past six"."""
+    """Read minutes before or after an hour: "ten past four", "a quarter to five", "half past six"."""
     at = start + (word_at(words, start) == "a")
     minutes = {"half": (30, at + 1), "quarter": (15, at + 1)}.get(word_at(words, at)) or read_small(words, start)
     if minutes is None or not 0 < minutes[0] < 60:
@@ -99,7 +99,7 @@ def _relative(words: Sequence[str], start: int) -> tuple[int, int, int] | None:
 
 
 def _hour_before(hour: int) -> int:
-    """On the clock face that `hour` belongs to: before 1 comes 12, before 13 comes 12, before 0 comes 23."""
+    """The hour before `hour`, on the same clock face: 12 is before 1 and before 13, and 23 is before 0."""
     return (hour - 2) % 12 + 1 if 1 <= hour <= 12 else (hour - 1) % 24
 
 
@@ -125,7 +125,7 @@ def _hour(words: Sequence[str], at: int) -> tuple[int, int] | None:
 
 
 def _half_of_day(words: Sequence[str], at: int) -> tuple[str, int]:
-    """Which half of the day was named, "" for none, and the index after it; an "o'clock" may come first."""
+    """Which half of the day is named ("" for neither), and the index after it; an "o'clock" may come before it."""
     at += word_at(words, at) == "oclock"
     for name, half in _HALVES_OF_DAY.items():
         if tuple(words[at : at + len(name)]) == name:
@@ -140,7 +140,8 @@ def _on_24_hours(hour: int, half: str) -> int:
 
 
 def _part_of_duration(words: Sequence[str], start: int) -> tuple[Fraction, int, int] | None:
-    """Seconds, the seconds in its unit, and the index after it: "two and a half hours", "half an hour", "an hour"."""
+    """Read "two and a half hours", "half an hour" or "an hour": the seconds, the seconds in one unit, and the index
+    after it."""
     quantity = _quantity(words, start)
     if quantity is None:
         return None
@@ -166,7 +167,7 @@ def _quantity(words: Sequence[str], start: int) -> tuple[Fraction, int] | None:
 
 
 def _and_a_part(words: Sequence[str], at: int) -> tuple[Fraction, int]:
-    """What "and a half" adds to what precedes it; nothing if a separate unit follows."""
+    """The fraction that "and a half" adds to the number before it; 0 if a separate unit follows."""
     part = _PARTS.get(word_at(words, at + 2))
     if tuple(words[at : at + 2]) != ("and", "a") or part is None or word_at(words, at + 3) in ("a", "an", "of"):
         return Fraction(0), at

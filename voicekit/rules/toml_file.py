@@ -1,4 +1,4 @@
-"""A TOML file read key by key, so that every mistake in it is reported with its file, line and key."""
+"""Reads a TOML file key by key, so that every mistake is reported with its file, line and key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicekit.errors import ConfigError
 from voicekit.rules.lines import RuleLine, vary
 
 TomlPath: TypeAlias = tuple[str | int, ...]
-"""The path to a value: keys, and the index of the table in an array of tables, from 0."""
+"""The path to a value: keys, and for each array of tables the index of the table, from 0."""
 
 _HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -36,7 +36,7 @@ class Section:
         return list(self._values)
 
     def get(self, key: str) -> Any:
-        """The value of `key`, None if it is missing."""
+        """The value of `key`; None if it is missing."""
         return self._values.get(key)
 
     def text(self, key: str) -> str | None:
@@ -46,7 +46,7 @@ class Section:
         return value
 
     def texts(self, key: str) -> list[str] | None:
-        """A list of texts, or a single text as a list."""
+        """The list of texts under `key`; a single text becomes a list."""
         value = self.get(key)
         if value is None or (isinstance(value, list) and value and all(isinstance(item, str) for item in value)):
             return value
@@ -55,7 +55,7 @@ class Section:
         raise self.wrong(key, "a text, or a list of texts")
 
     def line(self, key: str) -> RuleLine | None:
-        """A text to be spoken, or several to choose from."""
+        """The text to be spoken under `key`, or several texts to choose from."""
         texts = self.texts(key)
         if texts is None or len(texts) == 1:
             return texts[0] if texts is not None else None
@@ -92,7 +92,7 @@ class Section:
         return str(self._at[-1])
 
     def check(self, known: str) -> None:
-        """ConfigError for a key that is not among `known`, which are words separated by spaces."""
+        """Raise ConfigError for a key that is not among `known`, which is a str of names separated by spaces."""
         for key in self._values:
             if key not in known.split():
                 close = get_close_matches(key, known.split(), n=1)
@@ -106,7 +106,8 @@ class Section:
 
     @contextmanager
     def blamed(self, key: str = "") -> Iterator[None]:
-        """Errors inside this block are attributed to `key`, or to this table, unless they have a place already."""
+        """Add the place of `key`, or of this table, to ConfigErrors raised inside the block, unless they have a place
+        already."""
         try:
             yield
         except ConfigError as error:
@@ -121,7 +122,7 @@ class Section:
 
 
 def read_toml(path: str | PathLike[str]) -> Section:
-    """The whole file at `path`; ConfigError if it is missing, or not TOML."""
+    """Read the whole file at `path`. Raises ConfigError if it is missing, or is not TOML."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
@@ -134,7 +135,7 @@ def read_toml(path: str | PathLike[str]) -> Section:
 
 
 def _lines_of(text: str) -> dict[TomlPath, int]:
-    """The line on which each table and each key begins, as far as this can be found without a grammar."""
+    """The line on which each table and each key begins, as far as this can be found without a parser."""
     lines: dict[TomlPath, int] = {}
     counts: dict[TomlPath, int] = {}
     table: TomlPath = ()
@@ -152,7 +153,7 @@ def _lines_of(text: str) -> dict[TomlPath, int]:
 
 
 def _resolved(parts: TomlPath, counts: dict[TomlPath, int]) -> TomlPath:
-    """`parts` with the index of the latest table after each array of tables, except for the last part."""
+    """`parts` with the index of the latest table inserted after each array of tables, except after the last part."""
     at: TomlPath = ()
     for place, part in enumerate(parts):
         at = (*at, part)
@@ -166,7 +167,7 @@ def _parts(key: str) -> TomlPath:
 
 
 def _dotted(at: TomlPath) -> str:
-    """The path as written in TOML, with the number of a table counted from 1: `rule[2].phrases`."""
+    """The path in TOML's notation, with tables counted from 1: `rule[2].phrases`."""
     written = ""
     for part in at:
         written += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if written else ''}{part}"

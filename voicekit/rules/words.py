@@ -1,7 +1,7 @@
-"""A text as bare words: without case, punctuation and accents, "what's" as "what is", hesitations left out.
+"""Turns a text into bare words: without case, punctuation, accents and hesitations, and with "what is" for "what's".
 
-Phrases and speech are processed in the same way, so both always agree on what a word is. The lists below are English;
-words of other languages pass unchanged.
+Phrases and speech are processed in the same way, so a word is always the same in phrases and in speech. The lists below
+are English; words of other languages pass unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 HESITATIONS = frozenset({"um", "umm", "uh", "uhm", "er", "erm", "ah", "eh", "hm", "hmm", "mm"})
-"""Sounds of thinking: they are not words, wherever they occur."""
+"""Sounds that people make while they think; they never count as words."""
 
 ARTICLES = frozenset({"a", "an", "the"})
 
@@ -22,7 +22,7 @@ SMALL = ARTICLES | {"please"}
 """Words that speech may omit from a phrase."""
 
 FILLERS = SMALL | {"well", "so", "just", "actually", "basically", "okay", "ok", "hey", "oh", "kindly", "then", "thanks"}
-"""Words that do not count against a phrase if speech has more of them."""
+"""Words that do not count against a phrase when they occur only in speech."""
 
 PREAMBLES = frozenset(
     tuple(phrase.split())
@@ -38,19 +38,21 @@ PREAMBLES = frozenset(
         *("hello", "hi", "hello there", "hi there"),
     )
 )
-"""How people begin, also with fillers in between; they weigh as little as fillers, unless the phrase contains them."""
+"""Words with which people begin a sentence, possibly with fillers in between. They count as little as fillers, unless
+the phrase contains them."""
 
 CORRECTIONS = frozenset({"no", "wait", "sorry", "rather", "actually", "mean", "meant", "make", "correction", "better"})
-"""One of these comes between a value and its replacement: "four, no, five" is five."""
+"""Words of which one comes between a value and its replacement: "four, no, five" is five."""
 
 _BESIDE_CORRECTIONS = CORRECTIONS | FILLERS | {"i", "it", "that", "or", "oh"}
 
 _PREAMBLE_LENGTHS = sorted({len(preamble) for preamble in PREAMBLES})
 
 NEGATIONS = frozenset({"not", "never"})
-"""They turn a sentence into its opposite, so a phrase that omits one of them does not match."""
+"""Words that turn a sentence into its opposite; a phrase that lacks such a word does not match speech that contains
+it."""
 
-# Apostrophes within words are part of them, and so are dots within "p.m.". Grouped thousands and times are one word.
+# Apostrophes within a word, and the dots of "p.m.", are part of the word. Grouped thousands and times are one word.
 _TOKEN = re.compile(
     r"""
       (?<!\w)[ap]\.\s?m\b\.?                             # p.m.
@@ -92,7 +94,7 @@ class BareWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text and its bare words; `places` has the positions of each of them."""
+    """A text and its bare words; `places` has the positions of each word."""
 
     text: str
     tokens: tuple[BareWord, ...]
@@ -103,7 +105,7 @@ class Said:
 
     @classmethod
     def of(cls, text: str) -> Said:
-        """`text`, without its hesitations unless it contains nothing else."""
+        """Return `text` as bare words, without hesitations, unless it contains nothing else."""
         every = tuple(_tokens(text))
         tokens = tuple(token for token in every if token.word not in HESITATIONS) or every
         words = tuple(token.word for token in tokens)
@@ -117,18 +119,18 @@ class Said:
         return len(self.words)
 
     def part(self, start: int, end: int) -> str:
-        """The words from `start` to before `end` as they were written, without the punctuation around them."""
+        """The words from `start` up to `end` as they were written, without the punctuation around them."""
         first, last = self.tokens[start], self.tokens[end - 1]
         if start and self.tokens[start - 1].start == first.start:  # the second half of a contraction such as "what's"
             return (first.word + self.text[first.end : last.end]).strip()
         return self.text[first.start : last.end]
 
     def fillers(self, start: int, end: int) -> int:
-        """How many of the words from `start` to before `end` are fillers, or part of a preamble."""
+        """How many of the words from `start` up to `end` are fillers, or part of a preamble."""
         return self._fillers[end] - self._fillers[start]
 
     def corrects(self, start: int, end: int, new: int) -> bool:
-        """Whether what is from `start` to before `end` is taken back in favour of what begins at `new`."""
+        """Whether the caller takes back the words from `start` up to `end`, and replaces them with those from `new`."""
         between = self.words[end:new]
         again = self.words[start - 1 : start]  # "on Friday, no, on Saturday"
         if again and between[-1:] == again and again[0] not in CORRECTIONS:
@@ -155,7 +157,7 @@ def fold(text: str) -> str:
 
 
 def _fillers(words: Sequence[str]) -> Sequence[bool]:
-    """For each word, whether it means nothing by itself."""
+    """For each word, whether it is a filler or part of a preamble."""
     marks = [word in FILLERS for word in words]
     others = [place for place, is_filler in enumerate(marks) if not is_filler]
     for start in range(len(others)):

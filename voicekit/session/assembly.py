@@ -1,10 +1,10 @@
-"""From roles to pipelines: the parts of a session are put together and checked before anything opens.
+"""Puts the parts of a session together into pipelines, and checks them before anything opens.
 
     listen line:  source -> (resample) -> detect -> (encode) => transcriber           => is a link, -> a call
     reply line:   handler -> text transforms => voice -> (resample) => playout
 
-All positions of the listening side are samples at one rate, the ear rate: sound is converted to it directly after the
-source. The transcriber and the voice choose their formats, so that usually nothing needs converting.
+All positions of the listening side are samples at one rate, the ear rate; sound is converted to this rate directly
+after the source. The transcriber and the voice choose their formats so that usually nothing needs to be converted.
 """
 
 from __future__ import annotations
@@ -68,31 +68,34 @@ P = TypeVar("P", bound=Part)
 
 Speaks: TypeAlias = Tts | Use | str
 SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, Text] | Speaks | Fallback[Speaks]]
-"""A voice, or text transforms followed by a voice."""
+"""The type of the option `tts`: a voice, or text transforms followed by a voice."""
 
 SIGNALS = 128
-"""Signals waiting for the conductor, which awaits nothing else: a full link means a bug."""
+"""The most signals that may wait for the conductor, which never waits for anything else: a full link means a bug."""
 
 LATEST = latest_of(Interim, Progress, HeardSoFar, AnswerExpected)
 
 EAR_SECONDS = 5.0
-"""Before the transcriber. Detection must never wait: a stalled recogniser must not make the session deaf."""
+"""The most sound that may wait for the transcriber. Detection must never wait: a stalled recogniser must not make the
+session deaf."""
 
 TEXT_CHARACTERS = 400
-"""Between handler and voice, about 30 s of speech: a model stops generating when it is far ahead of the sound."""
+"""The most text between handler and voice, about 30 s of speech: a model stops generating when it is far ahead of the
+sound."""
 
 VOICE_SECONDS = 2.0
-"""Between voice and playout; the speaker sets the pace."""
+"""The most sound between voice and playout; the speaker sets the pace."""
 
 
 def open_signals() -> tuple[Outlet[Signal], Inlet[Signal]]:
-    """The link to the conductor. For signals of which only the latest matters, a new one replaces the queued one."""
+    """Open the link to the conductor. If only the latest signal of a type matters, a new one replaces the queued
+    one."""
     return open_link(SIGNALS, Full.FAIL, weigh=count, name="signals", conflate=LATEST)
 
 
 @dataclass
 class Parts:
-    """The six roles of a session, resolved; a plugin's layers may still replace any of them."""
+    """The parts that play the six roles of a session; a plugin's layers may still replace any of them."""
 
     source: Source
     vad: Vad | None
@@ -105,9 +108,10 @@ class Parts:
     """The vad's name in the registry, if it was given by name or is the default."""
 
     async def warm(self, call: CallView, report: Callable[[SessionEvent], None] | None) -> None:
-        """Let a handler with `warm(call)` connect to what it needs, before it is called for an answer.
+        """Let a handler that has `warm(call)` connect to its services before it is called for an answer.
 
-        An error is reported only, since the first answer will show whether it matters; without `report` it is raised.
+        An error is only reported, since the first answer will show whether it matters. Without `report`, the error is
+        raised.
         """
         try:
             if (warm := getattr(self.handler, "warm", None)) is not None:
@@ -118,7 +122,7 @@ class Parts:
             report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
-        """Which part `error` came from, according to the stage that marked it; None if from none of them."""
+        """The role of the part that raised `error`, according to the stage that marked it; None if no part did."""
         named: dict[str, Role] = {
             HANDLER: "handler",
             self.tts.name: "tts",
@@ -148,7 +152,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A plugin's context around the conversation, opened and closed within a time limit like everything else."""
+    """A plugin's context around the conversation; opening and closing it have a time limit, as for all other parts."""
 
     context: AbstractAsyncContextManager[object]
     name: str = "a plugin's session context"
@@ -167,7 +171,8 @@ def assemble(
     stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None,
     vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
-    """The parts of a session; `registry` makes those given by name. ConfigError for a part that can't play its role."""
+    """Return the parts of a session; `registry` makes those given by name. Raises ConfigError for a part that can't
+    play its role."""
     texts, voice = _split(tts)
     by_name = asked_for("vad", vad, registry)
     return Parts(
@@ -183,9 +188,11 @@ def assemble(
 
 
 def _resolve(role: Role, thing: object, registry: Registry) -> Any:
-    """`thing` itself, or the part that the registry has under its name. ConfigError if it can't play `role`.
+    """Return `thing` itself, or the part that the registry has under this name. Raises ConfigError if the part can't
+    play `role`.
 
-    A handler may be anything that `as_handler` takes; for it, a text is an answer and not a name. `...` is the default.
+    A handler may be anything that `as_handler` takes; for a handler, a text is its answer and not a name. `...` is the
+    default.
     """
     if isinstance(thing, Fallback):
         return _fallback(role, thing, registry)
@@ -204,7 +211,7 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
 
 
 def _fallback(role: Role, spec: Fallback[object], registry: Registry) -> Any:
-    """A part that consists of several, each replacing the previous one if it fails."""
+    """A part that consists of several others; if one of them fails, the next replaces it."""
     if role not in ("stt", "tts"):
         raise ConfigError(f"{role}: a Fallback can only be an stt, a tts or the model of a LanguageModel")
     members = [_resolve(role, member, registry) for member in spec.members]
@@ -212,7 +219,7 @@ def _fallback(role: Role, spec: Fallback[object], registry: Registry) -> Any:
 
 
 def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text], ...], object]:
-    """The text transforms, and the voice after them."""
+    """Split `tts` into the text transforms and the voice after them."""
     *texts, voice = tts if isinstance(tts, Sequence) and not isinstance(tts, str) else [tts]
     for text in texts:
         if not isinstance(text, TransformPart):
@@ -221,7 +228,8 @@ def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text
 
 
 def divert() -> TransformPart[Sound | Signal, Sound]:
-    """Removes what is not sound (keys, typed lines, a hang-up) from a source's output, and emits it as signals."""
+    """Removes keys, typed lines, hang-ups and other news from a source's output, so that only sound is left, and emits
+    them as signals."""
 
     def start(context: StreamContext) -> Each:
         report = tell.get()
@@ -245,7 +253,7 @@ def divert() -> TransformPart[Sound | Signal, Sound]:
 
 @stage(name="deaf")
 async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
-    """Replaces a missing transcriber: takes the sound and emits nothing."""
+    """A stage that replaces a missing transcriber: it takes the sound and emits nothing."""
     while True:
         try:
             await inbox.receive_all()
@@ -258,7 +266,7 @@ def listen_pipeline(
 ) -> tuple[Pipeline, AudioFormat]:
     """The listening pipeline, and the format whose rate defines all positions of the listening side.
 
-    `loudness` measures what the vad takes for speech.
+    `loudness` measures the sound that the vad judges to be speech.
     """
     source = parts.source
     given = source.produces
@@ -289,7 +297,7 @@ def reply_pipeline(
     open_timeout: float,
     speculation: Speculation | None,
 ) -> Pipeline:
-    """The reply pipeline: takes one Turn, and emits playout's signals. With `speculation`, it has a gate."""
+    """The reply pipeline: it takes one Turn, and emits playout's signals. If there is `speculation`, it has a gate."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")
@@ -305,8 +313,8 @@ def reply_pipeline(
 
 
 def _offer(given: AudioFormat, vad: Vad | None) -> AudioFormat:
-    """The format offered to the transcriber: the source's rate if the VAD supports it, else the nearest that it
-    does.
+    """The format offered to the transcriber: with the source's rate if the VAD supports it, else with the nearest rate
+    that the VAD supports.
     """
     if vad is None:
         return AudioFormat(given.rate) if given.rate >= PCM16K.rate // 2 else PCM16K

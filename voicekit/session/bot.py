@@ -1,4 +1,4 @@
-"""A bot is more than its handler: it also has turn-taking, parts for hearing and speaking, and a greeting.
+"""A bot: a handler together with its greeting, its turn-taking, and its parts for hearing and speaking.
 
     bot = voicekit.Bot(answer, greeting="Good morning!", tts=voicekit.Use("soniox", voice="Maya"), language="en")
 
@@ -15,15 +15,16 @@ from voicekit.extend import Registry, Role, Use
 from voicekit.turn.policy import Policy
 
 SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts")
-"""The roles that have a language, and that a service may play."""
+"""The roles that are usually played by a service, and whose parts have a language."""
 
 
 @dataclass(frozen=True)
 class Bot:
-    """A handler, and everything that belongs to it. For `stt`, `tts` and `vad`, `...` is the default; see `Session`.
+    """A handler and the parts and policy that it needs. For `stt`, `tts` and `vad`, `...` is the default; see
+    `Session`.
 
-    `greeting` replaces the policy's. `language` is passed to an stt and a tts that are given by name, have an option of
-    that name, and were not given one.
+    `greeting` replaces the greeting of the policy. `language` is passed to an stt and a tts that are given by name, if
+    they have the option `language` and it is not set.
     """
 
     handler: Any
@@ -36,7 +37,7 @@ class Bot:
 
     @classmethod
     def of(cls, thing: Any) -> Bot:
-        """`thing` itself if it is a Bot, else a bot with `thing` as its handler."""
+        """Return `thing` itself if it is a Bot, else a bot with `thing` as its handler."""
         return thing if isinstance(thing, Bot) else cls(thing)
 
     def spoken(self, registry: Registry, **given: Any) -> dict[str, Any]:
@@ -48,9 +49,9 @@ class Bot:
         return {"handler": self.handler, "policy": self._policy(), **parts}
 
     def silent(self, usual: Any, /, **given: Any) -> dict[str, Any]:
-        """The same for a typed or scripted call, with the `usual` tts.
+        """The keyword arguments of a Session for a typed or scripted call; `usual` is its voice.
 
-        Only the text transforms of the bot's own parts are used then.
+        Of the bot's own parts, only the text transforms are used.
         """
         texts = self.tts[:-1] if _several(self.tts) else ()
         return {"handler": self.handler, "policy": self._policy(), "tts": [*texts, usual], **given}
@@ -71,8 +72,8 @@ class Bot:
 
 
 def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
-    """The Use in `thing` or, for a sequence, in its last part, if it is given by name or as the default; None for an
-    object.
+    """The Use for the part `thing` (for a sequence, its last item) if it is given by name or as the default; None if it
+    is an object.
     """
     last = thing[-1] if _several(thing) else thing
     if last is ...:
@@ -81,7 +82,7 @@ def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
 
 
 def instead(thing: Any, part: Any) -> Any:
-    """`thing` with `part` in the place of what `asked_for` finds in it."""
+    """`thing` with `part` in the place of the item that `asked_for` finds in it."""
     return [*thing[:-1], part] if _several(thing) else part
 
 

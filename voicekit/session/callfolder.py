@@ -1,16 +1,16 @@
-"""A call in a folder: the sound of both sides, the event log and the wire log, written during the call.
+"""Records a call in a folder: the sound of both sides, the event log and the wire log, written during the call.
 
     async with open_call_folder("calls/monday") as folder:
         session = Session(...)
         folder.record(session)
         await run_session(session)
 
-    call.wav      the caller left, the bot right, aligned to the sample: what each of them heard of the other
+    call.wav      both sides as the other side heard them, aligned to the sample: the caller left, the bot right
     events.jsonl  every event with its time; `voicekit log` prints them, `voicekit trace` draws where the time went
     wire.jsonl    every message from and to the services, without sound and keys
 
-All three count from the start of the session. If the program is killed, at most the last half second is lost; the rest
-can be played and read.
+In all three files, time 0 is the start of the session. If the program is killed, at most the last half second is lost;
+the rest can be played and read.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ if TYPE_CHECKING:
 SOUND, WIRE = "call.wav", "wire.jsonl"
 
 CALLER, BOT = 0, 1
-"""The tracks: left and right."""
+"""The numbers of the tracks: left and right."""
 
 QUEUED = 30 * 2 * 48_000
-"""Samples that may wait for the disk: half a minute of both sides at the highest rate. Sound that does not fit becomes
-silence in the recording, and an Overrun in the event log.
+"""The most samples that may wait for the disk: half a minute of both sides at the highest rate. Sound that does not fit
+becomes silence in the recording, and an Overrun in the event log.
 """
 
 UNKNOWN_RATE = 16_000
-"""Hz in the header of a file in which nothing has been recorded."""
+"""The rate, in Hz, in the header of a file in which no sound has been recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """A piece of one side; without a frame, it marks the end of both."""
+    """A piece of one side's sound; without a frame, it marks the end of both sides."""
 
     track: int
     frame: AudioFrame | None
 
 
 class CallFolder:
-    """An open folder, for one call."""
+    """The open folder of one call."""
 
     def __init__(
         self,
@@ -86,8 +86,8 @@ class CallFolder:
     def record(self, session: Session) -> None:
         """Record everything that happens in `session`, which must not have run yet.
 
-        The recording has the higher of the rates of source and sink. If a plugin replaces a part when the session
-        starts, the replacement is not recorded.
+        The rate of the recording is the higher one of the source's and the sink's rates. If a plugin replaces a part
+        when the session starts, the replacement is not recorded.
         """
         session.watch(self._note)
         parts = session.parts
@@ -111,11 +111,12 @@ class CallFolder:
 
 @asynccontextmanager
 async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIterator[CallFolder]:
-    """Create the folder `path`, which must contain no call, and keep its files open; for `digits`, see the event log.
+    """Create the folder `path`, which must contain no call, and keep its files open. For `digits`, see
+    `open_event_log`.
 
     Raises ConfigError if the folder can't be written, or contains a call. If the disk fills up during the call, the
-    body is cancelled and DeviceError raised; what was written until then is kept. If nothing was written, because no
-    call started, the files are removed, and also the folder if it was created here.
+    body is cancelled and DeviceError is raised; everything written until then is kept. If no call starts, so that
+    nothing is written, the files are removed, and the folder too if it was created here.
     """
     folder = Path(path)
     tape, was_there = await in_thread(_made, folder)
@@ -133,7 +134,7 @@ async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIt
 
 
 def _made(folder: Path) -> tuple[_Tape, bool]:
-    """An empty recording in the folder, and whether the folder existed before."""
+    """Create an empty recording in the folder; also return whether the folder existed before."""
     try:
         was_there = folder.is_dir()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def _gone_if_empty(folder: Path, tape: _Tape, was_there: bool) -> Iterator[None]
 
 
 class _Tape:
-    """Converts both sides to the rate of the file and writes them; works in the scribe's thread."""
+    """Converts both sides to the rate of the file and writes them; it runs in the thread that writes the recording."""
 
     def __init__(self, file: TwoTrackFile) -> None:
         self._file = file
@@ -197,7 +198,7 @@ def _samples(heard: _Heard) -> int:
 
 @contextmanager
 def _one_error() -> Iterator[None]:
-    """Raise the first of several errors from one full disk, and a single error without its group."""
+    """If a full disk causes several errors, raise only the first; raise a single error without its group."""
     try:
         yield
     except BaseExceptionGroup as group:

@@ -1,7 +1,7 @@
-"""A conversation in the console: typed lines in, the bot's words out as they would be heard.
+"""Runs a conversation in the console: the caller types lines, and the bot's words appear when they would be heard.
 
-It is an ordinary session with silence as its source and a quiet voice, so pacing, interruptions and history work as in
-a call: a line typed while the bot speaks cuts the reply.
+The conversation is an ordinary session with silence as its source and a quiet voice. So pacing, interruptions and
+history work as in a call: a line that is typed while the bot speaks cuts the reply.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from voicekit.session.session import Session
 from voicekit.session.stopping import stopping
 
 BLOCK: Final = 4_096
-"""Bytes read from the terminal at once; a line is far shorter."""
+"""The most bytes read from the terminal in one step; a line is far shorter."""
 
 BEGIN: Final = "Type to the bot; Ctrl-D ends the conversation.\n"
 PROMPT, BOT, OVER = "you> ", "bot> ", "\r\x1b[K"
@@ -36,9 +36,10 @@ PROMPT, BOT, OVER = "you> ", "bot> ", "\r\x1b[K"
 async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> SessionEnded:
     """Run a typed conversation on standard input and output until the input ends or the bot ends it.
 
-    `bot` is a handler or a Bot; `parts` are those of Session, and replace the silence and the quiet voice. At a
-    terminal, a line may be typed at any time; from a file or a pipe, the next line waits for the answer. Trouble is one
-    line on standard error. Ctrl-C ends the conversation at once and raises KeyboardInterrupt.
+    `bot` is a handler or a Bot. `parts` are keyword arguments of Session, which may replace the silent source and the
+    quiet voice. At a terminal, a line may be typed at any time; from a file or a pipe, the next line is read only after
+    the answer. Each Trouble is one line on standard error. Ctrl-C ends the conversation immediately and raises
+    KeyboardInterrupt.
     """
     quiet = {"source": SilenceSource(), "vad": None, "stt": None, "sink": NullSink()}
     session = Session(plugins=plugins, **Bot.of(bot).silent(QuietTts(), **{**quiet, **parts}))
@@ -95,12 +96,13 @@ class Printer:
                 self._troubles.show(f"voicekit: {line}\n")
 
     def asked(self, text: str) -> None:
-        """`text` was not typed at a terminal, which would have shown it already; the bot speaks next."""
+        """Print `text`, which came from a file or a pipe: a terminal would have shown it already. The bot speaks
+        next."""
         self.screen.show(f"{PROMPT}{text}\n")
         self._speaking = True
 
     async def until_silent(self) -> None:
-        """Wait until the bot has nothing to say; forever, if it has ended the call."""
+        """Wait until the bot has nothing to say; if the bot has ended the call, wait forever."""
         while self._speaking or self._ending:
             await self._changed.park()
 

@@ -1,4 +1,4 @@
-"""Ends a call at its longest duration: after a warning, never during the caller's sentence, and within a time limit."""
+"""Ends a call at its maximum duration: after a warning, and when the caller has finished speaking."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicekit.turn.conductor import Conductor
 from voicekit.turn.policy import CallPolicy
 
 HEAR_OUT = 10.0
-"""Seconds: how long the end waits for the caller to finish speaking."""
+"""The most seconds for which the end waits for the caller to finish speaking."""
 
 WARN_BEFORE = 30.0
 """Seconds before the end at which the warning is spoken, in calls of two minutes and more."""
@@ -21,7 +21,8 @@ WARN_BEFORE = 30.0
 async def end_in_time(
     call: CallPolicy, conductor: Conductor, outlet: Outlet[Signal], order: Callable[[End], None]
 ) -> None:
-    """Order the end at `max_duration`, if it is set. A hold by the far side does not count."""
+    """End the call when its duration reaches `max_duration`, if that is set. Time for which the far side holds the call
+    does not count."""
     if call.max_duration is None:
         return
     last = 0.0

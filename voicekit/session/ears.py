@@ -1,4 +1,4 @@
-"""The requests that the turn machine makes to the listening side, whatever its parts are."""
+"""Passes the turn machine's requests to the listening side, whatever its parts are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Ears:
         self.scores = getattr(stt, "scores", False) is True
 
     def ask(self, command: EarCommand) -> None:
-        """Have `command` carried out. An error is marked with the stage that raised it."""
+        """Let the stt carry out `command`. An error is marked with the stage that raised it."""
         if self._stt is None:
             return
         able = self.finalizes if isinstance(command, Finalize) else self.scores

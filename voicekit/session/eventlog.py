@@ -1,12 +1,12 @@
-"""The event log: the events of a session as lines of JSON, with their times, streamed to disk; and events in words.
+"""The event log: the events of a session, written to disk during the call as lines of JSON; and events in words.
 
 The first line names the format and its version. Each other line is one event: `time` (in seconds since the session
 started), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat many times
 a second, are left out.
 
-Events wait in a bounded link. One thread encodes and writes them, so a slow disk affects the log and not the call:
-events that do not fit are counted, and the last line has their number. The caller's keys are written as "?", since they
-may be a PIN, unless the log is opened with `digits=True`. Spoken and typed words are written unchanged.
+Events wait in a bounded link. One thread encodes and writes them, so a slow disk affects the log and not the call.
+Events that do not fit into the link are dropped, and the last line has their number. The caller's keys are written as
+"?", since they may be a PIN, unless the log is opened with `digits=True`. Spoken and typed words are written unchanged.
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ VERSION = 1
 HEADER = f'{{"format": "voicekit events", "version": {VERSION}}}'
 
 LINES = 4_096
-"""Events that may wait for the disk: a busy minute."""
+"""The most events that may wait for the disk: a busy minute."""
 
 MilestoneKind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "silence", "air"]
 
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """Reply `turn` of a traced session (`voicekit.session.trace`) has reached `what` for the first time.
+    """The event that reply `turn` of a traced session (see `voicekit.session.trace`) has reached the milestone `what`.
 
-    "user": the turn is complete, and its last audible sample is `seconds` old. "begun": the handler is called. "word":
-    its first word. "text": text has reached the tts. "sound": the tts has made the first frame, and "silence": the
-    first `seconds` of its sound are inaudible. "air": its first sample was heard `seconds` ago.
+    The milestones are: "user": the turn is complete, and the caller's last audible sample is `seconds` old. "begun":
+    the handler is called. "word": the handler has sent its first word. "text": text has reached the tts. "sound": the
+    tts has produced its first frame. "silence": the first `seconds` of that sound are inaudible. "air": the first
+    sample of the reply was heard `seconds` ago.
     """
 
     turn: int
@@ -60,13 +61,13 @@ class Milestone:
 
 
 class CallClock:
-    """Seconds since a session started; 0 until then, however long that takes."""
+    """A clock that shows the seconds since a session started; 0 before the start."""
 
     def __init__(self) -> None:
         self._start: float | None = None
 
     def note(self, event: object) -> None:
-        """Watches the session."""
+        """Note an event of the session."""
         if isinstance(event, events.SessionStarted):
             self._start = trio.current_time()
 
@@ -150,9 +151,10 @@ def describe(event: LoggedEvent) -> str | None:
 
 
 class Troubles:
-    """Called with each event of a call; returns a few words if something went wrong that the user should see.
+    """A function to be called with each event of a call. If the event is an error that the user should see, it returns
+    a few words.
 
-    A Trouble and the ReplyFailed with the same error give one line.
+    If a Trouble and a ReplyFailed have the same error, it is described only once.
     """
 
     def __init__(self) -> None:
@@ -173,12 +175,12 @@ class Troubles:
 async def open_event_log(
     path: str | Path, clock: CallClock | None = None, *, digits: bool = False
 ) -> AsyncIterator[Callable[[LoggedEvent], None]]:
-    """A watcher for `Session.watch` that writes each event to the new file `path`.
+    """Yield a watcher for `Session.watch` that writes each event to the new file `path`.
 
     Times come from `clock`; by default they are seconds since the session started. The watcher accepts the milestones
-    of a traced session as well. Only the owner can read the file; an existing file of that name is replaced. Raises
-    ConfigError if the file can't be written. Events that still wait when the log closes are written within half a
-    second, or counted.
+    of a traced session as well. Only the owner can read the file; an existing file at `path` is replaced. Raises
+    ConfigError if the file can't be written. When the log closes, waiting events are still written for half a second;
+    the others are counted as dropped.
     """
     try:
         await in_thread(renew, path)
@@ -211,10 +213,10 @@ def without_digits(event: LoggedEvent) -> LoggedEvent:
 
 
 def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
-    """The events in the log `path` with their times; events unknown to this version are skipped.
+    """Read the events in the log `path` with their times; events that this version does not know are skipped.
 
-    A logged error is read as an exception with the same name and text. Raises ConfigError for a file that is not an
-    event log, or has another version. If the program was killed, the last line may be incomplete.
+    A logged error becomes an exception with the same name and text. Raises ConfigError for a file that is not an event
+    log, or that has another version. The last line may be incomplete, since the program may have been killed.
     """
     header, *lines = path.read_text(encoding="utf-8").split("\n")
     if header != HEADER:
@@ -235,15 +237,16 @@ def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
 
 
 def log_lines(path: Path) -> list[str]:
-    """The log `path` for people: a line, with the time in seconds, for each event that has words."""
+    """The log `path` for people to read: one line, with the time in seconds, for each event that has a description."""
     described = ((at, describe(event)) for at, event in read_events(path))
     return [f"{at:9.3f} {words}" for at, words in described if words is not None]
 
 
 def _write(path: str | Path, pending: list[str], entries: Iterable[tuple[float, LoggedEvent]]) -> None:
-    """Write what is `pending`, once, and `entries`.
+    """Write the lines in `pending`, if any are left, and then `entries`.
 
-    The file is opened each time, so that a full disk is reported once, and not again when closing.
+    The file is opened for each call of this function, so that a full disk is reported once, and not again when the log
+    closes.
     """
     with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
         while pending:
@@ -258,7 +261,8 @@ def _line(values: dict[str, object]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """A value that JSON can't express: an error by name and text, an enum by its value, a dataclass by its fields."""
+    """How to write a value that JSON can't express: an error by name and text, an enum by its value, a dataclass by its
+    fields."""
     if isinstance(value, BaseException):
         return {"type": type(value).__name__, "text": str(value)}
     if isinstance(value, Enum):

@@ -1,4 +1,4 @@
-"""What happens after a failed reply: one apology, or the end of the call, but never silence."""
+"""Decides what happens after a failed reply: an apology or the end of the call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voicekit.session.session import Session
 
 MOST_FAILURES = 3
-"""Failed replies in a row that end the call. By then, the caller has said the same thing three times."""
+"""How many failed replies in a row end the call. By then, the caller has said the same thing three times."""
 
 
 class Failures:
@@ -34,19 +34,20 @@ class Failures:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._reason = ""  # reason of the latest reply
+        self._reason = ""  # the reason of the latest reply
         self._in_a_row = 0
-        self._stt_down: str | None = None  # why
+        self._stt_down: str | None = None  # why the stt is down; None if it is not
 
     def why_ended(self, why: str) -> str:
-        """`why`, plus the fact that the caller was not heard, if that is so. The name of a signal stays unchanged."""
+        """`why`, with the remark that the stt is down, if it is. If `why` is the name of a signal, it stays
+        unchanged."""
         if self._stt_down is None or why in signal.Signals.__members__:
             return why
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins decide about `error`; they get the role of the part it came from. A plugin that fails is
-        ignored.
+        """What the plugins decide about `error`; they also get the role of the part that raised it. A plugin that fails
+        is ignored.
         """
         session = self._session
         try:
@@ -58,7 +59,7 @@ class Failures:
             return None
 
     def follow(self, event: SessionEvent) -> None:
-        """Watches the session."""
+        """Note an event of the session."""
         match event:
             case TurnCommitted():
                 self._reason = event.reason
@@ -70,14 +71,14 @@ class Failures:
                 self._stt_down = None
 
     def after(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
-        """What to do after the error of `reply`; None if it ends the call, as every error does in a strict session."""
+        """The signals to send after `error` has ended `reply`; None if the error must end the call."""
         session, failed = self._session, ReplyFailed(reply.turn, error)
         verdict, role, strict = self.judge(error), session.parts.role_of(error), session.strict
         if verdict is None and not isinstance(error, ServiceError):
             if strict or role == "sink":  # without a sink, the bot can't speak
                 return None
             session.report(Trouble(role or "a stage", error))
-        # the caller has continued; otherwise apologies could follow each other forever
+        # no apology if the caller has continued, and none for a failed apology, since that could go on forever
         if reply.cut or reply.reason == "apology":
             return [failed]
         call = session.policy.call

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 
 class HandOvers:
-    """The transfer that waits for its reply; if the caller interrupts the reply, they are not transferred."""
+    """Keeps the transfer that waits for the end of its reply. If the caller interrupts the reply, the transfer is
+    dropped."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ordered: tuple[int, str, str | None] | None = None
 
     def after(self, turn: int, to: str, sorry: str | None) -> None:
-        """Transfer to `to` after reply `turn`. ConfigError if the call can't transfer, or for an invalid target."""
+        """Transfer the caller to `to` after reply `turn`. Raises ConfigError if the call can't transfer, or if `to` is
+        invalid."""
         call = self._session.call
         if call is None or "transfer" not in call.can:
             if call is None:
@@ -31,7 +33,7 @@ class HandOvers:
         self._ordered = turn, check_target(to), sorry
 
     def follow(self, event: SessionEvent) -> None:
-        """Watches the session."""
+        """Note an event of the session."""
         if not isinstance(event, TurnEnded) or self._ordered is None or self._ordered[0] != event.turn:
             return
         (_, to, sorry), self._ordered = self._ordered, None
@@ -41,7 +43,7 @@ class HandOvers:
     async def _hand_over(self, to: str, sorry: str | None) -> None:
         assert self._session.call is not None, "it had one when the order came"
         try:
-            await self._session.call.transfer(to)  # the call reports the transfer, and ends
+            await self._session.call.transfer(to)  # the call itself reports the transfer, and ends
         except VoicekitError as error:
             self._session.report(Transferred(error))
             if sorry is not None:

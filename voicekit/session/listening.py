@@ -11,7 +11,7 @@ from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
 
 RESTARTS = 5
-"""After this many restarts in one call, the listening side is given up."""
+"""The most restarts of the listening side in one call; after these, the next error ends the call."""
 
 Judge: TypeAlias = Callable[[Exception], Apologise | Restart | None]
 
@@ -21,8 +21,8 @@ async def listen(
 ) -> None:
     """Run the pipeline `hear` until the source has ended, and report the end.
 
-    An error is raised if `judge` returns None for it; otherwise the pipeline runs again, or the call ends with an
-    apology.
+    If the pipeline fails, `judge` decides: the error is raised (None), the pipeline runs again, or the call ends with
+    an apology.
     """
     before, nothing = open_link(1, name="before the source")
     before.close()
@@ -32,7 +32,7 @@ async def listen(
             try:
                 await hear(nothing, outbox)
                 return outlet.offer(SourceEnded())
-            except Exception as error:  # an error is judged once; without a verdict it is raised again
+            except Exception as error:  # judged only here; without a verdict, the error is raised again
                 verdict = judge(error)
                 restarts += 1
                 if verdict is None or restarts > RESTARTS:

@@ -1,8 +1,7 @@
-"""Makes each reply a performance: a lease on the sink, a run of the reply pipeline, and how to cut, hold and release
-it.
+"""Performs replies: each has a lease on the sink and a run of the reply pipeline, and can be cut, held and released.
 
-A reply that is a guess works in the same way, except that it is not committed yet. Until then its sound waits at the
-gate (see `voicekit.session.speculation`), and so does its handler's order to end the call.
+A reply that is a guess works in the same way, except that its turn has not been committed. Until the commit, the reply
+waits at the gate (see `voicekit.session.speculation`), and so does its handler's request to end the call.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from voicekit.session.speculation import Commitment
 
 
 class ReplyRun:
-    """One reply: see `voicekit.turn.conductor.Performance`."""
+    """The performance of one reply; see `voicekit.turn.conductor.Performance`."""
 
     def __init__(
         self,
@@ -63,7 +62,8 @@ class ReplyRun:
         self._commitment.make()
 
     def cut(self) -> None:
-        """Silence it from now on. The order matters: the lease first, so that nothing is written after the discard."""
+        """Silence the reply from now on. The lease must be revoked first, so that no sound is written after the
+        discard."""
         with alone(stage=Playout.name):
             self._lease.revoke()
         with alone(stage=self._voice.name):
@@ -124,7 +124,7 @@ class Performer:
 
 
 def _committed_by(commitment: Commitment, turn: Turn) -> Turn:
-    """`turn` as its handler sees it."""
+    """`turn` as its handler sees it: if it is a guess, the handler's requests wait for the commit."""
     if commitment.event.is_set():
         return turn
 

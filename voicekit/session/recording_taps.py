@@ -1,8 +1,9 @@
-"""Taps a call: layers around the source and the sink report the sound received and the sound heard, with times.
+"""Layers around the source and the sink of a call, which report the sound received and the sound heard, with times.
 
 Each frame is reported with its position: `at` counts samples, at the frame's own rate, since second 0 of a clock. The
-caller's sound is placed by its source, starting when it began. The bot's sound is placed where the sink's position
-shows that it was heard: held sound is late, discarded sound is missing, and if a device was too slow there are gaps.
+caller's sound keeps its source's positions, counted from the time at which it began. The bot's sound is placed at the
+time at which it was heard, according to the sink's position: held sound is late, discarded sound is missing, and a slow
+device leaves gaps.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from voicekit.flow.layers import Layer, Tapped
 
 FrameTap: TypeAlias = Callable[[AudioFrame], object]
 Clock: TypeAlias = Callable[[], float]
-"""Seconds, which never decrease."""
+"""A function that returns seconds, which never decrease."""
 
 GRAIN = 2
-"""Samples: the precision with which a position, which is a whole number, can show when something began."""
+"""How exactly a position, which is a whole number, can show when something began; in samples."""
 
 
 def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
-    """Wrap `source` so that `tell` is called with every frame."""
+    """Wrap `source`, so that `tell` is called with every frame."""
     return Tapped(source, outward=_Said(source, tell, clock).note)
 
 
 class OverheardSink(Layer):
-    """Wrap a sink so that `tell` is called with the sound that was heard, whenever playout reads the position."""
+    """Wraps a sink; `tell` is called with the sound that has been heard, whenever playout reads the position."""
 
     def __init__(self, sink: Sink, tell: FrameTap, clock: Clock) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -50,7 +51,8 @@ class OverheardSink(Layer):
 
 
 class _Said:
-    """Places a source's frames on the time line. After a restart, they continue at the current time."""
+    """Places a source's frames on the recording's time line. After a restart of the source, they continue at the
+    current time."""
 
     def __init__(self, source: Source, tell: FrameTap, clock: Clock) -> None:
         self._source = source
@@ -74,10 +76,11 @@ class _Said:
 
 
 class OverheardSpeaker:
-    """An open sink (`voicekit.contracts.Speaker`) that keeps what is written until it was heard, and then reports it.
+    """An open sink (`voicekit.contracts.Speaker`) that keeps the written sound until it has been heard, and then
+    reports it.
 
-    Between two looks at the position, sound continues without a break. Only a write into silence and a release begin
-    something new, and then the position shows when that was.
+    Between two looks at the position, sound is taken to continue without a break. Only a write into silence and a
+    release begin new sound; the position shows when this sound began.
     """
 
     def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, clock: Clock) -> None:  # noqa: A002
@@ -88,7 +91,7 @@ class OverheardSpeaker:
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
         self._to = 0  # on the recording's time line
-        self._since: float | None = None  # the earliest time at which it may have begun to sound; None if it continues
+        self._since: float | None = None  # when the sound may have begun, at the earliest; None if it continues
         self._latency = 0.0  # the device's latency, as last reported
         self._held = False
 
@@ -128,7 +131,7 @@ class OverheardSpeaker:
         self._held = False
 
     def look(self) -> int:
-        """Report what was heard since the last look; returns the position."""
+        """Report the sound that was heard since the last look; returns the position."""
         position = self._speaker.position
         new = position - self._heard
         self._heard = position
@@ -155,7 +158,7 @@ class OverheardSpeaker:
         self._to = place
 
     def _begun(self, since: float, latest: float, ended: bool) -> float:
-        """When sound began: `latest` if it still continues; if it has already ended, the usual latest time."""
+        """When the sound began: `latest` if it still continues; if it has already ended, the usual latest time."""
         if ended:
             return min(max(since, latest), since + self._latency)
         if latest - since < GRAIN / self._rate:

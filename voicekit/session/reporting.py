@@ -1,8 +1,7 @@
-"""Delivers a session's events: to watchers immediately, and to the plugins' observers outside of the time-critical
-path.
+"""Delivers a session's events: to watchers immediately, to the plugins' observers outside of the time-critical path.
 
-It also reports sound that a link drops: at most once a second per link, so that an outage does not drown out everything
-else, and with the exact number of samples.
+It also reports sound that a link drops, with the exact number of samples. There is at most one such report per second
+and link, so that an outage does not drown out everything else.
 """
 
 from __future__ import annotations
@@ -16,20 +15,22 @@ from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.store import Full, LinkStatistics, count
 
 OBSERVED = 256
-"""Events that may wait for slow observers; further ones are dropped, which affects only the observers."""
+"""The most events that may wait for slow observers; further events are dropped, which affects only the observers."""
 
 AT_ONCE = 8
-"""Events that the observers are shown in one step, at about 50 us each: a turn begins with five."""
+"""The most events that are shown to the observers in one step; an event takes about 50 us, and a turn begins with five
+events."""
 
 OVERRUN_EVERY = 1.0
-"""Seconds between two reports about the same link."""
+"""The least seconds between two reports about the same link."""
 
 
 class Reporter:
-    """Receives every event of one session. `observe` shows one to the plugins and returns what went wrong there.
+    """Receives every event of one session. `observe` shows an event to the plugins, and returns the errors that they
+    raised.
 
-    Without it there are no observers, and nothing is queued for them. `follow_up` returns the events that follow an
-    event, after every watcher has seen it.
+    Without `observe`, there are no observers, and no events are queued. After every watcher has seen an event,
+    `follow_up` returns further events that result from it.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Reporter:
         self._watchers.append(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Show `event` to all; nothing is shown after the last event."""
+        """Show `event` to all watchers and observers; after the last event, nothing more is shown."""
         if self._finished:
             return
         for watcher in self._watchers:
@@ -62,7 +63,7 @@ class Reporter:
             self.report(more)
 
     def losses(self, link: str) -> Callable[[int], None]:
-        """A callback that reports the samples dropped by the link of that name."""
+        """Return a callback that reports the samples dropped by the link named `link`."""
 
         def lost(samples: int) -> None:
             self._lost[link] = self._lost.get(link, 0) + samples
@@ -81,11 +82,11 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """How far the observers are, or were, behind, and how much they have lost; () before `start`."""
+        """How many events wait or have waited for the observers, and how many were dropped; () before `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
-        """Show the queued events to the observers, in order and a few in a step, until cancelled."""
+        """Show the queued events to the observers in order, a few in each step, until cancelled."""
         if self._ends is not None:
             inlet = self._ends[1]
             async for event in inlet:
@@ -93,7 +94,7 @@ class Reporter:
                 self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
-        """Report all outstanding losses and `last`; show the observers everything that is still queued."""
+        """Report all outstanding losses and then `last`, and show the observers all events that are still queued."""
         try:
             for link, samples in self._lost.items():
                 self.report(Overrun(link, samples))

@@ -1,4 +1,4 @@
-"""Runs a session as a program's main task: Ctrl-C and SIGTERM end the call gracefully instead of aborting it."""
+"""Runs a session as a program's main task, so that Ctrl-C and SIGTERM end the call gracefully."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from voicekit.session.session import Session
 from voicekit.session.stopping import stopping
 
 importing: ContextVar[str] = ContextVar("importing")
-"""The file of the bot that is being imported: it must not start a call itself."""
+"""The file of the bot that is being imported; while it is imported, it must not start a call."""
 
 
 async def run(bot: Any, **parts: Any) -> SessionEnded:
-    """Run one conversation with `bot`, a handler or a Bot; `parts` are those of `Session`, and override the bot's.
+    """Run one conversation with `bot`, a handler or a Bot; `parts` are keyword arguments of `Session`, which override
+    the bot's parts.
 
-    Meant for `trio.run(voicekit.run, bot)`: without any parts, the conversation is typed in the console. If Soniox
-    should hear or speak and there is no key, a local server replaces it, in a process that ends with the call.
+    This is meant for `trio.run(voicekit.run, bot)`. Without any parts, the conversation is typed in the console. If
+    Soniox is to hear or speak and there is no key, a local server replaces it, in a process that ends with the call.
     """
     if not trio.lowlevel.in_trio_run():
         raise ConfigError("voicekit runs on trio: expected trio.run(voicekit.run, bot), not asyncio")
@@ -57,10 +58,10 @@ def _to_stderr(line: str) -> None:
 async def served(
     parts: Mapping[str, Any], registry: Registry, tell: Callable[[str], None] = _to_stderr
 ) -> AsyncIterator[dict[str, Any]]:
-    """`parts` for a Session; each part given by name that lacks its key uses its stand-in.
+    """Return `parts` for a Session. A part that is given by name and lacks its key is replaced by its stand-in.
 
-    The stand-in runs while this is open, and sends lines about its progress to `tell`. Raises ConfigError if it is not
-    installed, and its own error if it does not start.
+    The stand-in runs while this is open, and sends lines about its progress to `tell`. Raises ConfigError if the
+    stand-in is not installed. If it does not start, its own error is raised.
     """
     ready, opened = dict(parts), dict[Needs, dict[str, Any]]()
     asked = [(role, asked_for(role, parts.get(role, ...), registry)) for role in SPOKEN]
@@ -77,11 +78,11 @@ async def served(
 
 
 async def run_session(session: Session) -> SessionEnded:
-    """Run `session.run()`; the first SIGINT or SIGTERM ends it gracefully, and the second at once.
+    """Run `session.run()`; the first SIGINT or SIGTERM ends it gracefully, and the second immediately.
 
-    The third ends the process. So does an event loop that has been blocked for 5 s after a signal, whatever the handler
-    does. Blocked events name tasks that block the event loop. Outside the main thread, where Python delivers no
-    signals, this is only `session.run()`.
+    The third signal ends the process. The process also ends if the event loop is blocked for 5 s after a signal. Events
+    of the type Blocked name tasks that block the event loop. Outside the main thread, where Python delivers no signals,
+    this is the same as `session.run()`.
     """
 
     def stop(number: int, times: int) -> None:

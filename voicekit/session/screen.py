@@ -1,6 +1,4 @@
-"""Output about a call never ends the call: text is printed with the characters that the console supports, or not at
-all.
-"""
+"""Prints text about a call, with the characters that the console supports, and never ends the call by an error."""
 
 from __future__ import annotations
 
@@ -15,7 +13,8 @@ class Screen:
         self._out = out if out is not None else sys.stdout
         self.terminal = self._out.isatty() if terminal is None else terminal
         self.gone: Exception | None = None
-        """The reason why nothing can be printed any more; from then on nothing is tried."""
+        """Why no text can be printed any more; None while printing works. After an error, no further text is
+        printed."""
 
     def show(self, text: str) -> None:
         """Print `text` unchanged, without adding a line end."""
@@ -24,10 +23,11 @@ class Screen:
         encoding = getattr(self._out, "encoding", None) or "utf-8"
         try:
             print(text.encode(encoding, "replace").decode(encoding), end="", file=self._out, flush=True)
-        except (OSError, ValueError) as error:  # closed, a pipe without a reader, or a full disk
+        except (OSError, ValueError) as error:  # the output is closed, a pipe without a reader, or on a full disk
             self.gone = error
 
     def check(self) -> None:
-        """Raise BrokenPipeError if some output could not be written: for the end of a program, not for a call."""
+        """Raise BrokenPipeError if some output could not be written; call this at the end of a program, not during a
+        call."""
         if isinstance(self.gone, BrokenPipeError):
             raise self.gone

@@ -1,11 +1,11 @@
-"""One conversation: listening pipeline -> conductor -> reply pipeline, in one nursery that always ends.
+"""One conversation: listening pipeline -> conductor -> reply pipeline, all in one nursery.
 
     everything open:
         listen line ──signals──▶ conductor ──begins──▶ reply line, once per turn
              └──────────────── events ──────▶ watchers, observers
 
-A session runs once. It ends when the source has ended, the caller has hung up, its end was ordered, or something
-failed. Then nothing of it is left: no task and no open link, and the sink is closed.
+A session runs only once. It ends when the source has ended, the caller has hung up, the program has called `end`, or a
+part has failed. Then all its tasks have ended, its links are closed, and so is the sink.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ SPOKEN_FOR = 32
 """If more signals than this are waiting, `say` waits before it adds another."""
 
 ENTERED = 64
-"""If more than this many are waiting, `type` and `press` raise; half of the link is reserved for the parts' signals."""
+"""If more signals than this are waiting, `type` and `press` raise; half of the link is reserved for the parts'
+signals."""
 
 
 class Session:
@@ -80,9 +81,9 @@ class Session:
     `handler` is anything that `as_handler` takes. For `tts`, `stt` and `vad`, `...` is the default that a plugin
     registers: Soniox for recognition and speech (SONIOX_API_KEY). `stt=None` allows only typed words and keys, and
     `vad=None` leaves turn-taking to the stt. `tts` may be a sequence: text transforms, followed by the voice. If a
-    handler raises, this is reported as Trouble, an apology is spoken and the call continues; `strict` raises the error
-    instead, for tests. Raises ConfigError or PluginError here, or in `run` before any sound flows, if the parts do not
-    fit together.
+    handler raises, the error is reported as Trouble, an apology is spoken and the call continues; with `strict`, for
+    tests, the error ends the call. If the parts do not fit together, ConfigError or PluginError is raised here, or in
+    `run` before any sound flows.
     """
 
     def __init__(
@@ -127,41 +128,43 @@ class Session:
         self._performer: Performer | None = None
         self._lines: tuple[Pipeline, ...] = ()
         self._has_run = False
-        self._opening: trio.CancelScope | None = None  # around the whole run; None once the conductor has started
+        self._opening: trio.CancelScope | None = None  # around the whole run; None when the conductor has started
         self._given_up = ""
-        self._ordered = 0  # 1: end gracefully, 2: end at once
+        self._ordered = 0  # 1: to end gracefully, 2: to end immediately
         if (join := getattr(call, "join", None)) is not None:
             join(self)
 
     @property
     def running(self) -> bool:
-        """Whether everything is open and the conversation is in progress: only then can one speak or type."""
+        """Whether everything is open and the conversation is in progress; only then can your program call `say` or
+        `type`."""
         return self._outlet is not None
 
     @property
     def reply(self) -> Reply | None:
-        """The reply in progress, or else the last one: its text so far, and how much of it was heard."""
+        """The reply in progress, or else the last reply: its text so far, and how much of it was heard."""
         return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The links of the call, including its latest reply: how full each is or was, and how much it has dropped."""
+        """The links of the call, including those of its latest reply: how full each link is or was, and how much it has
+        dropped."""
         lines = (link for line in self._lines for link in line.statistics())
         return (*lines, *self._reporter.statistics())
 
     def watch(self, watcher: Callable[[SessionEvent], object]) -> None:
-        """Call `watcher` with every event, immediately. It is in the time-critical path, so it must be quick and not
-        wait.
+        """Call `watcher` with every event, immediately. This is in the time-critical path, so `watcher` must be quick
+        and must not wait.
 
-        For slow or third-party code there is the hook `voicekit_observe`.
+        For slow or third-party code, use the hook `voicekit_observe`.
         """
         self._reporter.watch(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Show `event` to the watchers and observers; for plugins with events of their own."""
+        """Show `event` to the watchers and observers; this is for plugins that have events of their own."""
         self._reporter.report(event)
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        """Queue `text` to be spoken at the next silence. Returns when it is queued, not when it is heard."""
+        """Queue `text` to be spoken at the next silence. This returns when the text is queued, not when it is heard."""
         outlet = self._running()
         await outlet.until_below(SPOKEN_FOR)
         outlet.offer(Prompt("say", text, interruptible))
@@ -169,16 +172,16 @@ class Session:
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run `task(*args)` beside the conversation, for example a timer or a tool that reports later.
 
-        It is cancelled when the call ends, and an error in it ends the call.
+        The task is cancelled when the call ends. An error in the task ends the call.
         """
         self._running()
         assert self._nursery is not None, "a session that is running has a nursery"
         self._nursery.start_soon(task, *args, name=task)
 
     def type(self, text: str) -> None:
-        """Enter `text` as typed by the caller: it is answered at once, and cuts a reply in progress.
+        """Enter `text` as typed by the caller: it is answered immediately, and cuts a reply in progress.
 
-        Like `press`, this raises VoicekitError if 64 lines, keys or similar signals are still waiting.
+        Like `press`, this raises VoicekitError if 64 lines, keys or other signals are still waiting.
         """
         self._enter(Typed(text))
 
@@ -187,23 +190,24 @@ class Session:
         self._enter(Dtmf(digit))
 
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
-        """Order the end. A graceful end plays the reply in progress, and then `farewell`.
+        """Request the end of the call. A graceful end plays the reply in progress, and then `farewell`.
 
-        A graceful end takes as long as the queued sound, plus a second; otherwise it takes at most a second. While
-        everything is still being opened, either kind ends that at once. An order that comes too late, or a second time,
-        has no effect.
+        A graceful end takes as long as the queued sound, plus a second; any other end takes at most a second.
+        While the parts are still being opened, both kinds end the call immediately. A request that comes too late, or a
+        second time, has no effect.
         """
         self._order(End(graceful, why, farewell))
 
     def hang_up(self) -> None:
-        """The other side has hung up: end at once."""
+        """End the call immediately, because the other side has hung up."""
         self._order(Hangup())
 
     async def run(self) -> SessionEnded:
-        """Run the conversation, and return how it ended; raises what made it fail, without a group if it is a single
-        error.
+        """Run the conversation, and return how it ended. Raises the error that made it fail; a single error comes
+        without a group.
 
-        If the call ends while its stt is down, `why` includes this. Cancelling this ends the conversation at once.
+        If the call ends while its stt is down, `SessionEnded.why` says so. Cancelling `run` ends the conversation
+        immediately.
         """
         if self._has_run:
             raise ConfigError("a Session can run only once; create another for the next conversation")
@@ -228,7 +232,7 @@ class Session:
         return ended
 
     async def _converse(self) -> SessionEnded:
-        """Open everything, run the conversation, close everything; returns how it ended."""
+        """Open all parts, run the conversation and close all parts; returns how the conversation ended."""
         contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
@@ -297,7 +301,7 @@ class Session:
             self._outlet = self._nursery = None
 
     def _order(self, order: End | Hangup) -> None:
-        """Pass `order` to the conductor, once. Before there is a conductor, the order only ends the opening."""
+        """Pass `order` to the conductor, but only once. Before there is a conductor, `order` only ends the opening."""
         weight = 1 if isinstance(order, End) and order.graceful else 2
         if weight <= self._ordered:
             return
@@ -338,8 +342,8 @@ class Session:
             self._outlet.offer(AnswerExpected(reply.turn, answer))
 
     def _answer(self, turn: Turn) -> Handler:
-        """The handler for `turn`: a prompt's script, else the first plugin that returns one, else the session's
-        handler.
+        """The handler for `turn`: the prompt's script if there is one, else the handler of the first plugin that
+        returns one, else the session's own.
         """
         script = this_reply.get().reply.script
         if script is not None:

@@ -1,8 +1,8 @@
 """The gate at which a guessed reply waits until the caller's turn is committed.
 
-The gate is before a stage of the reply pipeline. What earlier stages make piles up in the link before that stage, and
-when the link is full they wait: so a guess costs no more than a reply that nobody listens to. The stage itself begins
-with the commit; if a guess is discarded, the stage has never begun.
+The gate is before a stage of the reply pipeline. The output of earlier stages collects in the link before that stage;
+when the link is full, those stages wait. So a guess can't produce more than fits into the link. The stage behind the
+gate begins with the commit; if a guess is discarded, that stage never begins.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from voicekit.flow.stage import Run
 
 
 class Commitment:
-    """Whether a reply's turn is committed, and the orders that wait for the commit."""
+    """Whether a reply's turn is committed, and the actions that wait for the commit."""
 
     def __init__(self, *, made: bool) -> None:
-        self.event = trio.Event()  # set when the reply exists
+        self.event = trio.Event()  # set when the turn is committed
         self._orders: list[Callable[[], None]] = []
         if made:
             self.event.set()
@@ -38,7 +38,8 @@ class Commitment:
         await self.event.wait()
 
     def when_made(self, order: Callable[[], None]) -> None:
-        """Carry out `order` now, or when the turn is committed; never, if it is not committed."""
+        """Call `order` now if the turn is committed, or else when it is; if the turn is discarded, `order` is never
+        called."""
         if self.event.is_set():
             order()
         else:
@@ -46,7 +47,7 @@ class Commitment:
 
 
 class AfterCommit(Layer):
-    """Lets its stage run only after the reply has been committed."""
+    """A layer whose stage runs only after the reply's turn has been committed."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:

@@ -1,10 +1,9 @@
-"""A stereo WAV file of two tracks that are written independently, each sample at its own position; playable at all
-times.
+"""A stereo WAV file whose two tracks are written independently, and which is playable at all times.
 
-The left track is the caller and the right one the bot, whose sound comes in its own pieces and at its own pace. So the
-tracks are not merged: each piece is written where it belongs, also before or after the end of the other track.
-Positions that were never written are silence, and take no space on most disks. The header is correct after every batch:
-if the program is killed, the file plays to the end of the last batch.
+The left track is the caller and the right track is the bot. Their sound comes in different pieces and at different
+times, so the tracks are not merged: each piece is written at its own position, which may be before or after the end of
+the other track. Positions that were never written are silence, and take no space on most disks. The header is correct
+after every batch: if the program is killed, the file plays to the end of the last batch.
 """
 
 from __future__ import annotations
@@ -24,17 +23,18 @@ from voicekit.flow.scribe import private
 
 HEADER_BYTES = 44
 BLOCK_BYTES = 4
-"""Bytes of one PCM16 sample of each track."""
+"""The bytes of one PCM16 sample for each of the two tracks."""
 
 LARGEST_BYTES = 0x7FFF_0000
-"""Bytes of sound: larger numbers are read as "length unknown". Nine hours at 16 kHz, three at 48 kHz."""
+"""The most bytes of sound in a file, since larger numbers are read as "length unknown": nine hours at 16 kHz, three at
+48 kHz."""
 
 
 class TwoTrackFile:
-    """A new WAV at `path`, which must not exist; OSError if it can't be created.
+    """A new WAV file at `path`, which must not exist. Raises OSError if the file can't be created.
 
-    The file is opened for each batch and closed again. So there is nothing to close, and an abandoned thread can't
-    write into another file.
+    The file is opened for each batch, and then closed again. So nothing is left to close at the end, and an abandoned
+    thread can't write into another file.
     """
 
     def __init__(self, path: Path, rate: int) -> None:
@@ -45,17 +45,17 @@ class TwoTrackFile:
             file.write(self._header())
 
     def write(self, pieces: Iterable[tuple[int, int, bytes]]) -> None:
-        """Write each piece, (track, first sample, PCM16 mono), into the file.
+        """Write each of `pieces` into the file; a piece is a tuple (track, first sample, PCM16 mono).
 
-        Raises DeviceError for more sound than a WAV can hold, and OSError if the disk fails; what was written is
-        playable even then.
+        Raises DeviceError for more sound than a WAV file can hold, and OSError if the disk fails; the sound written so
+        far stays playable.
         """
         with FileIO(self.path, "r+", opener=private) as file:
             try:
                 for track, at, pcm in pieces:
                     self._lay(file, track, at, pcm)
             finally:
-                file.truncate(HEADER_BYTES + self.samples * BLOCK_BYTES)  # removes an incomplete piece
+                file.truncate(HEADER_BYTES + self.samples * BLOCK_BYTES)  # removes an incomplete piece from the file
                 file.seek(0)
                 _write_all(file, self._header())
 
@@ -92,7 +92,7 @@ class TwoTrackFile:
 
 
 class Track:
-    """Converts one side's frames to PCM16 mono at the file's rate; their positions stay correct."""
+    """Converts the frames of one side to PCM16 mono at the file's rate; their positions stay correct."""
 
     def __init__(self, number: int, source: AudioFormat, rate: int) -> None:
         self._number = number
@@ -105,7 +105,7 @@ class Track:
         return self._pieces(self._resampler.feed(frame))
 
     def finish(self) -> list[tuple[int, int, bytes]]:
-        """The sound that the filter still holds."""
+        """Return the sound that is still in the resampling filter."""
         return [] if self._resampler is None else self._pieces(self._resampler.finish())
 
     def _pieces(self, sounds: list[Sound]) -> list[tuple[int, int, bytes]]:
@@ -113,7 +113,7 @@ class Track:
 
 
 def _write_all(file: FileIO, data: bytes) -> None:
-    """Write all of `data`: a full disk may accept a part first, and only the next write raises the reason."""
+    """Write all of `data`: a full disk may accept a part of it, and only the next write raises the error."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

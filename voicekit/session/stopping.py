@@ -1,13 +1,14 @@
-"""Signals reliably end a program: the first two end its calls, the third ends the process.
+"""Lets signals reliably end a program: the first two signals end its calls, the third ends the process.
 
-Python runs a signal's handler in the main thread, between two steps of its code. The handler orders the stop, but it
-does not run while a bot's code blocks the event loop in C. So a thread counts the signals as well: the system wakes it
-through the file descriptor of `signal.set_wakeup_fd`. It also writes to trio's own descriptor, which this replaces.
-After a signal, the thread repeatedly asks the loop to call it back; a farewell or a drain in progress answers. Code
-that blocks even the interpreter, such as a regular expression, also blocks the thread: in that case `faulthandler` ends
-the process a little later, from its own thread in C, and prints all tracebacks.
+Python runs a signal's handler in the main thread, between two steps of its code. The handler requests the stop, but it
+does not run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the system
+wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces trio's own, so the thread
+passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop to call it back, which works
+even during a farewell or a drain. Code that blocks even the interpreter, such as a regular expression, also blocks the
+thread. In that case, `faulthandler` ends the process a little later, from its own thread in C, and prints all
+tracebacks.
 
-Signals belong to the process, so there is one watch for all simultaneous calls.
+Signals belong to the process, so all simultaneous calls share one watch.
 """
 
 from __future__ import annotations
@@ -29,23 +30,23 @@ from typing import Any, Final
 import trio
 
 STUCK_S: Final = 5.0
-"""Seconds for which the loop may be blocked after a signal."""
+"""The most seconds for which the event loop may be blocked after a signal."""
 
 LOOK_S: Final = 0.25
-"""Seconds between two checks of the loop, and the time it has to report what blocks the call."""
+"""Seconds between two checks of the event loop, and the time that the loop has to report what the call waits for."""
 
 LATE_S: Final = 0.9
-"""Seconds after which the work of the thread is done without it."""
+"""Seconds after which `faulthandler` does the work of the thread, if the thread is blocked."""
 
 LAST: Final = 3
-"""The number of signals of which the last ends the process."""
+"""How many signals end the process."""
 
 OURS: Final = (str(Path(__file__).parents[1]), str(Path(trio.__file__).parent), str(Path(os.__file__).parent))
-"""Where code is that does not belong to a bot."""
+"""The folders of code that does not belong to a bot."""
 
 
 class Stopping:
-    """One call's reaction to signals: `times` is how many have come."""
+    """One call's reaction to signals; `times` is how many signals have come."""
 
     def __init__(self, stop: Callable[[int, int], object], numbers: tuple[int, ...]) -> None:
         self.times = 0
@@ -54,7 +55,7 @@ class Stopping:
         self._stop = stop
 
     def handle(self, number: int) -> None:
-        """Have the loop call `stop`; safe in a signal handler."""
+        """Ask the event loop to call `stop`; this is safe in a signal handler."""
         self.times += 1
         in_the_loop(self.token, self._stop, number, self.times)
 
@@ -63,8 +64,9 @@ class Stopping:
 def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stopping]:
     """While this is open, call `stop(number, times)` in the event loop for each of the signals `numbers`.
 
-    The third signal ends the process, and so does a loop that is blocked for 5 s after a signal; a line on standard
-    error names what blocked it. Outside the main thread, where Python delivers no signals, this does nothing.
+    The third signal ends the process. The process also ends if the event loop is blocked for 5 s after a signal; a line
+    on standard error names the code that blocked it. Outside the main thread, where Python delivers no signals, this
+    does nothing.
     """
     call = Stopping(stop, numbers)
     if threading.current_thread() is not threading.main_thread():
@@ -78,7 +80,7 @@ def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stop
 
 
 class _Watch:
-    """The signals of the process, while at least one call is interested in them."""
+    """Watches the signals of the process while at least one call is interested in them."""
 
     def __init__(self) -> None:
         self._calls: list[Stopping] = []
@@ -112,11 +114,11 @@ class _Watch:
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._before.clear()
-        os.close(self._outlet)  # closing it ends the thread
+        os.close(self._outlet)  # closing the pipe ends the thread
         self._thread.join()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler: orders the stop, and prepares for a main thread that is blocked."""
+        """The signal handler: requests the stop, and prepares for a main thread that is blocked."""
         self._handled += 1
         for call in self._calls:
             if number in call.numbers:
@@ -127,7 +129,7 @@ class _Watch:
         faulthandler.dump_traceback_later(LATE_S + (0 if self._handled >= LAST else STUCK_S), exit=True, file=2)
 
     def _listen(self) -> None:
-        """The thread."""
+        """Run as the thread: count the signals and check the event loop."""
         while True:
             if not select.select([self._inlet], [], [], LOOK_S if self._signals else None)[0]:
                 self._look()
@@ -138,7 +140,7 @@ class _Watch:
                 return
             for number in came:
                 if self._trios >= 0:
-                    with contextlib.suppress(OSError):  # the pipe is full, so the thread wakes up anyway
+                    with contextlib.suppress(OSError):  # trio's pipe is full, so trio wakes up anyway
                         os.write(self._trios, bytes([number]))
                 if number in self._before:
                     self._turned = self._turned if self._signals else monotonic()
@@ -161,7 +163,7 @@ class _Watch:
             self._end_anyway()
 
     def _end_process(self, why: str) -> None:
-        """What was recorded so far is on the disk; nothing else is waited for."""
+        """End the process immediately. Everything recorded so far is on the disk."""
         found: list[str] = []
         done = threading.Event()
 
@@ -186,13 +188,13 @@ _watch = _Watch()
 
 
 def in_the_loop(token: trio.lowlevel.TrioToken, call: Callable[..., object], *arguments: Any) -> None:
-    """Have the loop call this soon; a loop that is over has no use for it."""
+    """Ask the event loop to call `call` soon; if the loop has ended, do nothing."""
     with contextlib.suppress(trio.RunFinishedError):
         token.run_sync_soon(call, *arguments)
 
 
 def _waiting() -> list[str]:
-    """What the tasks of the call wait for in a bot's own code, the innermost first; called in the event loop."""
+    """The places in a bot's own code at which tasks wait, the innermost first. Must be called in the event loop."""
     found, root = [], trio.lowlevel.current_root_task()
     tasks = [root] if root is not None else []
     for task in tasks:
@@ -205,7 +207,8 @@ def _waiting() -> list[str]:
 
 
 def _place(frame: FrameType | None) -> str:
-    """Where a bot's own code is, of the innermost frame of the main thread and those that called it."""
+    """The innermost place in a bot's own code, of `frame` and the frames that called it; without any, the place of
+    `frame`."""
     inner = frame
     while frame is not None:
         if _is_foreign(frame.f_code.co_filename):

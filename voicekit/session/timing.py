@@ -1,7 +1,8 @@
-"""How long the caller waited for each reply, in numbers: one TurnTimed per reply that was heard.
+"""Measures how long the caller waited for each reply: one TurnTimed for each reply that was heard.
 
-The detector's marks say at which sample speech ended; when that sample was spoken follows from the mark that came with
-the least delay. So the wait is counted from the speech itself, not from the moment at which the detector was sure.
+The detector's marks show at which sample speech ended. The mark that came with the least delay shows at what time a
+sample was spoken. So the wait is counted from the end of the speech itself, not from the later moment at which the
+detector was sure.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from voicekit.events import (
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """A turn that waits for its first sound; times of trio's clock. `quiet` is None if there was no speech."""
+    """A turn whose reply has not been heard; times are of trio's clock. `quiet` is when speech ended, None if there was
+    no speech."""
 
     turn: int
     reason: str
@@ -39,19 +41,19 @@ class _Committed:
 
 
 class TurnTimer:
-    """Follows the events of one session. `reply` returns the one in progress."""
+    """Follows the events of one session. `reply` returns the reply in progress."""
 
     def __init__(self, reply: Callable[[], Reply | None]) -> None:
         self.rate = 16_000
         self._reply = reply
-        self._began = inf  # time at which the first sample of the ear stream was spoken
+        self._began = inf  # the time at which the first sample of the listening side was spoken
         self._quiet: int | None = None  # the sample at which the caller's last speech ended
-        self._voice: float | None = None  # time at which the caller's latest speech began
+        self._voice: float | None = None  # the time at which the caller's latest speech began
         self._final: float | None = None
         self._committed: _Committed | None = None
 
     def follow_up(self, event: SessionEvent) -> TurnTimed | BargeInTimed | None:
-        """The events that follow `event`."""
+        """The timing event that results from `event`, if any."""
         now = trio.current_time()
         match event:
             case SpeechStarted(at):

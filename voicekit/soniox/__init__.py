@@ -1,14 +1,14 @@
 """Soniox: realtime transcription and speech over the vendor's websockets, and its REST API.
 
-The rooms, from the ground up; imports run one way among them:
+The packages, from the lowest to the highest; each imports only from those above it in this list:
 
-    api                 what the realtime services take and answer: messages, options, limits, errors, addresses; pure
+    api                 the realtime services' messages, options, limits, errors and addresses; pure
     connection          the only websocket code: transport, the shell that reads and writes, keys
-    stt, tts            one protocol's client side each: pure cores, and the stages that drive them
+    stt, tts            the client side of one protocol each: pure code, and the stages that drive it
     rest                the REST API over HTTP
-    server              the service's side of all three, pure; the scripted peer and the local server stand on it
+    server              the service's side of all three, pure; the scripted peer and the local server use it
 
-The names below are loaded when they are first used, so importing a pure core loads no trio.
+The names below are loaded when they are first used, so to import pure code does not load trio.
 """
 
 from importlib import import_module

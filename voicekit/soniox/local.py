@@ -1,11 +1,11 @@
-"""The realtime services for a program: Soniox if there is a key, else a local server that ends with the program.
+"""Provides the realtime services: Soniox if there is a key, else a local server that ends with the program.
 
     async with soniox_or_local() as service:
         session = Session(stt=service.transcriber(), tts=service.voice(), ...)
 
-The local server comes with the plugin voicekit-local and speaks the same protocol, so nothing else changes. It runs in
-a separate process, because a recogniser would block the call's event loop. It ends when its standard input is closed,
-which the system does when the program is killed. If the server dies early, it is restarted once, at the same address.
+The local server comes with the plugin voicekit-local and uses the same protocol, so nothing else changes. It runs in a
+separate process, because a recogniser would block the call's event loop. It ends when its standard input is closed; the
+system closes it if the program is killed. If the server dies early, it is restarted once, at the same address.
 """
 
 from __future__ import annotations
@@ -33,23 +33,25 @@ from voicekit.soniox.tts.soniox_tts import SonioxTts
 COMMAND: Final = "local-server"
 
 LIVES: Final = 2
-"""Processes for one use: a dead server is restarted once; a second death has another cause."""
+"""How many processes are started: a dead server is restarted once; after a second death, another restart would not
+help."""
 
 SILENT_S: Final = 180.0
-"""Seconds without any output from a server that is starting: it reports its progress much more often."""
+"""The most seconds without output from a server that is starting, since it reports its progress much more often."""
 
 END_S: Final = 2.0
-"""Seconds that the server has to end after its input was closed; then it is killed."""
+"""Seconds within which the server must end after its input was closed; after that, it is killed."""
 
 ERROR: Final = "voicekit: "
-"""What the command line prints before the reason of a failure."""
+"""The text that the command line prints before the reason of a failure."""
 
 Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechService:
-    """Where speech is recognised and synthesised, and the key for it; `local` if it is a server on this machine."""
+    """The addresses at which speech is recognised and synthesised, and their key. `local` is whether this is a server
+    on this machine."""
 
     endpoints: Endpoints
     key: str = field(repr=False)
@@ -62,11 +64,11 @@ class SpeechService:
         return {"key": self.current or self.key, "endpoints": self.endpoints}
 
     def transcriber(self, **options: Any) -> SonioxStt:
-        """The stt of a session; `options` are those of SonioxStt."""
+        """An stt for a session; `options` are options of SonioxStt."""
         return SonioxStt(**self.options(), **options)
 
     def voice(self, **options: Any) -> SonioxTts:
-        """The tts of a session; `options` are those of SonioxTts."""
+        """A tts for a session; `options` are options of SonioxTts."""
         return SonioxTts(**self.options(), **options)
 
 
@@ -76,10 +78,11 @@ def _to_stderr(line: str) -> None:
 
 @asynccontextmanager
 async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechService]:
-    """Soniox if SONIOX_API_KEY is set; else a local server, which runs while this is open.
+    """Provide Soniox if SONIOX_API_KEY is set, else a local server, which runs while this is open.
 
-    `tell` gets a line about this, and more while the server starts. Raises ConfigError if there is no local server,
-    with what to do about it, and Unavailable if it does not start. Leaving takes at most 2 s, even if cancelled.
+    `tell` is called with a line about this, and with more lines while the server starts. Raises ConfigError, with
+    advice, if no local server is installed, and Unavailable if the server does not start. Closing takes at most 2 s,
+    even if it is cancelled.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:
@@ -103,7 +106,8 @@ def _local(tell: Announce) -> AbstractAsyncContextManager[SpeechService]:
 
 @asynccontextmanager
 async def local_server(command: Sequence[str], tell: Announce) -> AsyncIterator[SpeechService]:
-    """The server that `command` starts; see `soniox_or_local`. If it dies twice, raises Unavailable out of the body."""
+    """Run the server that `command` starts; see `soniox_or_local`. If the server dies twice, Unavailable is raised out
+    of the body."""
     lives = _Lives(command, tell)
     with alone():
         async with trio.open_nursery() as nursery:
@@ -114,7 +118,7 @@ async def local_server(command: Sequence[str], tell: Announce) -> AsyncIterator[
 
 
 class _Lives:
-    """The server's process, and its replacement."""
+    """The server's process, and the one that replaces it if it dies."""
 
     def __init__(self, command: Sequence[str], tell: Announce) -> None:
         self._command = command
@@ -122,7 +126,7 @@ class _Lives:
         self.key = ""
 
     async def run(self, task_status: trio.TaskStatus[ServerHello]) -> None:
-        """Serve; raises the reason if a server does not start, and Unavailable if it dies twice."""
+        """Run the server. Raises the reason if a server does not start, and Unavailable if it dies twice."""
         command, how = list(self._command), ""
         for life in range(LIVES):
             if life:
@@ -170,7 +174,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on its lines until it ends."""
+        """Pass on the server's lines until it ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")
@@ -181,7 +185,7 @@ class _Child:
         self._silent.set()
 
     async def greeting(self) -> ServerHello:
-        """Wait until it is ready."""
+        """Wait until the server is ready, and return its greeting."""
         line = b""
         self._starting.deadline = trio.current_time() + SILENT_S
         with self._starting:
@@ -191,7 +195,7 @@ class _Child:
                     raise await self._gave_up()
                 line += block
             greeting = read_hello(line)
-            await trio.lowlevel.checkpoint()  # lets the last lines be passed on first
+            await trio.lowlevel.checkpoint()  # so that the last lines are passed on first
             return greeting
         raise Unavailable(
             f"the local server printed nothing for {SILENT_S:g} s while it was starting",
@@ -207,7 +211,7 @@ class _Child:
 
     async def _gave_up(self) -> VoicekitError:
         status = await self._process.wait()
-        with trio.move_on_after(END_S):  # a grandchild may keep the pipe open
+        with trio.move_on_after(END_S):  # a child of the server may keep the pipe open
             await self._silent.wait()
         if self._why:
             return ConfigError(self._why)
@@ -216,7 +220,7 @@ class _Child:
 
 
 async def _end(process: trio.Process) -> None:
-    """Close its standard input and wait until it has ended."""
+    """Close the process's standard input, and wait until the process has ended."""
     with trio.CancelScope(shield=True):
         assert process.stdin is not None, "it was opened with pipes"
         await process.stdin.aclose()

@@ -1,9 +1,9 @@
-"""Soniox's parts for `Use("soniox", ...)`: the fields of their configurations are options like any other.
+"""Soniox's parts for `Use("soniox", ...)`; the fields of their configurations are options too.
 
     Use("soniox", voice="Maya", language="de")        # SonioxTts(TtsConfig(voice="Maya", language="de"))
     Use("soniox", language="de", context="a pharmacy")
 
-`language` of a transcriber is the one language to expect: short for `language_hints=("de",)`.
+For a transcriber, `language` is the only language to expect: `language="de"` is short for `language_hints=("de",)`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ P = TypeVar("P")
 
 
 def _with_fields(part: Callable[..., P], usual: Any, *more: inspect.Parameter) -> Callable[..., P]:
-    """`part`, which also accepts the fields of its configuration; they change `usual`."""
+    """A factory for `part` that also accepts the fields of its configuration; these change the configuration
+    `usual`."""
     kind, only = type(usual), inspect.Parameter.KEYWORD_ONLY
     fields = [
         inspect.Parameter(field.name, only, default=None, annotation=field.type)

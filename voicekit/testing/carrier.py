@@ -1,11 +1,11 @@
-"""A carrier in memory and in virtual time: plays what a call sends by its own clock, and records what was heard.
+"""A carrier in memory and in virtual time: it plays the sound of a call at its own pace, and records what was heard.
 
     carrier = ScriptedCarrier(TwilioPeer(), AudioFormat(8000, "mulaw"), delay=0.05)
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-What was played is in `played`, with its time; the marks that came back are in `marks`. To run a whole conversation this
-way, give `hold_call` a `PhoneLine`.
+`played` has the sound that was played, with its times; `marks` has the marks that were sent back. To run a whole
+conversation over such a carrier, give `hold_call` a `PhoneLine`.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from voicekit.call.wire import StreamClosed, WireMessage
 from voicekit.play.clocked_device import ClockedDevice
 
 UNDER_WAY = 10_000
-"""Messages in transit in one direction before the sender waits."""
+"""The most messages in transit in one direction; with more, the sender waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneLine:
-    """A transport by its name, or its dialect, and how badly the line behaves; times are seconds of the call.
+    """A transport (its name or its dialect) and how badly its line behaves; times are seconds of the call.
 
-    `delay` is the time each message takes in either direction, and `jitter` is up to how much longer it may take;
-    messages stay in order, as on TCP. Every `swap`-th message of the caller's sound comes after the next one (only
-    Telnyx does this), and every `lose`-th is lost. `late_marks` is added to a mark's way back, and `lose_marks` drops
-    every mark whose number is a multiple of it. In `silences` (from, to) the wire sends no sound, in `holds` the far
-    side holds the call. The connection is lost without a goodbye at `dies_at`, and accepts no message of ours from
-    `stuck_at` on. `control` carries out requests to the carrier, for example a `ScriptedControl`.
+    Each message takes `delay` in either direction, plus at most `jitter`; messages stay in order, as on TCP. Every
+    `swap`-th message of the caller's sound comes after the next one (only Telnyx does this), and every `lose`-th is
+    lost. Marks come back later by `late_marks`, and every `lose_marks`-th mark is lost. Between the times in `silences`
+    (from, to) the wire sends no sound; between those in `holds`, the far side holds the call. At `dies_at`, the
+    connection is lost without a goodbye. From `stuck_at` on, it accepts no more messages from our side. `control`, for
+    example a `ScriptedControl`, carries out requests to the carrier.
     """
 
     transport: str | Dialect
@@ -94,25 +94,25 @@ class ScriptedCarrier:
 
     @property
     def position(self) -> int:
-        """Samples that the caller has heard by now."""
+        """How many samples the caller has heard by now."""
         return self._device.position(trio.current_time())
 
     def settle(self) -> None:
-        """Put into `played` what has been played completely by now."""
+        """Add the sound that has been played completely by now to `played`."""
         self._device.position(trio.current_time())
 
     def say(self, *messages: WireMessage, late: float = 0.0) -> None:
-        """Send `messages` to our side; with `late`, messages sent within this many seconds overtake them."""
+        """Send `messages` to our side, `late` seconds later than usual; messages sent meanwhile overtake them."""
         for message in messages:
             self._theirs.put(message, late)
 
     def hang_up(self) -> None:
-        """The caller hangs up: the wire's goodbye, and the close."""
+        """Hang up as the caller: send the wire's goodbye and close the connection."""
         self.say(*self.peer.stop())
         self.vanish(1000)
 
     def vanish(self, code: int | None = 1006) -> None:
-        """The connection ends, without a goodbye unless `code` is one."""
+        """End the connection with close `code`; 1006 means without a goodbye."""
         self._theirs.put(StreamClosed(code), 0.0)
 
     def get_stuck(self) -> None:
@@ -120,7 +120,7 @@ class ScriptedCarrier:
         self._ours.stuck = True
 
     async def run(self) -> None:
-        """Play, and answer; until our side closes."""
+        """Play sound and answer messages, until our side closes the connection."""
         self.say(*self.peer.begin())
         self.begun.set()
         while True:
@@ -193,7 +193,7 @@ class _Way:
         self._changed.unpark_all()
 
     async def put_soon(self, message: Any) -> None:
-        """`put`, once there is room."""
+        """Do the same as `put`, but wait for room first."""
         await trio.lowlevel.checkpoint()
         while self.stuck or len(self._items) >= UNDER_WAY:
             await self._changed.park()
@@ -211,7 +211,7 @@ class _Way:
 
 
 class _Stream:
-    """Our end."""
+    """Our end of the connection."""
 
     def __init__(self, carrier: ScriptedCarrier) -> None:
         self._carrier = carrier

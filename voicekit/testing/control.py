@@ -1,4 +1,4 @@
-"""A carrier's control for tests: it records the requests, and refuses if configured to."""
+"""A carrier's control for tests: it records the requests, and refuses them if so configured."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ ANSWER_S = 0.2
 
 
 class ScriptedControl:
-    """`voicekit.call.control.CallControl` in virtual time. `asked` are pairs such as ("transfer", "+15550009").
+    """A `voicekit.call.control.CallControl` in virtual time. `asked` has the requests, as pairs such as ("transfer",
+    "+15550009").
 
-    `refuses` is raised for each request.
+    If `refuses` is an error, it is raised for each request.
     """
 
     def __init__(self, can: str = "hang_up transfer digits", *, refuses: VoicekitError | None = None) -> None:

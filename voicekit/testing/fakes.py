@@ -1,8 +1,7 @@
-"""A voice whose sound encodes its characters, so that what was heard can be read from the samples.
+"""A voice whose sound encodes its characters, so that the text that was heard can be read from the samples.
 
-Each character sounds for 60 ms, and every sample of it has the value of that character's `to`: how much of the
-handler's text counts as heard. The highest value that a recording sink has kept is what the caller heard, without any
-word marks.
+Each character sounds for 60 ms, and the value of all its samples is that character's `to`: how much of the handler's
+text then counts as heard. So the highest value in a recording shows how much the caller heard, without any word marks.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ from voicekit.flow.transform import Pipeable
 from voicekit.writing import word_spans
 
 PER_CHARACTER = 0.06
-"""Seconds; a brisk speaker."""
+"""Seconds of sound per character, as of a brisk speaker."""
 
 FIRST_SOUND = 0.137
-"""Seconds until the first sample: typical of a good service, and not a multiple of a frame, so that nothing in a reply
-happens at exactly the same time as an action of the caller.
+"""Seconds until the first sample. This is typical of a good service, and not a multiple of a frame, so that no event of
+a reply happens at exactly the same time as an action of the caller.
 """
 
 VALUES = 32_000
 
 
 class FakeTts(Pipeable):
-    """Speaks at once and at a fixed pace: a mark before each word, 60 ms of sound per character."""
+    """A tts that speaks at a fixed pace, with a mark before each word and 60 ms of sound per character."""
 
     name = "fake voice"
     accepts = None
@@ -46,7 +45,8 @@ class FakeTts(Pipeable):
         first_sound: float = FIRST_SOUND,
         levels: Sequence[int] = range(VALUES),
     ) -> None:
-        """`levels`: the sample of each character is the level at its `to`, modulo their number."""
+        """If `levels` are given, the samples of a character have the level whose index is its `to`, modulo the number
+        of levels."""
         self.produces: AudioFormat | None = None
         self.cuts = 0
         self._per_character = per_character
@@ -54,7 +54,7 @@ class FakeTts(Pipeable):
         self._levels = levels
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
-        """Speaks in PCM16 mono at the sink's rate."""
+        """Return PCM16 mono at the sink's rate."""
         self.produces = AudioFormat(wanted.rate)
         return self.produces
 
@@ -83,5 +83,5 @@ class FakeTts(Pipeable):
 
 
 def heard_to(pcm: bytes) -> int:
-    """How many characters of the handler's text were heard, judged only by the samples (of a FakeTts)."""
+    """How many characters of the handler's text were heard, judged only by the samples of a FakeTts."""
     return max(array("h", pcm), default=0)

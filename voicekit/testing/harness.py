@@ -1,4 +1,4 @@
-"""Runs whole calls in virtual time: an hour takes seconds, and the same script always gives the same call."""
+"""Runs whole calls in virtual time: an hour takes only seconds, and the same script always gives the same call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ from voicekit.turn.policy import Policy
 
 @dataclass
 class HeldCall:
-    """A finished call: its session, what its sink kept, its events with their times, and what was left over."""
+    """A finished call: its session, the sound that its sink kept, its events with their times, and anything left
+    behind."""
 
     session: Session
     sink: Any
@@ -44,9 +45,9 @@ class HeldCall:
     seconds: float = 0.0
     tasks_left: int = 0
     carrier: ScriptedCarrier | None = None
-    """The far end of a call over a wire: what it played, and what it received."""
+    """The far end of a call over a wire, with everything that it played and received; None for other calls."""
     call: Call | None = None
-    """That call itself, with its `end`; None if none has started."""
+    """The call over a wire, with its `end`; None if no call has started."""
 
     @property
     def history(self) -> Any:
@@ -69,15 +70,15 @@ def hold_call(
     over: str | Dialect | PhoneLine | None = None,
     **parts: Any,
 ) -> HeldCall:
-    """Run one call with `bot`, a handler or a Bot, in virtual time; raises what `Session.run` raises.
+    """Run one call with `bot`, a handler or a Bot, in virtual time. Raises the same errors as `Session.run`.
 
-    A Bot's policy, greeting and text transforms are used; `policy` overrides them. `strict` (the default) raises what a
-    handler raises; without it, the bot apologises and the call continues. `parts` replace the scripted source, vad and
-    stt or the fake tts. `during(session)` may be an async function that runs beside the call once it has started.
-    `plugins` are the installed ones, unless others are given.
+    A Bot's policy, greeting and text transforms are used; `policy` overrides its policy. With `strict` (the default),
+    an error in the handler is raised; otherwise, the bot apologises and the call continues. `parts` replace the
+    scripted source, vad and stt, or the fake tts. `during(session)` may be an async function that runs beside the call
+    after it has started. `plugins` are by default the installed ones.
 
-    `over` runs the call over a wire: the name of a transport, such as "twilio", or a `PhoneLine` that defines how badly
-    the line behaves. Then a scripted carrier speaks the script, and the sink is the call's own.
+    With `over`, the call runs over a wire: `over` is the name of a transport, such as "twilio", or a `PhoneLine` that
+    defines how badly the line behaves. Then a scripted carrier speaks the script, and the call has its own sink.
     """
     plugins = plugins if plugins is not None else installed_plugins()
     if over is not None:
@@ -138,7 +139,7 @@ def _hold_phoned(
     parts: dict[str, Any],
     strict: bool,
 ) -> HeldCall:
-    """`hold_call` over a wire: the session is made when the call has started."""
+    """Do the work of `hold_call` over a wire: the session is made when the call has started."""
     dialect = dialect_of(line, plugins)
     held = HeldCall(None, None, carrier=carrier_of(line, dialect))  # type: ignore[arg-type]  # made when the call starts
 
@@ -168,7 +169,7 @@ async def _hold_over(held: HeldCall, answer: CallAnswer, line: PhoneLine, dialec
 
 
 class HeldConversation:
-    """The session of a held call, as a desk runs it."""
+    """Lets a desk run the session of a held call."""
 
     def __init__(self, held: HeldCall, during: Callable[[Session], Any] | None) -> None:
         self._held = held

@@ -1,4 +1,4 @@
-"""What has been heard of a script, judged by the samples that have arrived; shared by the scripted ears (pure)."""
+"""Decides by the samples that have arrived which words of a script have been heard (pure)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ScriptHeard: TypeAlias = Interim | Final | Endpoint | Finalized
 
 
 class ScriptHearing:
-    """Which words of `utterances` (timed in samples) have been heard.
+    """Tracks which words of `utterances` (timed in samples) have been heard.
 
-    `delays` are those of interim, final, endpoint, and of the answer to `finalize`. If half of a word is missing, it is
-    not heard.
+    `delays` are the delays of an interim, a final, an endpoint, and the answer to `finalize`. If half of a word is
+    missing, it is not heard.
     """
 
     def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
@@ -34,27 +34,27 @@ class ScriptHearing:
         return self._to
 
     def take(self, end: int) -> None:
-        """Sound has arrived up to `end`."""
+        """Note that sound has arrived up to `end`."""
         self._to = end
 
     def miss(self, gap: Gap) -> None:
-        """The sound in `gap` will never arrive."""
+        """Note that the sound in `gap` will never arrive."""
         self._to = gap.end
         self._gaps.append(gap)
 
     def finalize(self, at: int) -> None:
-        """Make everything final that sounded before `at`."""
+        """Request final words for all sound before `at`."""
         self._asked.append(at)
 
     def say(self, endpoints: bool) -> list[ScriptHeard]:
-        """What ears emit at this position, if they have not emitted it yet."""
+        """Return the transcripts that are due at this position."""
         out: list[ScriptHeard] = []
         while self._asked and self._asked[0] + self._fin <= self._to:
             out += self._finalized(self._asked.popleft())
         return out + self._usual(endpoints)
 
     def _finalized(self, at: int) -> list[ScriptHeard]:
-        """What has sounded before `at` is final from here on."""
+        """The transcripts that make all words before `at` final."""
         if not self._utterances:
             return [Finalized(at)]
         heard = [word for word in self._utterances[0] if not self._missed(word)]
@@ -85,7 +85,7 @@ class ScriptHearing:
         return out
 
     def finish(self) -> list[ScriptHeard]:
-        """The sound is over: everything that has arrived and was not emitted is now final."""
+        """Return the words that have arrived but have not become final, since the sound is over."""
         if not self._utterances:
             return []
         heard = [word for word in self._utterances[0] if not self._missed(word) and word.end <= self._to]

@@ -1,4 +1,4 @@
-"""A call over a scripted carrier: the caller's side of a script, spoken over a wire; and where wires are found."""
+"""Calls over a scripted carrier: speaks a script over a wire as the caller, and finds the wire of a transport."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from voicekit.testing.phone_sound import SLOT, caller_sound
 from voicekit.testing.scripted import Script
 
 CallerSound: TypeAlias = Callable[[Script, int, int, AudioFormat], bytes]
-"""The caller's sound: from a script, a first slot, a number of slots, and a format."""
+"""A function that makes the caller's sound from a script, the number of the first slot, the number of slots, and a
+format."""
 
 SWAPPED_S = 1.5
-"""A message that comes after the next one is late by this many packets."""
+"""How many packets late a message is sent if it is to come after the next one."""
 
 
 def line_of(over: str | Dialect | PhoneLine) -> PhoneLine:
@@ -29,7 +30,7 @@ def line_of(over: str | Dialect | PhoneLine) -> PhoneLine:
 
 
 def dialect_of(line: PhoneLine, plugins: Plugins) -> Dialect:
-    """Both roles of the line's wire; ConfigError for a transport without a peer."""
+    """The dialect of the line's transport. Raises ConfigError for a transport without a peer."""
     if isinstance(line.transport, Dialect):
         return line.transport
     factory = plugins.registry.find("transport", line.transport).factory
@@ -55,9 +56,9 @@ def carrier_of(line: PhoneLine, dialect: Dialect) -> ScriptedCarrier:
 async def dial(
     carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script, sound: CallerSound | None = None
 ) -> None:
-    """Act as the caller of `script` on `line`, until they hang up, our side does, or the line is lost.
+    """Act as the caller of `script` on `line`, until the caller or our side hangs up, or the line is lost.
 
-    `sound` replaces the caller's sound, which is meant for `PhoneEars`.
+    `sound` replaces the usual sound of the caller, which only `PhoneEars` understands.
     """
     if any(isinstance(act, Typed) for _, act in script.acts):
         raise ConfigError("a script over a wire: expected words, sounds and keys, got typed text")
@@ -78,7 +79,7 @@ async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
 
 
 class _Caller:
-    """What happens on the line at which time."""
+    """Makes everything happen on the line at its time."""
 
     def __init__(
         self, carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script, sound: CallerSound
@@ -112,7 +113,7 @@ class _Caller:
             number += 1
 
     def _moments(self) -> list[tuple[float, str]]:
-        """The times and names of events that are not sound; a key's name is the key."""
+        """The times and names of events other than sound; the name of a pressed key is the key itself."""
         found = [(at, act.digit if isinstance(act, Dtmf) else "hang up") for at, act in self._script.acts]
         found += [(at, "hold") for at, _ in self._line.holds] + [(at, "resume") for _, at in self._line.holds]
         found += [] if self._line.dies_at is None else [(self._line.dies_at, "die")]

@@ -1,12 +1,12 @@
-"""Sound that survives a telephone: what a scripted caller sends, and a voice whose every sample can be decoded at the
-ear.
+"""Sound that can be decoded after a telephone call: of a scripted caller, and of a voice.
 
-G.711 changes most samples, so neither side can encode numbers in single samples. The caller's sound is cut into slots
-of 20 ms, and each slot spells its own number in 20 bits of a millisecond, loudly while the caller sounds:
+G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's sound is cut into
+slots of 20 ms. Each slot spells its own number in 20 bits, each a millisecond long; they are loud while the caller
+makes a sound:
 
     slot 5 at 8 kHz, quiet     8 samples of 4000, 8 of 1000, 8 of 4000, then 136 of 1000     (5 is 101, last bit first)
 
-The voice speaks each character with one of the 127 levels that mu-law or A-law preserves exactly.
+The voice speaks each character at one of the 127 levels that mu-law or A-law preserves exactly.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ SLOT = 0.02
 """Seconds of sound that spell one number."""
 
 BITS = 20
-"""Bits of a slot's number: 5.8 hours."""
+"""Bits of a slot's number: enough for 5.8 hours."""
 
 QUIET = (1_000, 4_000)
 LOUD = (18_000, 26_000)
-"""The samples of the two bits, while the caller is silent and while they sound: G.711 changes them by at most 4 %."""
+"""The sample values of the two bits, while the caller is silent (QUIET) and makes a sound (LOUD); G.711 changes them by
+at most 4 %."""
 
 
 def spell(number: int, loud: bool, rate: int) -> bytes:
@@ -46,7 +47,7 @@ def spell(number: int, loud: bool, rate: int) -> bytes:
 
 
 def read_slots(frame: AudioFrame) -> Iterator[int]:
-    """The numbers of the slots in `frame`, which is PCM16; if its beginning was lost, only those of complete slots."""
+    """The numbers of the complete slots in `frame`, which is PCM16; its beginning may have been lost."""
     size = frame.format.samples(SLOT)
     samples = array("h", frame.pcm)
     step = size // BITS
@@ -57,7 +58,7 @@ def read_slots(frame: AudioFrame) -> Iterator[int]:
 
 
 def caller_sound(script: Script, number: int, slots: int, form: AudioFormat) -> bytes:
-    """What the caller of `script` sends in `slots` slots from slot `number` on, in the wire's format."""
+    """The sound that the caller of `script` sends in `slots` slots from slot `number` on, in the wire's format."""
     pcm = b"".join(spell(n, _sounds(script, (n + 0.5) * SLOT), form.rate) for n in range(number, number + slots))
     return convert(pcm, AudioFormat(form.rate), form)
 
@@ -69,8 +70,8 @@ def _sounds(script: Script, at: float) -> bool:
 class PhoneEars(ScriptedStt):
     """Understands a script's words over a telephone: if half of a word's slots are missing, it is not heard.
 
-    Words are timed where their sound arrived. Missing sound counts as passed time, up to the next word: a delayed wire
-    sends it later.
+    Words are timed by when their sound arrived. For missing sound, time passes up to the next word, since a delayed
+    wire may send this sound later.
     """
 
     name = "ears on a telephone"
@@ -94,7 +95,8 @@ class PhoneEars(ScriptedStt):
 
 
 class PhoneHearing(ScriptHearing):
-    """What of the script has been heard, by the slots that have arrived; all positions are the script's own."""
+    """Decides which words of the script have been heard, by the slots that have arrived; positions are those of the
+    script."""
 
     def __init__(self, script: Script, rate: int, delays: list[int]) -> None:
         super().__init__(script.utterances(rate), delays)
@@ -104,7 +106,7 @@ class PhoneHearing(ScriptHearing):
         self._offset = 0  # from the script's positions to the stream's
 
     def hear(self, frame: AudioFrame) -> None:
-        """Take the slots of `frame`; a slot out of order is too late."""
+        """Take the slots of `frame`; a slot that comes after a later one is ignored."""
         for place, number in enumerate(read_slots(frame)):
             if number >= self._expected:
                 to = self.to
@@ -115,12 +117,12 @@ class PhoneHearing(ScriptHearing):
                 self.take(max(to, self._expected * self._slot))
 
     def wait(self, gap: Gap) -> None:
-        """Time has passed without sound."""
+        """Note that time has passed without sound."""
         nothing_before = min((end - 1 for end in self._ends if end > self.to), default=self.to + gap.samples)
         self.take(max(self.to, min(self.to + gap.samples, nothing_before)))
 
     def placed(self, transcript: ScriptHeard) -> ScriptHeard:
-        """`transcript` with the positions of the stream."""
+        """`transcript` with positions of the stream instead of the script."""
         if isinstance(transcript, Endpoint | Finalized):
             return replace(transcript, at=max(0, transcript.at + self._offset))
         return replace(transcript, words=tuple(self._moved(word) for word in transcript.words))
@@ -130,7 +132,7 @@ class PhoneHearing(ScriptHearing):
 
 
 class PhoneVoice(FakeTts):
-    """A FakeTts whose samples are levels that a law preserves exactly, so that the ear can decode them."""
+    """A FakeTts whose samples are levels that `law` preserves exactly, so that the far end can decode them."""
 
     name = "voice on a telephone"
 
@@ -147,7 +149,8 @@ def law_levels(law: AudioFormat) -> tuple[int, ...]:
 
 
 def read_voice(pcm: bytes, form: AudioFormat) -> list[int]:
-    """For each sample that was played, the character of the reply (modulo the number of levels); -1 for silence."""
+    """For each played sample, which character of the reply it belongs to (modulo the number of levels); -1 for
+    silence."""
     places = _places(form)
     return [places.get(level, -1) for level in array("h", convert(pcm, form, AudioFormat(form.rate)))]
 

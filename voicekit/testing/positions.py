@@ -1,7 +1,7 @@
 """Sound that encodes its position in each sample, so that lost or doubled samples can be detected anywhere.
 
-Sample number n has the value n modulo 8,192, plus 16,384 while the user sounds. The bit in between spells the rest of
-the position, one bit per sample, repeating the same 32 bits: each sequence of WINDOW samples is unique.
+Sample number n has the value n modulo 8,192, plus 16,384 while the user makes a sound. The bit for 8,192 spells the
+number of the block, one bit per sample, and repeats the same 32 bits, so each sequence of WINDOW samples is unique.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 POSITIONS = 8_192
-"""Samples per block; a sample's value modulo this is its position in its block."""
+"""Samples per block; a sample's value modulo this number is its position in its block."""
 
 SOUNDING = 16_384
-"""What is added to the samples of a sound."""
+"""The value that is added to the samples of a sound."""
 
 WINDOW = 32
-"""Samples that spell the number of their block."""
+"""How many samples spell the number of their block."""
 
 _SPELT = 8_192  # the bit that carries the code
 _PLACES = int.from_bytes(array("h", range(POSITIONS)).tobytes(), "little")
@@ -25,7 +25,8 @@ _LOUD = int.from_bytes(array("h", [SOUNDING] * POSITIONS).tobytes(), "little")
 
 
 def sounding(at: int, samples: int, spans: Iterable[tuple[int, int]]) -> bytes:
-    """PCM16 of `samples` samples from position `at` on, which sounds in `spans` (of positions, in order and apart)."""
+    """PCM16 of `samples` samples from position `at` on. Within `spans`, which are ordered and don't overlap, the user
+    makes a sound."""
     pcm, done = b"", at
     for start, end in spans:
         start, end = max(start, done), min(end, at + samples)
@@ -44,7 +45,8 @@ def _cut(start: int, end: int, loud: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _block(number: int) -> tuple[bytes, bytes]:
-    """A block's samples, quiet and sounding. Made with big integers: 60 us instead of a millisecond."""
+    """A block's samples, quiet and sounding. They are computed as big integers, which takes 60 us instead of a
+    millisecond."""
     spelling = array("h", [(number >> bit & 1) * _SPELT for bit in range(WINDOW)]).tobytes()
     quiet = _PLACES | int.from_bytes(spelling * (POSITIONS // WINDOW), "little")
     return quiet.to_bytes(2 * POSITIONS, "little"), (quiet | _LOUD).to_bytes(2 * POSITIONS, "little")

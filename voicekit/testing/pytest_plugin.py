@@ -23,5 +23,5 @@ def hold_call() -> Any:
 
 @pytest.fixture
 def script() -> Script:
-    """An empty `voicekit.testing.Script`: what the user does."""
+    """An empty `voicekit.testing.Script`, for the user's actions."""
     return Script()

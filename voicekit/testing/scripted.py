@@ -1,9 +1,9 @@
-"""A scripted user: their words, coughs, lines and keys, with times; and ears that understand exactly these.
+"""A scripted user, with times for words, coughs, typed lines and keys, and a transcriber for exactly these words.
 
-The sound encodes its own position in its samples (see `positions`), and whether the user sounds. So a dropped or
+The samples of the sound encode their position (see `positions`), and whether the user makes a sound. So a dropped or
 doubled sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only when exactly
-its samples have arrived. Everything is timed by samples received and not by a clock: in virtual time the same script
-gives the same call.
+its samples have arrived. All results are timed by the samples received and not by a clock, so in virtual time the same
+script always gives the same call.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ FRAME = 0.02
 _IS_LOUD = bytes(high >= SOUNDING >> 8 for high in range(256))
 
 QUIET_END = 3.0
-"""Seconds that the source continues after the last action, if the script does not set its end."""
+"""Seconds for which the source continues after the last action, if the script does not set an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """From `start` to `end` (seconds) the user makes a sound; with `text` it is speech."""
+    """A sound that the user makes from `start` to `end`, in seconds; with `text`, it is speech."""
 
     start: float
     end: float
@@ -50,7 +50,7 @@ _Act: TypeAlias = Typed | Dtmf | Hangup
 
 
 class Script:
-    """What the user does, by seconds since the call began."""
+    """The actions of a user, at times in seconds since the call began."""
 
     def __init__(self) -> None:
         self.sounds: list[_Sound] = []
@@ -62,7 +62,7 @@ class Script:
         self._sound(_Sound(at, at + for_, text))
 
     def coughs(self, *, at: float, for_: float = 0.5) -> None:
-        """Make a sound without words; coughs take 0.3 to 0.6 s."""
+        """Make a sound without words; a real cough takes 0.3 to 0.6 s."""
         self._sound(_Sound(at, at + for_))
 
     def types(self, text: str, *, at: float) -> None:
@@ -75,20 +75,19 @@ class Script:
         self.acts.append((at, Hangup()))
 
     def stays(self, *, until: float) -> None:
-        """The source ends at `until`."""
+        """Let the source end at `until`."""
         self._until = until
 
     @property
     def until(self) -> float:
-        """When the source ends."""
+        """The time at which the source ends."""
         if self._until is not None:
             return self._until
         return max([0.0, *(sound.end for sound in self.sounds), *(at for at, _ in self.acts)]) + QUIET_END
 
     def utterances(self, rate: int) -> list[tuple[Word, ...]]:
-        """The speech, word by word, timed in samples at `rate`; each word except the very first has a space
-        before it.
-        """
+        """The words of each utterance, timed in samples at `rate`; every word but the very first begins with a
+        space."""
         said = [sound for sound in self.sounds if sound.text]
         return [
             words(" " * (place > 0) + sound.text, round(sound.start * rate), round(sound.end * rate))
@@ -96,7 +95,7 @@ class Script:
         ]
 
     def pcm(self, at: int, samples: int, rate: int) -> bytes:
-        """What the source sends at `rate`: PCM16 mono, `samples` of it from sample `at` on."""
+        """The sound that the source sends at `rate`: `samples` samples of PCM16 mono, from sample `at` on."""
         first = max(0, bisect_right(self.sounds, at / rate, key=_start) - 1)
         last = bisect_right(self.sounds, (at + samples) / rate, key=_start)
         spans = ((round(sound.start * rate), round(sound.end * rate)) for sound in self.sounds[first:last])
@@ -109,7 +108,7 @@ class Script:
 
 
 class ScriptedSource(Pipeable):
-    """Plays a Script as a live source: a frame every 20 ms, with typed lines and keys as signals among them."""
+    """Plays a Script as a live source: a frame every 20 ms, and between the frames typed lines and keys as signals."""
 
     name = "scripted source"
     accepts = None
@@ -131,7 +130,8 @@ class ScriptedSource(Pipeable):
         acts = sorted(self._script.acts, key=lambda act: act[0])
         for at in range(0, round(self._script.until * rate), size):
             due = (at + size) / rate
-            # before the frame that ends then, because otherwise the events would race with the ears
+            # signals come before the frame that ends at the same time, since otherwise they would race with its
+            # transcripts
             while acts and acts[0][0] <= due:
                 when, act = acts.pop(0)
                 if self.live:
@@ -143,7 +143,7 @@ class ScriptedSource(Pipeable):
 
 
 class ScriptedVad:
-    """Detects a scripted source's sounds, and nothing else."""
+    """A vad that detects the sounds of a scripted source, and nothing else."""
 
     rates: Sequence[int] = (8_000, 16_000, 32_000, 48_000)
 
@@ -158,16 +158,17 @@ class ScriptedVadStream:
         self.window = window
 
     def probability(self, pcm: bytes) -> float:
-        """The share of the window with sound."""
+        """The share of the window in which the user makes a sound."""
         return pcm[1::2].translate(_IS_LOUD).count(1) / self.window
 
 
 class ScriptedStt(Pipeable):
-    """Understands a Script's words when their samples have arrived; if half of a word is missing, it is not heard.
+    """Understands the words of a Script when their samples have arrived; if half of a word is missing, it is not heard.
 
-    Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after the
-    last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False. With `fin`, it
-    can be asked to finalise, and answers when this many seconds have sounded after the requested position.
+    A word becomes interim `interim` seconds after its last sample, and final after `final` seconds. An Endpoint comes
+    `endpoint` seconds after the last word of an utterance, unless the next utterance has begun or `endpoints` is False.
+    If `fin` is given, the transcriber can be asked to finalise, and answers `fin` seconds of sound after the requested
+    position.
     """
 
     name = "scripted ears"
@@ -192,7 +193,7 @@ class ScriptedStt(Pipeable):
         self._heard: ScriptHearing | None = None
 
     def finalize(self, at: int) -> None:
-        """Make everything up to sample `at` final; see the contract `Stt`."""
+        """Make all words up to sample `at` final; see the contract `Stt`."""
         if self._heard is not None and self.finalizes:
             self._heard.finalize(at)
 
@@ -226,7 +227,7 @@ def _start(sound: _Sound) -> float:
 
 
 def _check_samples(frame: AudioFrame) -> None:
-    """The position in the sound must be the frame's."""
+    """Check that the position that the samples encode is the frame's position."""
     first = array("h", frame.pcm[:2])[0] % POSITIONS
     if first != frame.at % POSITIONS:
         raise AssertionError(f"{frame!r} holds the samples of position {first} (modulo {POSITIONS})")

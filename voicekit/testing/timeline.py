@@ -1,4 +1,4 @@
-"""A conversation as text, one line per event with its virtual time: golden files, and readable diffs."""
+"""A conversation as text, one line per event with its virtual time, for golden files and readable diffs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit.session.eventlog import describe
 
 
 class Timeline:
-    """Collects a session's events; give `note` to `Session.watch`. `str()` is the timeline.
+    """Collects a session's events; pass `note` to `Session.watch`. `str(timeline)` is the text.
 
     Times are seconds since the first event, to the millisecond. Interim words are left out unless `interims`.
     """
@@ -23,7 +23,7 @@ class Timeline:
 
     @property
     def began(self) -> float:
-        """The time of the first event, by trio's clock; 0 before there is one."""
+        """The time of the first event, by trio's clock; 0 before the first event."""
         return self._start or 0.0
 
     def note(self, event: SessionEvent) -> None:
@@ -33,7 +33,7 @@ class Timeline:
         self.events.append((now - self._start, event))
 
     def lines(self, wanted: Callable[[SessionEvent], bool] = lambda event: True) -> list[str]:
-        """One line for each event that has words and for which `wanted` returns true."""
+        """One line for each event that has a description and for which `wanted` returns true."""
         lines = []
         for at, event in self.events:
             text = describe(event) if wanted(event) and (self._interims or not isinstance(event, Interim)) else None

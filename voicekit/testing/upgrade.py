@@ -1,4 +1,4 @@
-"""A websocket's handshake in memory, for a transport's socket route on a scripted carrier's connection."""
+"""A websocket's handshake in memory, to test a transport's websocket route with a scripted carrier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from voicekit.call.wire import MessageStream
 
 
 class MemoryUpgrade:
-    """`voicekit.call.transport.Upgrade`. `answered` is set once it was accepted, or refused with `status`."""
+    """A `voicekit.call.transport.Upgrade` in memory. `answered` is set as soon as it is accepted, or refused with
+    `status`."""
 
     def __init__(
         self,
@@ -21,7 +22,7 @@ class MemoryUpgrade:
         headers: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> None:
-        """`parameters` are the parts of the path that the route names, such as a token."""
+        """`parameters` are the parts of the path that have names in the route, such as a token."""
         parts = urlsplit(url)
         self.url = url
         self.target = f"{parts.path}?{parts.query}" if parts.query else parts.path

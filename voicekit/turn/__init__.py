@@ -1,1 +1,1 @@
-"""JUDGEMENT: decides whose turn it is."""
+"""Decides whose turn it is."""

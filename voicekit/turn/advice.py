@@ -1,8 +1,8 @@
-"""The interface of advisers: what an adviser sees of a pause, and what it may advise. Values only.
+"""The interface of advisers: the facts that an adviser gets about a pause, and the advice that it may give.
 
-An adviser is a function that never waits and reads no clock. It is called when a pause begins, when the words before it
-change or become final, and when a sound model has judged it. The turn machine follows its advice within limits: see
-`voicekit.turn.advising`.
+An adviser is a function that never waits and reads no clock. It is called when a pause begins, when the words before
+the pause change or become final, and when a sound model has judged the pause. The turn machine follows the advice
+within limits: see `voicekit.turn.advising`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from voicekit.events import ExpectedAnswer, Word
 
 
 class AdviceAct(Enum):
-    """What an adviser may ask for in a pause."""
+    """The kinds of advice that an adviser may give in a pause."""
 
     FINALIZE = "finalize"  # ask the stt for final words, before its own endpoint
-    COMMIT = "commit"  # the turn is over once the pause has lasted `seconds`
-    WAIT = "wait"  # the turn is not over until the pause has lasted `seconds`, whatever the stt's endpoint says
+    COMMIT = "commit"  # the turn is over when the pause has lasted `seconds`
+    WAIT = "wait"  # the turn is not over until the pause has lasted `seconds`, even if the stt emits an endpoint
     NONE = "none"  # no opinion: the stt's endpoint, or the usual silence, decides
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`act`, the `seconds` of pause to which it applies, and `why` for the event log, without any of the caller's
-    words.
+    """One piece of advice: `act`, the `seconds` of pause to which it applies, and `why`, which is for the event log and
+    must not contain the caller's words.
 
-    `melody`: a sound model, if there is one, should judge this pause; then the adviser is called again.
+    If `melody`, a sound model should judge the pause, if there is one; then the adviser is called again.
     """
 
     act: AdviceAct
@@ -45,11 +45,11 @@ NO_OPINION = Advice(AdviceAct.NONE, "no opinion")
 class CallerPause:
     """A pause of the caller, as an adviser sees it.
 
-    `words` are those of the question so far, in the order of their sound. `seconds` is how long the pause has lasted
-    since it was noticed, which is `GatePolicy.hangover` after the last sound. `final`: the stt will not change the
-    words any more. `expected`: what the previous reply asked for; `asked`: whether it ended with a question mark.
-    `score`: a sound model's probability that the utterance is finished; None without a model, or before its answer.
-    `languages` are those that the stt expects, for words without a language.
+    `words` are the words of the question so far, in the order of their sound. `seconds` is how long the pause has
+    lasted since it was noticed, `GatePolicy.hangover` after the last sound. If `final`, the stt will not change the
+    words any more. `expected` is the answer that the previous reply asked for, and `asked` is whether that reply ended
+    with a question mark. `score` is a sound model's probability that the utterance is finished; None without a model,
+    or before its answer. `languages` are the languages that the stt expects, for words whose language is unknown.
     """
 
     words: Sequence[Word]
@@ -62,4 +62,4 @@ class CallerPause:
 
 
 Adviser: TypeAlias = Callable[[CallerPause], Advice]
-"""Called in a pause; never waits."""
+"""A function that is called in a pause and gives its advice without waiting."""

@@ -1,17 +1,18 @@
-"""voicekit's own adviser: it judges the caller's last words, by rules that a person can check.
+"""voicekit's own adviser: it judges the caller's last words, by rules that people can check.
 
 The first rule that applies gives the advice:
 
-1. The caller is searching for a word ("um"), spells, dictates a number, stops at a word that ends no sentence, or has
-   only begun to ask ("Can you tell me?"): wait.
-2. The question asked for a number or a name, and the answer has begun to be one: wait.
+1. The caller is searching for a word ("um"), is spelling or dictating a number, has stopped at a word that ends no
+   sentence, or has only begun to ask ("Can you tell me?"): wait.
+2. The question asked for a number or a name, and the answer so far may be its beginning: wait.
 3. The words may still change: ask for final words, and judge again.
-4. Yes or no to a question that asked for it: commit. A complete question, or a yes or no, according to the recogniser's
-   punctuation and the sound model: commit. A statement gets some time, since often it is the first of two.
+4. The caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete according to the
+   recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since often another
+   one follows.
 5. Anything else is left to the recogniser's endpoint, or to silence.
 
-No rule ends a turn without a sentence mark, because words alone prove nothing: "I would like a table" is as often a
-beginning as a complete sentence.
+Apart from a yes or no, no rule ends a turn without a sentence mark, because words alone prove nothing: "I would like a
+table" may be a complete sentence or only its beginning.
 """
 
 from __future__ import annotations
@@ -28,28 +29,30 @@ from voicekit.turn.spelling import LOOKED_AT, bare, spelt
 from voicekit.writing import ends_sentence
 
 LONGEST_ANSWER = 4
-"""Most words of a yes or no: "yes, that's right, thank you" has one more, and is a sentence."""
+"""The most words in a yes or no: "yes, that's right, thank you" has one more, so it counts as a sentence."""
 
 SURE = 0.5
-"""The sound model's probability from which on the sentence counts as finished."""
+"""The lowest probability from the sound model at which a sentence counts as finished."""
 
 ASKING = "?\uff1f\u061f"
-"""Marks, in all scripts, after which even a preposition is an end: "What are you waiting for?"."""
+"""Question marks in all scripts; before such a mark, even a preposition may end a sentence: "What are you waiting
+for?"."""
 
 
 TRAILS_OFF = ("...", "…")
-"""How recognisers write a sentence that breaks off."""
+"""How recognisers write the end of a sentence that breaks off."""
 
 
 @dataclass(frozen=True, slots=True)
 class PausePatience:
     """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
 
-    `complete`: after a complete question, or a yes or no; together with the hangover about as long as the vendor's own
-    quickest endpoints. `statement`: after any other complete sentence; as long as people pause between two sentences of
-    one thought. `unfinished`: after a word that ends no sentence. `filler`: after an "um", which asks for time.
-    `number`: between the groups of a dictated number, which are 0.9 s apart if it is read from a card. `name`: while
-    the caller remembers or spells a name. `unsettled`: if the words are complete but the melody is not.
+    `complete`: after a complete question, or a yes or no. Together with the hangover, this is about as long as the
+    vendor's own quickest endpoints take. `statement`: after any other complete sentence; people pause about as long
+    between two sentences of one thought. `unfinished`: after a word that ends no sentence. `filler`: after an "um",
+    with which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart if it
+    is read from a card. `name`: while the caller remembers or spells a name. `unsettled`: if the words are complete but
+    do not sound finished.
     """
 
     complete: float = 0.15
@@ -68,7 +71,8 @@ class PausePatience:
 
 
 class WordAdviser:
-    """Advises by words, in the languages of `voicekit.turn.endings`; in others it recognises only digits."""
+    """Gives advice by the caller's words, in the languages of `voicekit.turn.endings`; in other languages it recognises
+    only digits."""
 
     __slots__ = ("_patience",)
 
@@ -79,7 +83,7 @@ class WordAdviser:
         return f"WordAdviser({self._patience!r})"
 
     def __call__(self, pause: CallerPause) -> Advice:
-        """The advice for `pause`. The time depends only on the last few words, however many came before."""
+        """Return the advice for `pause`. Only the last few words are examined, however many there are."""
         if not pause.words:
             return NO_OPINION
         endings = _endings(pause)
@@ -135,7 +139,7 @@ def _commits(why: str) -> Advice:
 
 
 def _endings(pause: CallerPause) -> Endings:
-    """The lists for the last word: those of its language, or else of the languages that the stt expects."""
+    """The word lists for the language of the last word; if this is unknown, for the languages that the stt expects."""
     language = pause.words[-1].language
     return _lists((language,) if language else tuple(pause.languages))
 
@@ -153,7 +157,7 @@ def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
 def _has_only_begun(words: Sequence[Word], endings: Endings) -> bool:
     if not endings.openers:
         return False
-    # one more, because French separates its marks with a space
+    # one word more, because in French a space separates the marks
     last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]
     return "".join(f" {each}" for each in last if each).endswith(endings.openers)
 
@@ -163,6 +167,6 @@ def _asks(words: Sequence[Word]) -> bool:
 
 
 def _is_sentence(words: Sequence[Word]) -> bool:
-    """Whether the recogniser has put a mark that ends a sentence; after a number, the mark may belong to the number."""
+    """Whether the words end with a mark that ends a sentence; after a number, the mark may belong to the number."""
     text = "".join(word.text for word in words[-2:])
     return text[-1:] in "?!" or (text[-1:] != ":" and ends_sentence(text))

@@ -1,15 +1,17 @@
-"""How the turn machine follows an adviser's advice: when it takes effect, and how often (pure).
+"""How the turn machine follows an adviser's advice: when the advice takes effect, and how often (pure).
 
-The machine's memory uses it only in SETTLING. These limits hold for every adviser:
+The turn machine's memory asks for advice only in SETTLING. These limits apply to every adviser:
 
 - The stt is asked for final words after FINALIZE_AFTER of silence in its sound, at most once in FINALIZE_EVERY and
-  FINALIZES times per turn. Its answer is not an endpoint: it lets the adviser judge words that will not change.
-- A commit needs final words from an stt that can be asked for them. If nothing comes, or the limits forbid asking, the
+  FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will not
+  change any more.
+- If the stt can be asked for final words, a commit needs final words. If none come, or the limits forbid asking, the
   endpoint and the usual silence decide, as without an adviser.
-- A wait holds an endpoint back, for at most LONGEST_WAIT; a cough does not restart it.
-- A sound model is asked once per pause, if the advice wants it.
+- A wait holds an endpoint back, for at most LONGEST_WAIT; a cough does not restart the wait.
+- A sound model is asked at most once per pause, if the advice asks for it.
 
-If the handler expects an answer with a number of seconds, that is a fact and not advice: such a pause ends the answer.
+If a handler has called `Turn.expect` with a number of seconds, no advice is needed: a pause of that length ends the
+answer.
 """
 
 from __future__ import annotations
@@ -21,19 +23,21 @@ from voicekit.events import EarCommand, Endpoint, ExpectedAnswer, Finalize, Fina
 from voicekit.turn.advice import NO_OPINION, Advice, AdviceAct, Adviser, CallerPause
 
 FINALIZE_AFTER = 0.2
-"""Seconds of silence in the sound sent to the stt: the vendor's advice; with less, words are cut in two."""
+"""Seconds of silence in the sound sent to the stt, as the vendor recommends; with less, words are cut in two."""
 
 FINALIZE_EVERY = 3.0
-"""Seconds; the vendor's advice is "every few"."""
+"""Seconds between two requests for final words; the vendor recommends "every few"."""
 
 FINALIZES = 2
-"""Per turn: a caller who pauses more often is thinking, and each request costs the recogniser its context."""
+"""The most requests for final words in a turn. A caller who pauses more often is thinking, and each request makes the
+recogniser lose its context."""
 
 LONGEST_WAIT = 6.0
-"""Seconds; after a longer silence, callers say "hello?"."""
+"""The most seconds that advice can make a pause last; after a longer silence, callers say "hello?"."""
 
 SCORE_WITHIN = 0.3
-"""Seconds that a commit waits for the sound model, which takes 0.06 s if the machine is not overloaded."""
+"""The most seconds for which a commit waits for the sound model, which takes 0.06 s if the machine is not
+overloaded."""
 
 LATE_END = 0.3
 """Seconds by which a word may seem to end before or after the speech, because recognisers time word ends only roughly.
@@ -41,9 +45,10 @@ LATE_END = 0.3
 
 
 class Advising:
-    """The advice in force in one call. `now` is the machine's; positions are ear samples, `rate` per second.
+    """The advice in force in one call. `now` is a time of the turn machine; positions are ear samples, `rate` per
+    second.
 
-    `finalizes`: whether the stt can be asked for its final words; `scores`: whether there is a sound model.
+    `finalizes` is whether the stt can be asked for its final words, `scores` is whether there is a sound model.
     """
 
     def __init__(
@@ -51,24 +56,24 @@ class Advising:
     ) -> None:
         self.expected: ExpectedAnswer | None = None
         self.advice = NO_OPINION
-        self.held: int | None = None  # position of the endpoint that is held back
+        self.held: int | None = None  # the position of the endpoint that is held back
         self._adviser = adviser
         self._rate = rate
         self._finalizes = finalizes and adviser is not None
         self._scores = scores and adviser is not None
         self._languages = tuple(languages)
-        self._since = 0.0  # time at which the pause was noticed
+        self._since = 0.0  # the time at which the pause was noticed
         self._advised_at = 0.0
         self._paused_at = 0  # the sample after the last sound before the pause
         self._final_to = 0
-        self._asked = 0  # requests in this turn
+        self._asked = 0  # requests for final words in this turn
         self._asked_at = -inf
         self._score: float | None = None
         self._score_asked_at: float | None = None
-        self._seen: tuple[object, ...] = ()  # the subject of the advice in force
+        self._seen: tuple[object, ...] = ()  # the facts on which the advice in force is based
 
     def pause(self, paused_at: int, now: float) -> None:
-        """A pause has begun, with silence from sample `paused_at` on."""
+        """Note that a pause has begun, with silence from sample `paused_at` on."""
         self._since, self._paused_at = now, paused_at
         self._score = self._score_asked_at = None
         self.advice, self.held, self._seen = NO_OPINION, None, ()
@@ -77,35 +82,34 @@ class Advising:
         self.expected = answer
 
     def finalized(self, event: Endpoint | Finalized) -> None:
-        """All sound up to this event's sample is final."""
+        """Note that all words up to the sample of `event` are final."""
         self._final_to = max(self._final_to, event.at)
 
     def score(self, at: int, probability: float) -> None:
-        """The sound model's answer; an answer about another pause is dropped."""
+        """Note the sound model's answer; an answer about another pause is dropped."""
         if at == self._paused_at and self._score_asked_at is not None:
             self._score = probability
 
     def start_over(self) -> None:
-        """The turn is committed, or its words are discarded."""
+        """Forget the advice, because the turn is committed or its words are discarded."""
         self.expected = self.held = None
         self.advice, self._seen = NO_OPINION, ()
         self._asked = 0
 
     def consult(self, words: Sequence[Word], *, tail: bool, asked: bool, now: float) -> list[EarCommand]:
-        """Ask the adviser about `words`, some of which may still change if there is a `tail`; returns the commands to
-        send.
+        """Ask the adviser about `words`; if `tail`, some of them may still change. Returns the commands to send.
 
-        `asked`: whether the previous reply ended in a question.
+        `asked` is whether the previous reply ended in a question.
 
-        Has no effect if nothing has changed since the last call.
+        This has no effect if nothing has changed since the last call.
         """
         if self._adviser is None or self._knows(words, tail):
             return []
         end = max((word.end for word in words), default=0)
-        if end > self._paused_at + LATE_END * self._rate:  # spoken after the mark, and the detector missed it
+        if end > self._paused_at + LATE_END * self._rate:  # spoken after the mark, but missed by the detector
             self._since, self._paused_at = now, end
         if self.held is not None and end > self.held:
-            self.held = None  # the stt will judge these words too
+            self.held = None  # the stt's next endpoint will include these words
         pause = CallerPause(
             words, now - self._since, not tail and self._is_all(end), self.expected, self._score, asked, self._languages
         )
@@ -125,10 +129,10 @@ class Advising:
         return seen == self._seen
 
     def _is_all(self, end: int) -> bool:
-        """Whether no more words can come after final ones that end at `end`."""
+        """Whether no more words can come after final words that end at `end`."""
         if self._finalizes:
             return end <= self._final_to
-        return end >= self._paused_at - LATE_END * self._rate  # the words reach as far as the speech
+        return end >= self._paused_at - LATE_END * self._rate  # the words reach to the end of the speech
 
     def _finalize(self, now: float) -> list[EarCommand]:
         return self.finalize(now) if self.advice.act is AdviceAct.FINALIZE else []
@@ -141,7 +145,7 @@ class Advising:
 
     @property
     def commit_at(self) -> float:
-        """When the advice in force commits the turn; infinity if it does not."""
+        """The time at which the advice in force commits the turn; infinity if it does not."""
         if self.advice.act is not AdviceAct.COMMIT:
             return inf
         scored_at = -inf if self._score is not None or self._score_asked_at is None else self._score_asked_at
@@ -149,20 +153,21 @@ class Advising:
 
     @property
     def patience(self) -> float:
-        """Seconds that a pause must last before an endpoint, or the usual silence, ends the turn."""
+        """How many seconds a pause must last before an endpoint, or the usual silence, can end the turn."""
         if isinstance(self.expected, float):
             return self.expected
         return _patience(self.advice)
 
     def settle_time(self, usual: float) -> float:
-        """How long the pause must last, if it is `usual` without advice and an endpoint is held back."""
+        """How long the pause must last to end the turn; `usual` is this time without advice and without a held-back
+        endpoint."""
         if isinstance(self.expected, float):
             return self.expected
         return max(self.patience, 0.0 if self.held is not None else usual)
 
     def holds(self, at: int, words: Sequence[Word], now: float) -> bool:
-        """Whether an endpoint at sample `at` is held back, by the advice in force or by new advice for the now final
-        `words`.
+        """Hold back an endpoint at sample `at`, if the advice asks for it; `words` are now final. Returns whether it is
+        held back.
         """
         patience = self.patience
         if self._adviser is not None and not isinstance(self.expected, float):
@@ -175,7 +180,7 @@ class Advising:
         return True
 
     def why_waited(self, usual: float) -> str | None:
-        """Why the pause was as long as it was; None if it would be `usual` without advice as well."""
+        """Why the pause was as long as it was; None if it would have been `usual` without advice as well."""
         if isinstance(self.expected, float):
             return f"the question left {self.expected:g} s for its answer"
         return self.advice.why if self.patience and self.settle_time(usual) != usual else None

@@ -1,7 +1,7 @@
-"""What the turn machine knows about the caller: sounds, words, whose they are, and which are kept for later.
+"""What the turn machine knows about the caller: sounds, words, whose words they are, and which are kept for later.
 
-This is the lower half of the machine's memory, `voicekit.turn.memory`, which alone changes the state of the call. `now`
-is set before each event; nothing here reads a clock.
+This is the lower half of the turn machine's memory. The upper half, `voicekit.turn.memory`, is the only code that
+changes the state of the call. `now` is set before each event; nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ NEAR = 0.4
 # Seconds after a reply in which its echo may still be recognised.
 ECHO_ENDS = 2.0
 
-# A sample after everything that was heard.
+# A sample number after all sound.
 NEWEST = 1 << 62
 
-# Seconds before the end of a question from which a "yes" counts as the answer to it.
+# A "yes" within this many seconds before the end of a question counts as its answer.
 ANSWERS_WITHIN = 3.0
 
 
 @dataclass(slots=True)
 class LiveReply:
-    """The one reply that is being made or spoken."""
+    """The reply that is being made or spoken; there is at most one."""
 
     turn: int
     question: PendingQuestion | None
@@ -45,7 +45,7 @@ class LiveReply:
 
 
 class CallerMemory:
-    """The caller's side of one call."""
+    """What is known about the caller's side of one call."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class CallerMemory:
         self.doubt = Doubt()
         self.ears_down = False
         self.source_ended = False
-        self.settling_since = now  # time of the last sign of speech
-        self.aside_since = now  # time of the last words that were set aside
-        self.sounded_at = -ECHO_ENDS  # time at which the last reply ended
+        self.settling_since = now  # the time of the last sign of speech
+        self.aside_since = now  # the time of the last words that were set aside
+        self.sounded_at = -ECHO_ENDS  # the time at which the last reply ended
         self.passed = 0  # the recogniser has reported everything up to this sample
         self.overheard_to = 0  # the end of the words that were not the caller's
         self.commands: list[TurnCommand] = []
@@ -80,7 +80,7 @@ class CallerMemory:
 
     @property
     def reply(self) -> LiveReply:
-        """The live reply, in states that have one."""
+        """The live reply; only for states in which there is one."""
         assert self.live is not None, f"no live reply in {self.state}"
         return self.live
 
@@ -97,7 +97,7 @@ class CallerMemory:
         self.decisions.append(Decided(act, turn, why, about))
 
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
-        """Remember words; returns the questions that they amend.
+        """Remember the words of `event`; returns the questions that they amend.
 
         A word that sounded after everything known so far is a sign of speech: the pause starts again. Recognisers time
         the end of a word only roughly, so a little later is no later.
@@ -115,7 +115,7 @@ class CallerMemory:
         return amended
 
     def _own_words(self, event: Interim | Final) -> Sequence[Word]:
-        """The words of `event` that may be the caller's; others are explained once they are final."""
+        """The words of `event` that may be the caller's; if the others are final, they are reported with a reason."""
         if not event.words:
             return event.words
         tail = self.book.noted.tail if isinstance(event, Final) else ()
@@ -132,12 +132,12 @@ class CallerMemory:
         return [word for place, word in enumerate(event.words) if place not in foreign]
 
     def pass_by(self, at: int) -> None:
-        """The recogniser has finished everything up to sample `at`."""
+        """Note that the recogniser has finished all sound up to sample `at`."""
         self.passed = max(self.passed, at)
 
     def close_utterance(self, upto: int) -> None:
-        """The utterance up to sample `upto`, during a reply, is complete: it is kept for later, or was only a
-        backchannel.
+        """Note that an utterance during a reply is complete up to sample `upto`: it is kept for later, unless it was
+        only a backchannel.
         """
         over = [word for word in self.book.noted.finals if word.start < upto]
         if over:
@@ -146,7 +146,7 @@ class CallerMemory:
             self.doubt.let_pass = letters(self.book.noted.text)
 
     def close_stale(self) -> None:
-        """An utterance without a reported end is over after the longest pause."""
+        """Close an utterance whose end was never reported, after the longest pause."""
         quiet = not self.speech.talking and self.now - self.settling_since >= self.settle_time
         if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
             self.close_utterance(self.book.noted.end + 1)
@@ -169,6 +169,7 @@ class CallerMemory:
         return True
 
     def recall_answer(self) -> None:
-        """A "yes" that was taken for a backchannel is the answer if the reply has just ended in a question."""
+        """If the reply has just ended in a question, let a "yes" that was set aside as a backchannel count as the
+        answer."""
         if self.book.aside and self.whose.asked and self.now - self.aside_since <= ANSWERS_WITHIN:
             self.book.recall()

@@ -1,9 +1,9 @@
-"""The conductor: the thin trio driver of the turn machine. It has one await, obeys commands, and owns the replies'
-cancel scopes.
+"""The conductor: the thin trio driver of the turn machine, which carries out its commands and runs the replies.
 
-It waits only for the machine's deadline: signals are judged in the step of their sender, and every command is carried
-out synchronously. So it can't be late, and a cut takes effect in the same instant in which it is decided. It knows
-nothing about voices or handlers: a reply is something that can be run, confirmed, cut, held and released.
+It waits only for the machine's deadline: signals are judged in the same step in which they are sent, and every command
+is carried out synchronously. So the conductor can't be late, and a cut takes effect at the moment at which it is
+decided. The conductor knows nothing about voices or handlers: to it, a reply is an object that can be run, confirmed,
+cut, held and released.
 """
 
 from __future__ import annotations
@@ -50,24 +50,27 @@ from voicekit.turn.history import History
 from voicekit.turn.machine import TurnMachine, TurnState
 
 UNWIND = 1.0
-"""Seconds that a cut reply's tasks may take to end; after that, the second reply after it may not start."""
+"""Seconds that the tasks of a cut reply may take to end. If they take longer, the second reply after it fails instead
+of starting."""
 
 
 CROWD = 8
-"""Replies that may be unwinding before further signals wait; limits what many lines in one step can start."""
+"""How many replies may be unwinding before further signals wait; this limits how many replies a burst of typed lines
+can start."""
 
 
 class Performance(Protocol):
-    """A reply that can be carried out. `run` waits; the other members act at once and may be called at any time.
+    """A reply that can be carried out. `run` waits; the other members act immediately and may be called at any time.
 
-    If it is a guess, it makes no sound before `confirm`, which also has the spelling of the caller's words.
+    A reply that is a guess makes no sound before `confirm`, which also gives it the final spelling of the caller's
+    words.
     """
 
     @property
     def reply(self) -> Reply: ...
     @property
     def queued(self) -> float:
-        """Seconds of sound that were made and not heard yet."""
+        """Seconds of sound that have been made but not heard."""
         ...
 
     async def run(self) -> None: ...
@@ -78,7 +81,7 @@ class Performance(Protocol):
 
 
 class _Live:
-    """A performance, whether it is committed, the scope in which it runs, and whether its tasks have ended."""
+    """A performance, with the scope in which it runs; whether it is committed, and whether its tasks have ended."""
 
     def __init__(self, performance: Performance, *, committed: bool) -> None:
         self.performance = performance
@@ -89,11 +92,11 @@ class _Live:
 
 
 class Conductor:
-    """Drives `machine` until it is closed.
+    """Drives the turn machine `machine` until it is closed.
 
-    `begin` makes the performance for a StartReply or a Speculate. `report` takes every session event, synchronously.
-    `failed` decides what follows from a reply's error: it returns signals to continue with, or None if the error should
-    end the call. `ask` passes commands to the listening side, which answers with signals; it must not wait.
+    `begin` makes the performance for a StartReply or a Speculate. `report` is called with every session event, and must
+    not wait. `failed` judges a reply's error: it returns signals with which the call continues, or None if the error is
+    to end the call. `ask` passes commands to the listening side, which answers with signals; it must not wait either.
     """
 
     def __init__(
@@ -128,7 +131,7 @@ class Conductor:
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
-        """Wait until the caller is not speaking, and has been answered or was not understood."""
+        """Wait until the caller is not speaking, and their words, if any were understood, have been answered."""
         while self._machine.caller_has_floor:
             await self._free.park()
 
@@ -141,11 +144,11 @@ class Conductor:
             with trio.move_on_after(seconds) as spent:
                 await self._holds.park()
             if spent.cancelled_caught:
-                return  # not by subtraction: a rest too small to change the clock would be waited for again and again
+                return  # no subtraction: its result could be too small to change the clock
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:
-        """Conduct until the machine is closed; then everything is silent, and all replies' tasks have ended."""
+        """Drive the machine until it is closed; then all sound is silenced, and the tasks of all replies have ended."""
         try:
             with alone():
                 async with trio.open_nursery() as self._nursery:
@@ -182,7 +185,7 @@ class Conductor:
         self._after(now)
 
     def _after(self, now: float) -> None:
-        """What follows from each step, and when the next one is due."""
+        """Do what follows from each step, and set the alarm for the next one."""
         if not self._machine.caller_has_floor:
             self._free.unpark_all()
         self._ending.listen(self._reply, now)
@@ -251,7 +254,7 @@ class Conductor:
 
     def _confirm(self, command: Confirm) -> None:
         live, self._guess = self._guess, None
-        if live is None:  # the guess has failed, so the handler is called again
+        if live is None:  # the guessed reply has failed, so the handler is called again
             live = self._set_off(StartReply(command.turn, command.text))
         else:
             live.committed = True
@@ -264,7 +267,7 @@ class Conductor:
         self._report(TurnCommitted(reply.turn, reply.text, reply.reason))
 
     def _discard(self) -> None:
-        """Discard a guess: it was never a turn, so it leaves nothing in the history."""
+        """Discard a guess; since it never was a turn, it leaves nothing in the history."""
         live, self._guess = self._guess, None
         if live is not None:
             try:
@@ -273,7 +276,8 @@ class Conductor:
                 live.scope.cancel()
 
     def _follow(self, turn: int, said_to: int, now: float) -> None:
-        """Tell the machine what the caller is hearing, which it needs to separate echo from words."""
+        """Tell the machine which words the caller is hearing, so that it can distinguish their echo from the caller's
+        words."""
         if self._live is not None and self._live.reply.turn == turn:
             self._machine.follow(self._live.reply.said, said_to, now)
 
@@ -283,14 +287,14 @@ class Conductor:
             return
         self._follow(signal.turn, len(live.reply.said), now)
         if isinstance(signal, ReplyDone):
-            # everything was played, including punctuation after the last word
+            # all text was played, including punctuation after the last word
             live.reply.heard_to = len(live.reply.said)
         else:
             live.performance.cut()  # its tasks have ended, but some of its sound may still be in the device
         self._over(live, cut=False)
 
     def _over(self, live: _Live, *, cut: bool) -> None:
-        """The reply is over from now on; its tasks may take a moment longer."""
+        """End the reply; its tasks may take a moment longer."""
         self._live = None
         reply = live.reply
         try:
@@ -298,12 +302,12 @@ class Conductor:
                 live.performance.cut()
         finally:
             reply.cut = cut
-            live.scope.cancel()  # also for a reply that was played: a voice may return before its handler
+            live.scope.cancel()  # also for a reply that was played, since its handler may run longer than its voice
             self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
             self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 
     def _tell_failures(self) -> None:
-        """Report what failed while the last replies were ending; nothing else is done about it."""
+        """Report errors that replies raised while they were ending; nothing else is done about them."""
         with suppress(trio.WouldBlock):
             while True:
                 self._tell_failure(self._signals.receive_nowait())
@@ -328,7 +332,7 @@ class Conductor:
             with alone(), live.scope:
                 await self._after_the_one_before_the_last(live)
                 await live.performance.run()
-        except Exception as error:  # judged once, here: it becomes signals, or is raised
+        except Exception as error:  # judged only here: the error becomes signals, or is raised
             if not live.committed:
                 return self._guess_failed(live, error)
             signals = self._failed(live.reply, error)
@@ -343,13 +347,14 @@ class Conductor:
                 self._taker.resume()
 
     def _guess_failed(self, live: _Live, error: Exception) -> None:
-        """A guessed reply has failed. If the reply is needed, the handler is called again, and that result counts."""
+        """Discard a guessed reply that has failed. If a reply to the same words is needed, the handler is called
+        again."""
         self._report(Trouble("speculation", error))
         if live is self._guess:
             self._discard()
 
     async def _after_the_one_before_the_last(self, live: _Live) -> None:
-        """When a new reply starts, one dead reply may still be unwinding, never two."""
+        """Wait until at most one earlier reply is still unwinding."""
         while len(self._unwinding) > 2 and self._unwinding[0] is not live:
             oldest = self._unwinding[0]
             with trio.move_on_after(UNWIND):

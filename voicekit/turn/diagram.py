@@ -10,7 +10,7 @@ from voicekit.turn.table import TABLE, Cell
 def mermaid() -> str:
     """The state diagram: an arrow for each transition between states, labelled with its possible causes.
 
-    Moves that stay in their state have no arrow; they are in `table()`.
+    Moves that don't change the state have no arrow; they are in `table()`.
     """
     lines = ["stateDiagram-v2", f"    [*] --> {TurnState.WAITING.name}"]
     for source in TurnState:
@@ -32,7 +32,7 @@ def table() -> str:
 
 
 def _shown(state: TurnState, cell: Cell) -> str:
-    """The move, and where it may lead if it may leave the state."""
+    """The name of the move and, if it may leave the state, the states to which it may lead."""
     if cell.move is moves.ignore:
         return "·"
     if cell.to == (state,):

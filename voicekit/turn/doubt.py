@@ -1,8 +1,9 @@
-"""Whether the caller's sound or words during a reply are an interruption. Pure, and it reads no clock.
+"""Judges whether the caller's sound or words during a reply are an interruption. Pure; no clock is read.
 
-A doubt ends as soon as possible. Words cut. Backchannels release the reply once the caller is quiet, and so does a
-sound in which the recogniser has found no word. Too few words are kept for later, once they are final. While the caller
-talks, or words may still change, nothing is decided until the limit of the doubt (`voicekit.turn.interruptions`).
+A doubt ends as soon as possible. Enough words cut the reply. Backchannels release it as soon as the caller is quiet,
+and so does a sound in which the recogniser has found no word. If there are too few words, they are kept for later when
+they are final. While the caller talks, or words may still change, nothing is decided until the limit of the doubt
+(`voicekit.turn.interruptions`).
 """
 
 from __future__ import annotations
@@ -16,44 +17,45 @@ from voicekit.events import Word
 from voicekit.turn.phrases import InterruptionWeigher
 
 NEAR = 0.1
-"""Seconds by which a recogniser and a detector may disagree about the end of a sound."""
+"""The most seconds by which a recogniser and a detector may disagree about the end of a sound."""
 
 TRAILING = 0.35
-"""Seconds of sound after the last word that still count as its end: breath, or a drawn-out "mhmmm"."""
+"""The most seconds of sound after the last word that still belong to this word: breath, or a drawn-out "mhmmm"."""
 
 
 class Doubt:
-    """The latest end of the doubt about a reply, and the words that were released before it."""
+    """The latest time at which the doubt about a reply ends, and the words for which an earlier doubt released the
+    reply."""
 
     __slots__ = ("cap", "let_pass", "until")
 
     def __init__(self) -> None:
         self.cap = self.until = math.inf
-        self.let_pass = ""  # their letters
+        self.let_pass = ""  # the letters of those words
 
     def begin(self, now: float, longest: float) -> None:
         self.cap = self.until = now + longest
 
     def put_off(self, seconds: float) -> None:
-        """This many seconds did not pass for the call."""
+        """Move the end by `seconds`, for which the call was on hold."""
         self.cap += seconds
         self.until += seconds
 
     def go_on(self) -> None:
-        """Only the limit ends it now."""
+        """Let the doubt continue up to its limit."""
         self.until = self.cap
 
     def wait(self, now: float, seconds: float) -> None:
-        """End in `seconds`, or earlier at the limit."""
+        """Let the doubt end in `seconds`, but not after its limit."""
         self.until = min(self.cap, now + seconds)
 
 
 class DoubtOutcome(Enum):
-    """What happens to the reply."""
+    """What a doubt decides about the reply."""
 
     CUT = "cut"
     RELEASE = "release"
-    OPEN = "open"  # not yet decided
+    OPEN = "open"  # not decided so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,14 @@ class DoubtVerdict:
     outcome: DoubtOutcome
     why: str = ""
     pending: bool = False
-    """Whether there are words, coming or still changing, that are more than a backchannel."""
+    """Whether words that are more than a backchannel are still coming or changing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The facts about the caller's utterance; positions are ear samples at `rate`.
 
-    `unsure`: some of the words may still change. Up to `passed` the recogniser has finished.
+    If `unsure`, some of the words may still change. The recogniser has finished the sound up to `passed`.
     """
 
     words: Sequence[Word]
@@ -80,17 +82,17 @@ class Evidence:
 
     @property
     def is_passed(self) -> bool:
-        """Whether the recogniser has finished all of the sound."""
+        """Whether the recogniser has finished all of the caller's sound."""
         return self.passed >= self.stopped_at - NEAR * self.rate
 
     @property
     def is_explained(self) -> bool:
-        """Whether the words are about as long as the sound."""
+        """Whether the words explain the sound: they reach to its end, or the recogniser has finished all of it."""
         return self.words[-1].end >= self.stopped_at - TRAILING * self.rate or self.is_passed
 
 
 def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> DoubtVerdict:
-    """What follows from `evidence`; `least` words cut."""
+    """The verdict on `evidence`; at least `least` words cut."""
     words = evidence.words
     if words and (why := weigher.cuts(words, least)):
         return DoubtVerdict(DoubtOutcome.CUT, why)

@@ -1,7 +1,7 @@
-"""How long a graceful end may take: the text that exists by then is played, and nothing more is waited for (pure).
+"""Limits how long a graceful end takes: text that exists is still played, but no more text is awaited (pure).
 
-The limit is the queued sound plus one second. Text that has no sound yet can't be measured, so the limit is extended
-while more of it is heard or queued, up to `within` seconds after the order.
+The limit is the queued sound plus one second. Text that has not become sound can't be measured, so the limit is
+extended while more of the text is heard or queued, up to `within` seconds after the request.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ SPARE = 1.0
 """Seconds on top of the queued sound, for the last samples to leave the device."""
 
 VOICE_BEGINS = 2.5
-"""Seconds in which a voice makes the first sound of a text, even on a busy machine."""
+"""The most seconds that a voice takes to make the first sound of a text, even on a busy machine."""
 
 
 class GracefulEnd:
-    """Watches over a graceful end; `deadline` is infinite until the end is ordered."""
+    """The time limit of a graceful end; `deadline` is infinite until the end is requested."""
 
     def __init__(self, within: float) -> None:
         self.deadline = inf
         self.why = ""
         self._within = within
         self._latest = inf
-        self._last = (0, 0)  # the reply, and the character up to which the caller will hear it
+        self._last = (0, 0)  # the reply, and up to which character the caller will hear it
         self._heard = (0, 0)
         self._queued = 0.0
         self._heard_out = False
 
     def order(self, queued: float, reply: Reply | None, now: float, why: str) -> None:
-        """The end was ordered: `queued` seconds of `reply` exist and were not heard. A second order has no effect."""
+        """Note that the end was requested, with `queued` seconds of `reply` not heard. A second request has no
+        effect."""
         if self.deadline < inf:
             return
         self.why = why
@@ -44,8 +45,8 @@ class GracefulEnd:
         self.deadline = min(now + queued + (VOICE_BEGINS if is_silent else SPARE), self._latest)
 
     def listen(self, reply: Reply | None, now: float) -> None:
-        """More may have been heard. Once everything said before the order was heard, only the last word and a second
-        remain.
+        """Note that more of `reply` may have been heard. When all text from before the request has been heard, one
+        second more is left for the last word.
         """
         if self._heard_out or self.deadline == inf or reply is None or reply.turn != self._last[0]:
             return
@@ -54,9 +55,9 @@ class GracefulEnd:
             self.deadline = min(now + SPARE, self._latest)
 
     def is_over(self, queued: float, reply: Reply | None, now: float) -> bool:
-        """At the deadline: whether to end now. If not, `deadline` has been moved.
+        """At the deadline, decide whether to end now; if not, move `deadline`.
 
-        A reply that began after the order is a farewell, and is played to its end.
+        A reply that began after the request is a farewell, and is played to its end.
         """
         if reply is None or now >= self._latest:
             return True

@@ -1,7 +1,7 @@
-"""Words by which the end of an utterance is judged, in the languages that voicekit supports itself.
+"""Lists of words by which the end of an utterance is judged, in the languages that voicekit supports itself.
 
-Words are compared by their letters (`voicekit.writing.letters`): "c'est" is "cest" there. For other languages the
-tables give no opinion, except that digits are digits everywhere.
+Words are compared by their letters (`voicekit.writing.letters`), so "c'est" is "cest". Other languages have no lists;
+there, only digits are recognised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _UNFINISHED: _Lists = {
     "pt": "e ou mas porque que se o os as um uma uns umas de do da dos das em no na nos nas com por para sem meu minha "
           "seu sua muito como sou eu",
 }
-# Sounds of a speaker who searches for the next word.
+# Sounds that a speaker makes while searching for the next word.
 _FILLERS: _Lists = {
     "en": "um uh er erm uhm umm hmm well",
     "de": "äh ähm öh öhm hm hmm also",
@@ -44,7 +44,7 @@ _FILLERS: _Lists = {
     "nl": "eh uh ehm uhm eum dus",
     "pt": "hum hã ah tipo então",
 }
-# Beginnings that a recogniser punctuates like a sentence, although the question or the thought is still to come.
+# Beginnings that a recogniser punctuates like a sentence, although the question or the thought follows only later.
 _OPENERS: _Lists = {
     "en": "can you tell me, could you tell me, can you say, do you know, i'd like to know, i would like to know, "
           "i wanted to ask, i want to ask, i want to know, i was wondering, i wonder, my question is, let me think, "
@@ -77,7 +77,7 @@ _YES_NO: _Lists = {
     "nl": "ja nee jawel precies klopt graag dank je u wel bedankt okay ok oké zeker natuurlijk dat",
     "pt": "sim não claro certo exato obrigado obrigada por favor isso está bem okay ok",
 }
-# The words among them that can be an answer alone; the others only accompany these.
+# Those of the words above that can be an answer alone; the others only accompany such a word.
 _ANSWERS: _Lists = {
     "en": "yes yeah yep yup no nope nah sure okay ok correct right exactly absolutely definitely",
     "de": "ja nein jawohl jo genau richtig gerne gern nö okay ok klar sicher stimmt natürlich",
@@ -101,7 +101,7 @@ _DIGITS: _Lists = {
 
 @dataclass(frozen=True, slots=True)
 class Endings:
-    """The lists of one language, or of several together."""
+    """The lists of one language, or of several languages together."""
 
     unfinished: frozenset[str] = frozenset()
     fillers: frozenset[str] = frozenset()
@@ -125,7 +125,7 @@ class Endings:
 
 
 LONGEST_OPENER: Final = 5
-"""Words in the longest beginning above."""
+"""The number of words in the longest opener above."""
 
 LANGUAGES: Final = tuple(sorted(_UNFINISHED))
 """The languages that have lists."""
@@ -157,7 +157,7 @@ _BY_LANGUAGE: Final = {
 
 
 def endings_of(languages: Iterable[str]) -> Endings:
-    """The lists of all `languages` together ("en", "pt-BR"), or the English ones if there are none.
+    """The joined lists of all `languages` (such as "en" and "pt-BR"); if there are no languages, the English lists.
 
     >>> "und" in endings_of(["de-AT"]).unfinished, bool(endings_of(["ja"])), "and" in endings_of([]).unfinished
     (True, False, True)

@@ -1,9 +1,9 @@
-"""What was said, and what was actually heard: the exchanges of one call, oldest first.
+"""The exchanges of one call, oldest first: the words that were said, and how much of them was heard.
 
-An exchange joins the history when its reply is over, because only then is it known what was heard. Until then it is
-open, and there is at most one open exchange. The history is limited: beyond `limit` exchanges the oldest are dropped,
-since a handler needs the latest words most. A question that was put back is in both of its exchanges: first in the one
-that was cut with nothing heard, then, with the words that followed, in the next.
+An exchange joins the history when its reply is over, because only then is it known what was heard. Until then the
+exchange is open; at most one exchange is open at a time. If there are more than `limit` exchanges, the oldest are
+dropped, since a handler needs the latest words most. A question that was put back is in two exchanges: in the one that
+was cut before anything was heard, and in the next one, together with the words that followed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from dataclasses import replace
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError, LocalProtocolError
 
-# About an hour of lively conversation; a model's context is full long before that.
+# About an hour of lively conversation; by then, a model's context has long been full.
 LIMIT = 200
 
 
 class History:
-    """A HistoryView that the conductor writes: `begin`, `amend` any number of times, `end`."""
+    """A HistoryView that the conductor writes: for each reply, it calls `begin`, then `amend` any number of times, then
+    `end`."""
 
     __slots__ = ("_open", "_over")
 
@@ -45,13 +46,14 @@ class History:
         return bool(self._over) and self._over[-1].cut
 
     def begin(self, turn: int, user: str, reason: str) -> None:
-        """Reply `turn` to `user` starts. LocalProtocolError while another exchange is open."""
+        """Note that reply `turn` to the words `user` starts. Raises LocalProtocolError while another exchange is
+        open."""
         if self._open is not None:
             raise LocalProtocolError(f"history: expected the end of turn {self._open.turn}, got the start of {turn}")
         self._open = Exchange(turn, user, said="", heard="", cut=False, reason=reason)
 
     def amend(self, turn: int, text: str) -> None:
-        """The caller of `turn` really said `text`. A turn that has left the history is not amended."""
+        """Correct the caller's words in `turn` to `text`. A turn that has left the history is not amended."""
         if self._open is not None and self._open.turn == turn:
             self._open = replace(self._open, user=text)
             return
@@ -60,7 +62,8 @@ class History:
                 self._over[place] = replace(exchange, user=text)
 
     def end(self, turn: int, said: str, heard: str, cut: bool) -> Exchange:
-        """Reply `turn` is over; returns what went into the history. LocalProtocolError for a turn that is not open."""
+        """Note that reply `turn` is over; returns its exchange. Raises LocalProtocolError for a turn that is not
+        open."""
         if self._open is None or self._open.turn != turn:
             expected = "no end, as no turn is open" if self._open is None else f"the end of turn {self._open.turn}"
             raise LocalProtocolError(f"history: expected {expected}, got the end of turn {turn}")

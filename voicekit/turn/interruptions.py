@@ -1,6 +1,7 @@
-"""The moves of the turn table while a reply is live: what holds it, what cuts it, and what releases it.
+"""The moves of the turn table while a reply is live. They decide what holds, cuts and releases the reply.
 
-They work as in `voicekit.turn.moves`. These are the timing rules of a doubt; `voicekit.turn.doubt` judges the evidence.
+They work like the moves in `voicekit.turn.moves`. They have the timing rules of a doubt; `voicekit.turn.doubt` judges
+the evidence.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def remember_audible(floor: TurnMemory, event: Signal | None) -> None:
     floor.sound()
 
 
-# --- what raises a doubt ---
+# --- the beginning of a doubt ---
 
 
 def doubt(floor: TurnMemory, event: Signal | None) -> None:
@@ -42,12 +43,12 @@ def doubt(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def weigh(floor: TurnMemory, event: Interim | Final) -> None:
-    """Weigh words against the reply; if speech can't interrupt, they are only kept."""
+    """Weigh the words against the reply; if speech can't interrupt, they are only kept."""
     floor.note(event)
     words = letters(floor.book.noted.text)
     if not floor.yields or words == floor.doubt.let_pass:
         return
-    floor.doubt.let_pass = ""  # the words have changed, so what was released before is judged again
+    floor.doubt.let_pass = ""  # the words have changed, so they are judged again
     verdict = floor.judge()
     if verdict.outcome is DoubtOutcome.CUT:
         floor.cut_for_speech(verdict.why)
@@ -58,12 +59,13 @@ def weigh(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def close(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """The recogniser reports a complete utterance: it is kept for the end of the reply, or was a backchannel."""
+    """Close an utterance that the recogniser reports as complete: it is kept for the end of the reply, unless it was a
+    backchannel."""
     if _closes(floor, event):
         floor.close_utterance(event.at)
 
 
-# --- what ends a doubt ---
+# --- the end of a doubt ---
 
 
 def weigh_on(floor: TurnMemory, event: Interim | Final) -> None:
@@ -73,7 +75,7 @@ def weigh_on(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def talk_on(floor: TurnMemory, event: Signal | None) -> None:
-    """The caller continues during the doubt: now only its limit ends it."""
+    """The caller makes a sound again during the doubt: let the doubt continue up to its limit."""
     floor.doubt.go_on()
 
 
@@ -82,12 +84,12 @@ def fall_silent(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def reconsider(floor: TurnMemory, event: Progress | Translated) -> None:
-    """The recogniser has made progress."""
+    """Judge the doubt again, because the recogniser has made progress."""
     _consider(floor, fresh=False)
 
 
 def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """The utterance in doubt is complete, though the detector may still hear a sound."""
+    """Judge the utterance in doubt, which is complete, even if the detector still hears a sound."""
     if not _closes(floor, event) or not floor.book.noted.finals:
         return _consider(floor, fresh=False)
     verdict = floor.judge(talking=False)
@@ -98,7 +100,8 @@ def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
 
 
 def decide_doubt(floor: TurnMemory, event: None) -> None:
-    """Nothing more came in time. Words in progress cut; a sound without words cuts if the policy wants it."""
+    """Decide the doubt at its deadline. Words in progress cut; a sound without words cuts only if the policy says
+    so."""
     verdict, policy = floor.judge(), floor.policy.interrupt
     if floor.now < floor.doubt.cap:
         floor.release(_why_let_go(floor, verdict))
@@ -111,8 +114,8 @@ def decide_doubt(floor: TurnMemory, event: None) -> None:
 
 
 def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    """A line or a key cuts, unless the reply must be heard (then it is kept) or the call is ending (then it is too
-    late).
+    """Let a typed line or a key cut the reply. If the reply must be heard, the line or key is kept for later; if the
+    call is ending, it is ignored.
     """
     if is_blank(event) or floor.ending is not None:
         return
@@ -129,7 +132,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
 
 
 def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
-    """The reply ended by itself: words that were spoken during it and not answered are now a turn."""
+    """The reply has ended by itself; words that were spoken during it and have not been answered are now a turn."""
     floor.finish()
     if floor.ending is not None:
         floor.rest()
@@ -157,13 +160,13 @@ def finish_deaf(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
-    """The caller is gone: their words are answered when the reply ends."""
+    """The source has ended: the caller's words are answered when the reply ends."""
     floor.go_deaf()
     floor.release("the source has ended")
 
 
 def _consider(floor: TurnMemory, *, fresh: bool) -> None:
-    """Judge the doubt again. `fresh`: the sound or the words have changed, so more words may be coming."""
+    """Judge the doubt again. If `fresh`, the sound or the words have changed, so more words may be coming."""
     verdict = floor.judge()
     if verdict.outcome is DoubtOutcome.CUT:
         floor.cut_for_speech(verdict.why)
@@ -178,9 +181,10 @@ def _consider(floor: TurnMemory, *, fresh: bool) -> None:
 
 
 def _closes(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """Whether an utterance is over. Any Endpoint means it, since waiting costs nothing here; a Finalized may mean it.
+    """Whether `event` ends an utterance. During a reply, an Endpoint counts even in vad mode, since waiting costs
+    nothing; a Finalized counts only in vad mode.
 
-    What the policy does not otherwise accept is not accepted while the caller makes sounds.
+    While the caller makes sounds, only an Endpoint in stt mode counts.
     """
     if floor.speech.talking and not (floor.stt and isinstance(event, Endpoint)):
         return False

@@ -1,4 +1,4 @@
-"""The keys that a handler has asked for: what is expected, and which have come (pure)."""
+"""Collects the keys that a handler has asked for: how many are expected, and how many have come (pure)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from voicekit.events import CollectKeys
 
 
 class KeyCollector:
-    """One order at a time, from `order` to `stop`. A newer order replaces it until a key is pressed."""
+    """Handles one request for keys at a time, from `order` to `stop`. Until a key is pressed, a newer request replaces
+    it."""
 
     __slots__ = ("complete", "pressed", "wanted")
 
@@ -17,28 +18,29 @@ class KeyCollector:
 
     @property
     def begun(self) -> bool:
-        """Whether the first key was pressed."""
+        """Whether the first key has been pressed."""
         return self.pressed > 0
 
     @property
     def within(self) -> float:
-        """Seconds in which the next key must come."""
+        """The seconds within which the next key must come."""
         return 0.0 if self.wanted is None else self.wanted.within
 
     @property
     def first(self) -> float | None:
-        """Seconds of silence in which the first key must come; None for no limit."""
+        """The seconds of silence within which the first key must come; None for no limit."""
         return None if self.wanted is None or self.begun else self.wanted.first
 
     def order(self, wanted: CollectKeys) -> bool:
-        """Accept an order; returns whether it was accepted."""
+        """Accept the request `wanted`, unless keys have been pressed for another one; returns whether it was
+        accepted."""
         if self.begun:
             return False
         self.wanted, self.complete = wanted, False
         return True
 
     def press(self, digit: str) -> bool:
-        """Take a key during a collection; returns whether the key is kept."""
+        """Take a key during a collection; returns whether the key belongs to the result."""
         wanted = self.wanted
         if wanted is None or self.complete:
             return False
@@ -47,5 +49,5 @@ class KeyCollector:
         return digit not in wanted.end
 
     def stop(self) -> None:
-        """The order is over."""
+        """End the request."""
         self.wanted, self.pressed, self.complete = None, 0, False

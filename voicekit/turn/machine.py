@@ -1,51 +1,55 @@
-"""Decides whose turn it is: events in, commands out, a deadline as a value, and no clock.
+"""Decides whose turn it is: gets events, returns commands and a deadline, and reads no clock.
 
-    machine.handle(event, now) -> commands        whenever something happened
-    machine.due(now)           -> commands        when `machine.deadline` has passed and nothing happened
+    machine.handle(event, now) -> commands        whenever an event comes
+    machine.due(now)           -> commands        when `machine.deadline` has passed without an event
 
-The driver obeys each command before it hands over the next event. `voicekit.turn.table` has what happens in which
-state, `voicekit.turn.diagram` draws it. The rules that a table cannot show:
+The driver carries out each command before it hands over the next event. The table in `voicekit.turn.table` shows what
+each event does in each state; `voicekit.turn.diagram` draws it. These are the rules that a table cannot show:
 
-**Deadlines** exist in SETTLING (the pause, and the guess before its end), in DOUBTING (the doubt), in WAITING (idle
-prompts, if they are on), in HEARING and SETTLING after a cut whose words vanished (the regret; while it runs there is
-no other pause), and in HEARING for sound that continues without words (`noise`).
+**Deadlines** exist in SETTLING (the end of the pause, and a guess before it), in DOUBTING (the end of the doubt), in
+WAITING (idle prompts, if they are on), in HEARING for sound that continues without words (`noise`), and in HEARING and
+SETTLING after a cut whose words vanished (the regret, which then replaces all other deadlines of these states).
 
-**What ends a turn.** In stt mode an Endpoint, or `max_endpoint_delay + 0.5 s` of pause without one; `settle` is enough
-while the transcriber is down, and after the source has ended. In vad mode `settle` or a Finalized, and only in a pause:
-a Finalized that comes while the caller speaks is about earlier sound. A pause is counted from the last sign of speech:
-the SpeechStopped mark, or a word that sounded after it. So a caller whom the detector can't hear is not cut short, and
-words that merely arrive late do not lengthen the pause.
+**The end of a turn.** In stt mode, an Endpoint ends the turn, or a pause of `max_endpoint_delay + 0.5 s` without an
+Endpoint; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode, a
+pause of `settle` or a Finalized ends the turn, the latter only in a pause: a Finalized that comes while the caller
+speaks is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word that
+sounded after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive late do
+not lengthen the pause.
 
-**A question** is what was put back, then what was spoken, then what was typed or keyed, joined with spaces. Everything
-is committed together. What was put back is committed again if no more words come.
+**A question** consists of a question that was put back, then spoken words, then typed lines and keys, joined with
+spaces. All parts are committed together. A question that was put back is committed again even if no more words come.
 
-**Keys that are collected** (CollectKeys) cut as any key does. The next keys are then expected one after the other, in
-SETTLING or, over the caller's voice, in HEARING; no Endpoint ends that. The turn that they make, or any other turn,
-ends the order.
+**Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then expected one after the
+other, in SETTLING, or in HEARING if the caller makes sounds; no Endpoint ends this. The turn that the keys make, or any
+other turn, ends the collection.
 
 **A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in every state.
 
 **Speculation**, if the policy enables it, is a part of SETTLING: in a pause, words that have not changed for a while
-are guessed to be the whole question, and their reply is begun (Speculate) with the next number. A commit of the same
-words uses that number (Confirm); other words, or another reply, discard the guess (Discard). Speech alone does not: a
-cough after the words costs no second guess.
+are guessed to be the whole question, and a reply to them is begun (Speculate) with the next number. A commit of the
+same words uses this number (Confirm); other words, or another reply, discard the guess (Discard). Sound without words
+does not discard it, so a cough after the words costs no second guess.
 
-**Where the rules seem to disagree**, the following holds:
+**Rules for cases in which other rules seem to disagree:**
 
-- WAITING means that both are silent. If a reply ends while the caller makes sounds, the state becomes HEARING, and a
-  release keeps listening to the words that follow. So words in WAITING lead to SETTLING, never to HEARING.
+- In WAITING, neither the caller nor the bot makes a sound. If a reply ends while the caller makes sounds, the state
+  becomes HEARING. After a release, the machine still listens to the words that follow. So words in WAITING lead to
+  SETTLING, never to HEARING.
 - A backchannel never cuts, even if the caller still makes sounds when the doubt ends: the reply is released. Ignored
-  words add no weight to others, and a stop-word cuts wherever it stands.
-- A release forgets nothing. Words that change after it are judged again. An Endpoint, or the longest pause, closes the
-  utterance: it is kept for the end of the reply, or set aside if it was a backchannel. If it is not closed when the
-  reply ends, it is answered like any other words; if it was set aside, only if the reply ended in a question, within 3
-  s.
-- Below `min_words` nothing cuts except a stop-word and the limit of the doubt, at which words that are still coming or
-  changing cut. Before the first sound of a reply, one word that is not a backchannel is enough: that cut is inaudible.
-- After the end of the source nothing interrupts; words that still come are kept for the end of the reply.
-- With `barge_in` off, during a reply that is not interruptible, and while a call is ending, speech has no effect. Lines
-  and keys cut even with `barge_in` off; they are kept if the reply is not interruptible, and too late if the call ends.
-- A graceful End lets the live reply be played, then the waiting prompts, then its farewell, even over a caller who
+  words add no weight to other words, and a stop-word cuts wherever it is in the utterance.
+- A release forgets no words. Words that change after it are judged again. An Endpoint, or the longest pause, closes the
+  utterance: it is kept for the end of the reply, or set aside if it was a backchannel. An utterance that is not closed
+  when the reply ends is answered like any other words. An utterance that was set aside is answered only if it came in
+  the last 3 s of the reply and the reply ended in a question.
+- Fewer than `min_words` words cut in only two cases: if there is a stop-word, and if words are still coming or changing
+  at the limit of the doubt. Before the first sound of a reply, one word that is not a backchannel is enough, since this
+  cut is inaudible.
+- After the end of the source, nothing interrupts a reply; words that still come are kept for the end of the reply.
+- With `barge_in` off, during a reply that is not interruptible, and while a call is ending, speech has no effect. Typed
+  lines and keys cut even with `barge_in` off. If the reply is not interruptible, they are kept for its end; if the call
+  is ending, they are ignored.
+- After a graceful End, the live reply, the waiting prompts and the End's farewell are still played, even if the caller
   talks. Later prompts are dropped, and a second graceful End has no effect.
 - A cut whose words vanish is regretted: the question that was put back, if any, is asked again. The handler is never
   called with a question without words.
@@ -82,13 +86,13 @@ __all__ = ["TurnState", "TurnMachine"]
 
 
 class TurnMachine:
-    """The turn-taking of one call.
+    """Decides the turn-taking of one call.
 
-    `rate` is the ear rate in Hz, `endpoints` whether the transcriber emits Endpoint, and `now` the time at which the
-    call begins to wait. All times are seconds of one clock that never goes back. `languages` are those that the
-    recogniser expects, for words without a language. `levels` has the level of the sound between two samples, which
-    separates the caller from background sound; without it nothing is too faint. `finalizes`: the stt obeys Finalize;
-    `scores`: there is a sound model, which answers ScorePause.
+    `rate` is the ear rate in Hz, `endpoints` is whether the transcriber emits Endpoint, and `now` is the time at which
+    the call begins to wait. All times are seconds of one clock that never goes back. `languages` are the languages that
+    the recogniser expects, for words whose language is unknown. `levels` returns the level of the sound between two
+    samples, which distinguishes the caller from background sound; without `levels`, no sound is too faint. `finalizes`
+    is whether the stt obeys Finalize, and `scores` whether there is a sound model that answers ScorePause.
 
     Raises ConfigError for an invalid rate, and for `endpointing="stt"` with a transcriber that emits no Endpoint.
     """
@@ -131,22 +135,22 @@ class TurnMachine:
 
     @property
     def deadline(self) -> float:
-        """When to call `due` if nothing happens before; `math.inf` for never."""
+        """The time at which to call `due` if no event comes before; `math.inf` for never."""
         return self._floor.deadline
 
     @property
     def talking(self) -> bool:
-        """Whether the caller is making speech sounds now."""
+        """Whether the caller is making speech sounds."""
         return self._floor.speech.talking
 
     @property
     def live(self) -> int | None:
-        """The number of the reply that is being made or spoken."""
+        """The number of the reply that is being made or spoken; None if there is none."""
         return self._floor.live.turn if self._floor.live is not None else None
 
     @property
     def guess(self) -> int | None:
-        """The number of the reply that is being made as a guess."""
+        """The number of the reply that is being made as a guess; None if there is none."""
         return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
     @property
@@ -161,17 +165,17 @@ class TurnMachine:
 
     @property
     def ending(self) -> str | None:
-        """The reason for a graceful end in progress, or None."""
+        """The reason for a graceful end in progress; None if there is none."""
         return self._floor.ending
 
     @property
     def limited(self) -> bool:
-        """Whether the call ends because of its longest duration or the longest silence."""
+        """Whether the call ends because it has reached its maximum duration or the longest silence."""
         return self._floor.limited
 
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:
-        """The commands that follow from `event`, in order. TypeError if it is not a signal; late news about a reply is
-        ignored.
+        """Take `event` and return the resulting commands, in order. Raises TypeError if `event` is not a signal. Late
+        events about a reply are ignored.
         """
         column = column_of(event)
         floor = self._floor
@@ -183,21 +187,23 @@ class TurnMachine:
         return self._move(column, event)
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """The caller has heard the first `said_to` characters of `said`, the live reply's whole text so far."""
+        """Note that the caller has heard the first `said_to` characters of `said`, the live reply's whole text so
+        far."""
         self._floor.whose.follow(said, said_to, now)
 
     def due(self, now: float) -> list[TurnCommand]:
-        """The commands for when nothing happened until `deadline`; none before that time."""
+        """Return the commands that result if no event has come by `deadline`; none before that time."""
         self._floor.now = now
         return self._move(Column.DEADLINE, None) if now >= self.deadline else []
 
     def take_decisions(self) -> list[Decided]:
-        """The decisions since the last call, with their reasons."""
+        """Return the decisions since the last call, with their reasons."""
         taken, self._floor.decisions = self._floor.decisions, []
         return taken
 
     def _remember(self, event: Signal, now: float) -> bool:
-        """What an event means in every state. False for a sound that is not the caller's, and so no event."""
+        """Note what an event means in every state. Returns False for a sound that is not the caller's, which is then
+        ignored."""
         floor = self._floor
         if isinstance(event, SpeechStarted) and not floor.source_ended:
             floor.whose.clock.note(event.at, now)
@@ -216,7 +222,7 @@ class TurnMachine:
         return True
 
     def _is_stale(self, event: Signal) -> bool:
-        """Whether `event` is about a reply that is no longer, or never was, live."""
+        """Whether `event` is about a reply that is not live."""
         about = Audible | HeardSoFar | ReplyDone | ReplyFailed | AnswerExpected
         return isinstance(event, about) and event.turn != self.live
 

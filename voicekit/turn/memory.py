@@ -1,8 +1,8 @@
-"""Who has the floor: what the turn machine remembers about a call, and the basic acts of which its moves consist.
+"""What the turn machine remembers about a call, and the basic acts of which its moves consist.
 
-All changes of the machine's state are in this file. `commit`, `listen_on` and `rest` also decide what comes next: they
-leave the machine in the state that fits the caller. Every act that changes the course of a call records a Decided with
-its reason.
+All changes of the machine's state are in this file. `commit`, `listen_on` and `rest` also choose the next state,
+depending on whether the caller is speaking. Every act that changes the course of a call records a Decided with its
+reason.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from voicekit.turn.states import TurnState
 from voicekit.turn.whose import Levels
 from voicekit.writing import letters
 
-# More prompts than this can't wait: by the time the last one is spoken, the first is out of date.
+# The most prompts that may wait; with more, the last one would be out of date when it is spoken.
 QUEUED_PROMPTS = 8
 
 
 class TurnMemory(CallerMemory):
-    """The memory of one call. `now` is set before each act; nothing here reads a clock."""
+    """What the turn machine remembers about one call. `now` is set before each act; nothing here reads a clock."""
 
     def __init__(
         self,
@@ -64,21 +64,21 @@ class TurnMemory(CallerMemory):
         super().__init__(policy, rate=rate, stt=stt, now=now, languages=languages, levels=levels)
         self.turn = 0
         self.guesses = Speculations(policy.turn.speculation)
-        asks = finalizes and stt  # in vad mode, a Finalized ends the turn, so it is more than a question there
+        asks = finalizes and stt  # only in stt mode, since in vad mode a Finalized ends the turn
         self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
-        self.idle_prompts = 0  # prompts in a row since the caller last spoke
+        self.idle_prompts = 0  # idle prompts in a row since the caller last spoke
         self.ending: str | None = None  # the reason to end the call once the live reply is over
         self.limited = False  # whether that reason is a limit of the call
         self.waiting_since = now
-        self.owed_since: float | None = None  # time of a cut whose words, if any, have not been answered
-        # time of a hold by the far side: no time passes for this call until it is resumed
+        self.owed_since: float | None = None  # the time of a cut whose words, if any, have not been answered
+        # the time at which the far side held the call: no time passes for the call until it is resumed
         self.held_since: float | None = None
         self.keys = KeyCollector()
 
     @property
     def deadline(self) -> float:
-        """When something must happen even if no event comes."""
+        """The time at which the machine must act even if no event comes."""
         if self.held_since is not None:
             return math.inf
         match self.state:
@@ -98,7 +98,8 @@ class TurnMemory(CallerMemory):
 
     @property
     def _noise_ends(self) -> float:
-        """When a sound without words has lasted long enough: to answer the words before it, or to prompt."""
+        """The time at which a sound without words has lasted long enough to answer the words before it, or to
+        prompt."""
         since = max(self.settling_since, self.speech.since)
         if self.book or self.keys.begun:
             return math.inf if self.ears_down and not self.keys.begun else since + self.policy.turn.noise
@@ -117,22 +118,22 @@ class TurnMemory(CallerMemory):
 
     @property
     def settled_at(self) -> float:
-        """When the pause will have lasted long enough."""
+        """The time at which the pause has lasted long enough."""
         return self.settling_since + self.pause_time
 
     @property
     def commit_at(self) -> float:
-        """When the adviser commits the turn; infinity if it does not."""
+        """The time at which the adviser commits the turn; infinity if it does not."""
         return self.advising.commit_at if self.book.noted and not self.source_ended else math.inf
 
     @property
     def _guess_at(self) -> float:
-        """When to guess that no more words follow in this pause."""
+        """The time at which to guess that no more words follow in this pause."""
         return max(self.settling_since, self.guesses.due) if self.book.noted else math.inf
 
     @property
     def pause_time(self) -> float:
-        """How long the pause must last: `settle_time`, or as advised."""
+        """How long the pause must last: `settle_time`, or the time that the adviser wants."""
         advised = self.book.noted and not self.source_ended
         return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
@@ -146,12 +147,12 @@ class TurnMemory(CallerMemory):
         self.state = state
 
     def pause(self) -> None:
-        """The caller is quiet: start to judge the pause."""
+        """Start to judge a pause, since the caller is quiet."""
         self.enter(TurnState.SETTLING)
         self.settling_since = self.now
 
     def consult(self) -> None:
-        """Ask the adviser about the words before this pause; without words it is not asked."""
+        """Ask the adviser about the words before this pause, if there are any."""
         if self.state is not TurnState.SETTLING or not self.book.noted or self.source_ended:
             return
         noted, before = self.book.noted, self.advising.advice
@@ -171,20 +172,20 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.FINALIZE, why)
 
     def heed(self, event: AnswerExpected | PauseScored) -> None:
-        """Pass on news to the adviser: what the reply asks for, or the score of the pause."""
+        """Pass facts on to the adviser: the answer that the reply asks for, or the score of the pause."""
         if isinstance(event, AnswerExpected):
             self.advising.expect(event.answer)
         else:
             self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
-        """The first sample of the reply was heard; if the reply is held, this was before the hold."""
+        """Note that the first sample of the reply was heard; if the reply is held, this was before the hold."""
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING
 
     def finish(self) -> None:
-        """The reply ended by itself."""
+        """Note that the reply has ended by itself."""
         self.live, self.sounded_at = None, self.now
 
     def note_stt(self, *, down: bool) -> None:
@@ -193,7 +194,7 @@ class TurnMemory(CallerMemory):
             self.settling_since = self.now
 
     def note(self, event: Interim | Final) -> None:
-        """Remember words; they may refute a guess."""
+        """Remember the words of `event`, which may refute a guess."""
         for amended in self.hear(event):
             self.commands.append(AmendTurn(amended.turn, amended.text))
         if self.book.noted and self.owed_since is not None:
@@ -202,8 +203,8 @@ class TurnMemory(CallerMemory):
             self.discard("the words changed")
 
     def queue(self, prompt: Prompt) -> None:
-        """Keep `prompt` for the next silence. If there are too many, the oldest is dropped; while the call ends, it is
-        too late.
+        """Keep `prompt` for the next silence. If too many prompts are waiting, the oldest is dropped; while the call is
+        ending, `prompt` itself is dropped.
         """
         if self.ending is not None:
             self.decide(TurnAct.DROP_PROMPT, "the call is ending", about=prompt.reason)
@@ -220,7 +221,7 @@ class TurnMemory(CallerMemory):
         self._begin_held()
 
     def _begin(self, interruptible: bool = True) -> None:
-        """A reply is live from now on."""
+        """Make a new reply the live one."""
         self.turn += 1
         self.live = LiveReply(self.turn, None, interruptible)
         self.owed_since = None
@@ -229,7 +230,7 @@ class TurnMemory(CallerMemory):
         self.guesses.start_over()
 
     def _begin_held(self) -> None:
-        """A reply that begins during a hold by the far side waits for the end of the hold."""
+        """If the far side holds the call, hold the new reply until the call is resumed."""
         if self.held_since is not None:
             self.commands.append(HoldOutput(self.turn))
 
@@ -266,7 +267,7 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.HOLD, why, self.reply.turn)
 
     def release(self, why: str) -> None:
-        """Resume the reply, for now: words that change are judged again."""
+        """Resume the reply; if the words change, they are judged again."""
         self.doubt.let_pass = letters(self.book.noted.text)
         self.guesses.start_over()
         self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
@@ -275,7 +276,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.RELEASE, why, self.reply.turn)
 
     def note_hold(self, held: bool) -> None:
-        """The far side holds the call, or resumes it: during the hold, the reply and every deadline are paused."""
+        """Note that the far side holds the call or resumes it. During the hold, the reply and every deadline are
+        paused."""
         if held is (self.held_since is not None):
             return
         if held:
@@ -288,24 +290,25 @@ class TurnMemory(CallerMemory):
             self.speech.since += away
             self.doubt.put_off(away)
             self.owed_since = None if self.owed_since is None else self.owed_since + away
-        if self.live is not None and self.state is not TurnState.DOUBTING:  # otherwise it is already held, and stays so
+        if self.live is not None and self.state is not TurnState.DOUBTING:  # a reply in doubt is held anyway
             act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
             self.commands.append(order(self.live.turn))
             self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
 
     def collect(self, wanted: CollectKeys) -> None:
-        """Collect the caller's next keys. A newer order replaces this one until a key is pressed."""
+        """Collect the caller's next keys. Until a key is pressed, a newer request replaces this one."""
         if self.keys.order(wanted) and self.state is TurnState.WAITING:
             self.waiting_since = self.now
 
     def press(self, event: Dtmf) -> None:
-        """Note a key that is collected."""
+        """Note a key of the collection."""
         if self.keys.press(event.digit):
             self.discard("a key was pressed")
             self.book.read(event, "keys")
 
     def await_key(self) -> None:
-        """Wait for the next key, in silence or while the caller speaks; this is the only answer that a cut needs."""
+        """Wait for the next key, in silence or while the caller speaks. If a reply was cut, it needs no other
+        answer."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -314,7 +317,7 @@ class TurnMemory(CallerMemory):
             self.pause()
 
     def take_keys(self, why: str) -> None:
-        """Make the keys a turn, together with any words; a missing key makes a turn as well."""
+        """Make the keys a turn, together with any words. If no key was pressed, this is a turn as well."""
         self.keys.stop()
         if self.book:
             self.commit(why)
@@ -324,7 +327,7 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.COMMIT, why, self.turn)
 
     def cut(self, why: str) -> None:
-        """Cut the reply; a question whose answer was not heard is put back. What comes next is not decided here."""
+        """Cut the reply; if nothing of it was heard, its question is put back. The next state is not decided here."""
         live, self.live, self.sounded_at = self.reply, None, self.now
         if not live.audible and live.question is not None:
             self.book.put_back = live.question
@@ -333,13 +336,13 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CUT, why, live.turn)
 
     def cut_for_speech(self, why: str) -> None:
-        """The caller has taken the floor, and gets a reply even if the sound contains no words."""
+        """Cut the reply because the caller speaks. The caller gets a reply even if the sound contains no words."""
         self.cut(why)
         self.owed_since = self.settling_since = self.now
         self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
-        """Ask for a reply to all words put back, spoken and typed; if there are none, listen on."""
+        """Ask for a reply to all words that were put back, spoken or typed; if there are none, listen on."""
         if not self.book:
             self.listen_on()
             return
@@ -359,7 +362,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def after_reply(self, turn: int) -> None:
-        """Reply `turn` ended by itself: answer what was kept, or continue with the words in progress."""
+        """After reply `turn` has ended by itself, answer the words that were kept, or listen to the words in
+        progress."""
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
@@ -372,7 +376,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """No words came: continue to listen, wait out the regret of a cut, or rest."""
+        """Without words, continue to listen, wait for the regret of a cut, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:
@@ -381,7 +385,7 @@ class TurnMemory(CallerMemory):
             self.state = TurnState.SETTLING
 
     def rest(self) -> None:
-        """Nobody speaks: speak the next prompt, end a call that is to end, or wait."""
+        """In silence, speak the next prompt, end the call if it is to end, or wait."""
         if self.prompts:
             self.speak(self.prompts.popleft())
         elif self.ending is not None or self.source_ended:
@@ -391,14 +395,14 @@ class TurnMemory(CallerMemory):
             self.waiting_since = self.now
 
     def order_end(self, event: End) -> None:
-        """The first graceful order counts; its farewell is the last thing spoken."""
+        """Note a graceful end. Only the first one counts; its farewell is the last text that is spoken."""
         if self.ending is None:
             if event.farewell is not None:
                 self.queue(Prompt("farewell", event.farewell, interruptible=False))
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """The source has ended, so there is no more sound."""
+        """Note that the source has ended, so that no more sound comes."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

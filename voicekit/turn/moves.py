@@ -1,8 +1,8 @@
-"""The moves of the turn table: what happens in one cell. Each is short and named as in the table.
+"""The moves of the turn table; those during a reply are in `voicekit.turn.interruptions`.
 
-A move is called with the floor and the event (None at a deadline) and leaves `floor.state` in one of the states that
-its cell declares. It changes nothing itself: `voicekit.turn.memory` does. What an event means in *every* state (who is
-talking, which reply it is about) is handled before, in `voicekit.turn.machine`.
+A move is called with the machine's memory (`floor`) and the event (None at a deadline). It leaves `floor.state` in one
+of the states that its cell declares. All changes are made by methods of `voicekit.turn.memory`. The effects that an
+event has in *every* state (for example on who is talking) come before the move, in `voicekit.turn.machine`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from voicekit.turn.states import TurnState
 
 
 def ignore(floor: TurnMemory, event: Signal | None) -> None:
-    """Nothing changes here."""
+    """Change nothing."""
 
 
 # --- while no reply is live ---
@@ -49,14 +49,14 @@ def note(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def wake(floor: TurnMemory, event: Interim | Final) -> None:
-    """Words without a speech mark: the stt recognised what the detector missed."""
+    """Note words that came without a speech mark: the stt has recognised speech that the detector missed."""
     floor.note(event)
     if floor.book.noted:
         floor.enter(TurnState.SETTLING)
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """An utterance is complete, unless the adviser waits."""
+    """Commit the turn at the end of an utterance, unless the adviser waits."""
     pausing = floor.state is TurnState.SETTLING and bool(floor.book.noted)
     if floor.keys.begun:
         return
@@ -84,7 +84,8 @@ def pause_over(floor: TurnMemory, event: None) -> None:
 
 
 def sound_over(floor: TurnMemory, event: None) -> None:
-    """The caller's sound continues without words: it is noise, or a cut that was none."""
+    """Decide what to do about a sound that continues without words: it is noise, and a cut that it caused is
+    regretted."""
     if floor.keys.begun:
         floor.take_keys(f"no other key, though the sound goes on for {floor.policy.turn.noise:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
@@ -96,7 +97,7 @@ def sound_over(floor: TurnMemory, event: None) -> None:
 
 
 def regret(floor: TurnMemory, event: None) -> None:
-    """A reply was cut, and the words that cut it vanished: answer what was put back, or listen on."""
+    """After a cut whose words have vanished, answer the question that was put back, or listen on."""
     floor.owed_since = None
     floor.commit(f"no word followed the cut within {floor.policy.interrupt.regret:g} s")
 
@@ -145,14 +146,12 @@ def queue(floor: TurnMemory, event: Prompt) -> None:
     floor.queue(event)
 
 
-# --- the end of a call ---
-#
-# When an end was ordered, the bot may still speak. After the end of the source the caller can't speak: earlier words
-# are still answered, and then the call is closed.
+# --- the end of a call --- After a request to end, the bot may still speak. After the end of the source, the caller
+# can't speak; earlier words are still answered, and then the call is closed.
 
 
 def end(floor: TurnMemory, event: End) -> None:
-    """No reply is live: speak what is still to be spoken, then close; or close at once."""
+    """End the call while no reply is live: gracefully, after the waiting prompts, or immediately."""
     if event.graceful:
         floor.order_end(event)
         floor.rest()
@@ -180,12 +179,13 @@ def hang_up(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """In stt mode an Endpoint ends a turn, in vad mode a Finalized; either is out of date at or below the watermark."""
+    """Whether `event` ends a turn: an Endpoint in stt mode, a Finalized in vad mode, and only if it is above the
+    watermark."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 
 def _collect(floor: TurnMemory, event: Dtmf) -> None:
-    """A collected key: the last one commits, after any other the next is awaited."""
+    """Note a key of the collection: the last key commits the turn; after any other key, the next one is awaited."""
     floor.press(event)
     go_on_collecting(floor)
 
@@ -211,7 +211,7 @@ def why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
 
 
 def _why_settled(floor: TurnMemory) -> str:
-    """Which wait ended, and why it was that long."""
+    """Which wait has ended, and why it was that long."""
     reason = "no endpoint"
     if why := floor.advising.why_waited(floor.settle_time):
         reason = why

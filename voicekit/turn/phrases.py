@@ -1,7 +1,7 @@
-"""How much words weigh against a running reply: stop-words, ignore-words, and the count of the rest.
+"""Weighs the caller's words against a running reply: stop-words, ignore-words, and the number of other words.
 
-Words are compared by their joined letters, without case, punctuation, or white space. So "uh-huh" equals "uh huh", and
-phrases are found however the recogniser split them, also in scripts without spaces.
+Words are compared by their joined letters, without case, punctuation or white space. So "uh-huh" equals "uh huh", and a
+phrase is found however the recogniser has split it, also in scripts without spaces.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from voicekit.turn.wordlists import ANY, WordLists
 from voicekit.writing import letters, units
 
 FALLBACK = "en"
-"""The language of a word whose language is unknown, after those that the recogniser expects."""
+"""The language for words whose language is unknown, in addition to the languages that the recogniser expects."""
 
 CHARACTERS_A_WORD = 2
-"""For scripts without spaces. It is the mean for Chinese, and a little less than the mean for Japanese and Thai."""
+"""How many characters count as a word in scripts without spaces: the mean for Chinese, a little less than the mean for
+Japanese and Thai."""
 
 _SHARED = "\u0370"
-"""Characters below it are Latin letters, which most lists use: there, a word of one language counts for the others."""
+"""Characters below this one are Latin letters, which most lists use; a word in other letters is looked up in all
+lists."""
 
 
 class PhraseWord(NamedTuple):
-    """The letters of one word: the index of its Word, that Word's language, and whether its script has no spaces."""
+    """The letters of one word, with the index and the language of its Word, and whether its script has no spaces."""
 
     place: int
     text: str
@@ -45,7 +47,7 @@ class Phrases:
     """Phrases of one or more words, by language.
 
     A word is looked up in the list of its language. If the language is unknown or has no list, the word is looked up in
-    those of `languages` and in the English one; a word that is not in Latin letters is looked up in all lists. The
+    the lists of `languages` and in the English list; a word that is not in Latin letters is looked up in all lists. The
     phrases of "any" are in every list.
     """
 
@@ -61,8 +63,8 @@ class Phrases:
         self._longest = max(map(len, self._all), default=0)
 
     def split(self, parts: Sequence[PhraseWord]) -> tuple[list[str], list[PhraseWord]]:
-        """The phrases found in `parts` (the longest if several begin at one place), and the parts that belong
-        to none.
+        """The phrases found in `parts` (if several begin at the same part, only the longest), and the parts that belong
+        to no phrase.
         """
         found: list[str] = []
         rest: list[PhraseWord] = []
@@ -89,7 +91,7 @@ class Phrases:
         return phrase, end
 
     def _known(self, part: PhraseWord) -> Mapping[str, str]:
-        """The phrases that `part` may begin, by their letters."""
+        """The phrases of the lists in which `part` is looked up; the keys are their letters."""
         own = self._by_language.get(_code(part.language or ""))
         if own is None:
             return self._all if part.text[0] >= _SHARED else self._fallback
@@ -97,7 +99,7 @@ class Phrases:
 
 
 class InterruptionWeigher:
-    """Weighs what is said during a reply."""
+    """Weighs the words that are said during a reply."""
 
     __slots__ = ("_ignored", "_min_words", "_stop")
 
@@ -107,14 +109,14 @@ class InterruptionWeigher:
         self._min_words = policy.min_words
 
     def weight(self, words: Sequence[Word]) -> int:
-        """How many of `words` are more than a backchannel, counted as in their language."""
+        """How many of `words` are more than a backchannel; in scripts without spaces, characters are counted."""
         _, rest = self._ignored.split(parts_of(words))
         characters = sum(part.unspaced for part in rest)
         return len({part.place for part in rest if not part.unspaced}) + -(-characters // CHARACTERS_A_WORD)
 
     def cuts(self, words: Sequence[Word], least: int | None = None) -> str | None:
-        """Why `words` cut a reply at once, or None if they do not; `least` words that are not backchannels cut, or
-        min_words.
+        """Why `words` cut a reply immediately; None if they don't. `least` (by default `min_words`) is how many words,
+        without backchannels, cut.
         """
         found, _ = self._stop.split(parts_of(words))
         if found:

@@ -1,7 +1,7 @@
-"""The numbers and word lists by which turns are judged: frozen values, each default with its reason.
+"""The numbers and word lists by which turns are judged: frozen values, with a reason for each default.
 
-A policy decides nothing; the turn machine, the conductor and the session read it. All times are seconds. Raises
-ConfigError, naming the field, for a value that no call could use.
+A policy is only data, which the turn machine, the conductor and the session read. All times are in seconds. A value
+that no call could use raises a ConfigError that names its field.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
 Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
 Ahead: TypeAlias = Literal["text", "sound"]
 
-# A recogniser keeps its own maximum delay exactly; half a second covers the network and a slow decode.
+# A recogniser keeps exactly to its own maximum delay; half a second more covers the network and a slow decode.
 FALLBACK_MARGIN = 0.5
 
 FAREWELL = "I have to end this call now. Goodbye."
@@ -28,12 +28,12 @@ APOLOGY = "I'm sorry, something went wrong. Could you say that again?"
 
 @dataclass(frozen=True, slots=True)
 class Speculation:
-    """When a reply is begun before it is certain that the caller has finished, and how far it gets before that.
+    """Settings for replies that are begun before it is certain that the caller has finished.
 
     `after`: how long the words must be unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s old.
-    `most`: how often per turn, because each time a model is paid. `ahead`: "text" holds the handler's words before the
-    voice; "sound" holds the voice's sound before the sink, which also hides the voice's delay, but pays for speech that
-    may be discarded.
+    `most`: how often per turn a reply may be begun, because each attempt may cost a model's fee. `ahead`: "text" holds
+    the handler's words back before the voice; "sound" holds the voice's sound back before the sink. This also hides the
+    voice's delay, but costs speech that may be discarded.
     """
 
     after: float = 0.2
@@ -48,17 +48,17 @@ class Speculation:
 
 @dataclass(frozen=True, slots=True)
 class TurnPolicy:
-    """When the caller's turn is over.
+    """Settings that determine when the caller's turn is over.
 
     `endpointing`: "stt" uses the recogniser's Endpoint, "vad" uses silence, "auto" uses "stt" if the transcriber
     declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all pauses inside
     a sentence. `max_endpoint_delay`: the recogniser's longest delay for its Endpoint. `noise`: how long a sound may
-    continue after the last word until the words are answered, since steady noise ends no pause; 4 s is longer than
-    anyone draws out a word, and than a busy recogniser takes for the next. `speculate`: whether replies are begun while
-    a pause is still being judged; True is `Speculation()`. Off by default, because the handler must be prepared for
-    calls that lead to nothing (see `Turn.committed`). `adviser`: judges each pause by its words, to end the turn before
-    the recogniser's endpoint or to wait longer (`voicekit.turn.advice`); True is `WordAdviser()`, False leaves both to
-    endpoints and silence.
+    continue after the last word until the words are answered, since steady noise would otherwise go on for ever; 4 s is
+    longer than anyone draws out a word, and longer than a busy recogniser takes for the next word. `speculate`: whether
+    replies are begun while a pause is still being judged; True is `Speculation()`. Off by default, because the handler
+    must be prepared for calls whose reply is discarded (see `Turn.committed`). `adviser`: a function that judges each
+    pause by its words, to end the turn before the recogniser's endpoint or to wait longer (`voicekit.turn.advice`);
+    True is `WordAdviser()`, False leaves the decision to endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"
@@ -76,44 +76,45 @@ class TurnPolicy:
 
     @property
     def advises(self) -> Adviser | None:
-        """The adviser; None if it is off."""
+        """The adviser; None if advice is off."""
         if isinstance(self.adviser, bool):
             return _BY_WORDS if self.adviser else None
         return self.adviser
 
     @property
     def speculation(self) -> Speculation | None:
-        """The numbers of `speculate`; None if it is off."""
+        """The settings for speculation; None if it is off."""
         if isinstance(self.speculate, Speculation):
             return self.speculate
         return Speculation() if self.speculate else None
 
     @property
     def fallback(self) -> float:
-        """How long stt mode waits for an Endpoint that does not come."""
+        """How long a pause must last in stt mode if no Endpoint comes."""
         return self.max_endpoint_delay + FALLBACK_MARGIN
 
 
 @dataclass(frozen=True, slots=True)
 class InterruptPolicy:
-    """When speech cuts a reply.
+    """Settings that determine when speech cuts a reply.
 
-    `barge_in`: whether speech interrupts at all; typed lines and keys always do. `min_words`: this many words cut.
-    Fewer words hold the reply while they are spoken, and are answered after it. Before the first sound of a reply one
-    word is enough, since the caller has not finished. In scripts without spaces two characters count as a word.
-    `doubt`: the longest time a reply is held; then words that are still coming cut it, and otherwise it continues.
-    `late_words`: how long to wait for the words of a sound that has ended, unless the recogniser reports sooner that
-    there are none; with the gate's hangover of 0.3 s a cough costs 0.4 s. Later words still cut. `sound_cuts`: whether
-    sound without words cuts, if it still continues at the end of the doubt; for a recogniser that is much slower than
-    that. `min_speech`: how much of such a sound must be speech. `regret`: after a cut whose words vanish, how long
-    there must be no words until a question that was cut before its answer is asked again.
+    `barge_in`: whether speech interrupts at all; typed lines and keys always do. `min_words`: how many words cut a
+    reply. Fewer words hold the reply while they are spoken, and are answered after it. Before the first sound of a
+    reply, one word is enough, since the caller has not finished. In scripts without spaces, two characters count as a
+    word. `doubt`: the longest time for which a reply is held. At its end, words that are still coming cut the reply;
+    otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless the
+    recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for 0.4 s.
+    Later words can still cut. `sound_cuts`: whether sound without words cuts if it still continues at the end of the
+    doubt. This is for a recogniser whose words come later than the end of the doubt. `min_speech`: if `sound_cuts`, how
+    many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, a question whose reply
+    was not heard is asked again after this long without words.
 
-    `ignore_echo`: whether words that the reply itself contains at that moment are ignored. `faint_db`: sound this much
-    below the caller's usual level is ignored (television, side talk, echo); None turns this off. The speech of one
-    person varies by up to 10 dB. `stop_words`: phrases that cut alone, by language code; "any" is the code for all
+    `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
+    much below the caller's usual level is ignored (television, side talk, echo); None turns this off. The speech of one
+    person varies by up to 10 dB. `stop_words`: phrases that always cut, by language code; "any" is the code for all
     languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that the
-    recogniser expects, and in the English one; if it is not in Latin letters, in all lists. `ignore_words`: phrases
-    that never cut, by language code like the `stop_words`.
+    recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in all lists.
+    `ignore_words`: phrases that never cut, also by language code.
     """
 
     barge_in: bool = True
@@ -142,19 +143,22 @@ class InterruptPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How a call begins, how it is kept alive, what is spoken when something fails, and when it ends.
+    """Settings for the course of a call: how it begins, is kept alive and ends, and what is spoken when something
+    fails.
 
-    For each text, None means silence. During a hold by the far side, none of these times runs.
+    For each text, None means silence. While the far side holds the call, none of these times runs.
 
-    `greeting`: spoken before the caller speaks; None waits for the caller. `greeting_interruptible`: whether speech can
-    cut it; otherwise, words spoken over it are answered after it. `idle_after`: silence after which the bot prompts;
-    None never prompts. `idle_prompt`: the words of that prompt; None calls the handler. `idle_limit`: after this many
-    prompts in a row the next silence ends the call; None never ends it, 0 ends it without a prompt. `max_duration`:
-    after this time the call ends gracefully, once the caller has finished speaking, and at the latest 10 s later.
-    `warning`: spoken before that, 30 s or a quarter of `max_duration` earlier. `farewell`: spoken before `idle_limit`,
-    `max_duration` or failures end the call. `apology`: spoken when a reply has failed and no other text was spoken for
-    it. The call continues; after three failed replies in a row it ends. `open_timeout`: how long each stage may take to
-    open. `end_within`: how long a graceful end may take.
+    `greeting`: the text that is spoken before the caller speaks; with None, the bot waits for the caller.
+    `greeting_interruptible`: whether speech can cut the greeting; if not, words spoken over it are answered after it.
+    `idle_after`: how long a silence lasts until the bot prompts; with None, it never prompts. `idle_prompt`: the words
+    with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after this many
+    prompts in a row, the next silence ends the call; None never ends it, 0 ends it without a prompt. `max_duration`:
+    after this time the call ends gracefully, as soon as the caller has finished speaking, and at most 10 s later.
+    `warning`: the text that is spoken before `max_duration` is reached, 30 s or a quarter of `max_duration` earlier.
+    `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures end the call. `apology`: the
+    text that is spoken when a reply has failed, unless a plugin gives another. The call continues; after three failed
+    replies in a row, it ends. `open_timeout`: how long each stage may take to open. `end_within`: how long a graceful
+    end may take.
     """
 
     greeting: str | None = None
@@ -181,7 +185,7 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All the numbers of one call."""
+    """All settings for the conversation of one call."""
 
     turn: TurnPolicy = field(default_factory=TurnPolicy)
     interrupt: InterruptPolicy = field(default_factory=InterruptPolicy)
@@ -194,7 +198,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What the value of a field must be, in words and as a test."""
+    """What the value of a field must be: in words, and as a test."""
 
     words: str
     holds: Callable[[Any], bool]

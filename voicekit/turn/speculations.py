@@ -1,7 +1,7 @@
-"""When to guess that the caller has finished, and whether the guess still holds (pure).
+"""Decides when to guess that the caller has finished, and whether the guess is still valid (pure).
 
-A guess is about the words: it holds while the question reads the same, ignoring case and punctuation, and however often
-the caller makes sounds without words. It takes the number of the next reply without using it up.
+A guess is about words: it is valid while the question has the same words, apart from case and punctuation, even if the
+caller makes sounds without words. A guess has the number of the next reply, but does not use it up.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from voicekit.writing import letters
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Reply `turn` is being made, to a question with these `words`."""
+    """A guess: reply `turn` to a question with these `words` is being made."""
 
     turn: int
-    words: str  # their letters
+    words: str  # the letters of the words
 
 
 class Speculations:
-    """The guesses of one call; at most one is live. Without a `policy` there are none."""
+    """The guesses of one call; at most one is live. If `policy` is None, there are none."""
 
     __slots__ = ("_made", "_policy", "_since", "_words", "live")
 
@@ -30,7 +30,7 @@ class Speculations:
         self.live: Guess | None = None
         self._policy = policy
         self._words = ""
-        self._since = -inf  # time at which the words last changed
+        self._since = -inf  # the time at which the words last changed
         self._made = 0  # guesses in this turn
 
     @property
@@ -39,7 +39,7 @@ class Speculations:
 
     @property
     def due(self) -> float:
-        """The time from which the words are worth a guess; infinity for none."""
+        """The time from which the words are worth a guess; infinity if there is to be no guess."""
         if self._policy is None or self.live is not None or self._made >= self._policy.most:
             return inf
         return self._since + self._policy.after
@@ -50,7 +50,7 @@ class Speculations:
         return f"the words have stood for {self._policy.after:g} s"
 
     def note(self, question: str, now: float) -> bool:
-        """The question now reads `question`; returns whether this refutes the live guess."""
+        """Note that the question is now `question`; returns whether this refutes the live guess."""
         words = letters(question)
         if words != self._words:
             self._words, self._since = words, now
@@ -61,11 +61,11 @@ class Speculations:
         self._made += 1
 
     def confirmed_by(self, question: str) -> bool:
-        """Whether the live guess was about `question`."""
+        """Whether there is a live guess and it is about `question`."""
         return self.live is not None and self.live.words == letters(question)
 
     def start_over(self) -> None:
-        """These words are answered or discarded: what comes next is another question."""
+        """Forget the words, because they are answered or discarded; the next words are another question."""
         self.live = None
         self._words = ""
         self._made = 0

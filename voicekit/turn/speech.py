@@ -1,4 +1,4 @@
-"""Whether the caller is making speech sounds, and for how long, derived from SpeechStarted and SpeechStopped."""
+"""Tracks whether the caller is making speech sounds, and for how long, by SpeechStarted and SpeechStopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from voicekit.events import SpeechStarted, SpeechStopped
 
 
 class CallerSpeech:
-    """Kept up to date in every state. Counts ear samples where marks exist, and otherwise seconds of the clock."""
+    """The caller's speech, kept up to date in every state. Its length is counted in ear samples between marks, and by
+    the clock after the last mark."""
 
     __slots__ = ("_earlier", "_rate", "_started_at", "since", "stopped_at", "talking")
 
@@ -29,10 +30,11 @@ class CallerSpeech:
         self.stopped_at = mark.at
 
     def doubt(self) -> None:
-        """Count from now on: earlier stretches are no evidence for this doubt, but the current one is."""
+        """Start to count for a new doubt: earlier stretches of speech don't count, but the current one does."""
         self._earlier = 0
 
     def evidence(self, now: float) -> int:
-        """Samples of speech since `doubt`, including the whole stretch that was in progress then."""
+        """The samples of speech since `doubt` was called, including the whole stretch that was in progress at that
+        time."""
         running = round((now - self.since) * self._rate) if self.talking else 0
         return self._earlier + running

@@ -1,7 +1,7 @@
-"""Whether the caller is dictating a number or spelling, judged by the last words (pure).
+"""Judges by the last words whether the caller is dictating a number, or spelling (pure).
 
 Recognisers write digits as words ("oh one seven"), one by one ("5 5 5"), or in groups ("0171 55"). A single number is
-an amount or a time and not a dictation: "a table for two", "at half past eight", "in 1985".
+usually an amount or a time, and no dictation: "a table for two", "at half past eight", "in 1985".
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from voicekit.turn.endings import Endings
 from voicekit.writing import letters
 
 LOOKED_AT = 12
-"""Words at the end that are examined: twice the number of groups in the longest card number."""
+"""How many words at the end are examined: twice the number of groups in the longest card number."""
 
 DIGIT_WORDS = 3
-"""Single digits in a row that count as a dictation: "nine one" may be a bus."""
+"""How many single digits in a row count as a dictation: two are too few, since "nine one" may be a bus."""
 
 LETTERS = 3
-"""Single letters in a row that count as a spelling: "plan B" and "a I" do not."""
+"""How many single letters in a row count as a spelling; "plan B" and "a I" have too few."""
 
 GROUPS = 2
-"""Groups of numerals in a row that count as a dictation, if they have DIGITS in total."""
+"""How many groups of numerals in a row count as a dictation, if they have at least DIGITS digits in total."""
 
 DIGITS = 5
-"""Digits of one group, or of several: more than a year or a time of day has."""
+"""How many digits, in one group or several, count as a dictation: more than a year or a time of day has."""
 
 ALONE = 3
-"""Digits of one group that are a dictation if there were no other words, or if it begins with a zero or a plus."""
+"""How many digits of one group count as a dictation if there are no other words, or if the group begins with a zero or
+a plus."""
 
 _AMOUNTS = frozenset(":%$€£¥°")
-"""Words and signs that turn digits into times and amounts."""
+"""Signs that make digits a time or an amount."""
 
 _AROUND = " .,;:!?'\"-"
 _JOINS = frozenset({"dash", "hyphen", "dot", "point", "slash", "bindestrich", "strich", "punkt", "guion", "tiret"})
@@ -40,14 +41,15 @@ _JOINS = frozenset({"dash", "hyphen", "dot", "point", "slash", "bindestrich", "s
 
 @dataclass(frozen=True, slots=True)
 class Spelt:
-    """What the last words spell: words that are digits, groups of numerals and their digits, single letters."""
+    """What the last words spell: the number of digit words, of groups of numerals, of digits in these groups, and of
+    single letters."""
 
     digit_words: int = 0
     groups: int = 0
     numerals: int = 0
     letters: int = 0
     opens_like_a_number: bool = False  # begins with a zero or a plus
-    alone: bool = False  # there were no other words
+    alone: bool = False  # there are no other words
 
     @property
     def digits(self) -> int:
@@ -65,7 +67,7 @@ class Spelt:
 
 
 def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
-    """What the last of `words` spell, back to the first that is not a digit, letter or hesitation."""
+    """What the last of `words` spell, back to a word that is not a digit, a letter or a hesitation."""
     digit_words = groups = numerals = singles = 0
     opens = False
     place = len(words)
@@ -85,6 +87,6 @@ def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
 
 
 def bare(text: str) -> str:
-    """The letters of one word. Like `letters`, which takes ten times as long for a simple word."""
+    """The letters of one word; the same as `letters`, but ten times as fast for a simple word."""
     stripped = text.strip(_AROUND)
     return stripped.lower() if stripped.isascii() and stripped.isalnum() else letters(text)

@@ -9,7 +9,7 @@ from voicekit.events import Signal
 
 
 class TurnState(Enum):
-    """Where a call stands between its two speakers."""
+    """The states of the turn machine."""
 
     WAITING = "nobody speaks and nothing is pending"
     HEARING = "the caller speaks"
@@ -21,7 +21,7 @@ class TurnState(Enum):
 
 
 class Column(Enum):
-    """What can happen in a call; each kind has a cell for every state."""
+    """The kinds of events in a call; each kind has a cell for every state."""
 
     SPEECH_STARTED = "SpeechStarted"
     SPEECH_STOPPED = "SpeechStopped"
@@ -44,7 +44,7 @@ class Column(Enum):
     DEADLINE = "deadline"
 
 
-# A column is named after its events, so this cannot differ from what a reader sees in the table.
+# A column is named after its events, so this mapping always agrees with the table.
 _COLUMN_OF: dict[type, Column] = {
     getattr(events, name): column
     for column in Column
@@ -54,7 +54,7 @@ _COLUMN_OF: dict[type, Column] = {
 
 
 def column_of(event: Signal) -> Column:
-    """The column of `event`; TypeError if it is not a signal."""
+    """The column of `event`. Raises TypeError if `event` is not a signal."""
     column = _COLUMN_OF.get(type(event))
     if column is None:
         raise TypeError(f"turn machine: expected a signal, got {event!r}")

@@ -1,10 +1,10 @@
-"""Whose words are those? The caller's, the reply's own words that come back as echo, or those of a voice in the
-background.
+"""Judges whether recognised words are the caller's, an echo of the reply, or a voice in the background.
 
-Pure. Two signs show that words are not the caller's. First, the reply has just had the same words, within an echo's
-delay, and they are not as loud as the caller. Second, the sound is far below the caller's usual level. Both are judged
-over a whole utterance, since callers may use a word of the reply, and speak some words softly. A recogniser understands
-about every second word of an echo, and invents the rest; so half of the words are enough.
+Pure. Two signs show that words are not the caller's. The first sign: the reply has just had the same words, within an
+echo's delay, and they are not as loud as the caller. The second sign: the sound is far below the caller's usual level.
+Each sign is judged over a whole utterance, since callers may repeat a word of the reply, and speak some words softly. A
+recogniser understands about every second word of an echo and invents the others, so it is enough if half of the words
+are the reply's.
 """
 
 from __future__ import annotations
@@ -21,32 +21,34 @@ from voicekit.turn.policy import InterruptPolicy
 from voicekit.writing import letters, units
 
 Levels: TypeAlias = Callable[[int, int], float | None]
-"""The level of the sound between two ear samples in dBFS; None if there was no speech, or it was too long ago."""
+"""A function that returns the level of the sound between two ear samples, in dBFS; None if there was no speech, or if
+it was too long ago."""
 
 EARLY, LATE = 0.4, 0.9
-"""Seconds by which an echoed word may start before and after the reply's word counts as played. Voices, sinks and
-recognisers time words to some tenths, and a telephone's echo takes up to half a second. Callers who repeat an offer
-begin later.
+"""How many seconds before, and after, the reply's word counts as played its echo may start. Voices, sinks and
+recognisers time words only to some tenths of a second, and a telephone's echo takes up to half a second. Callers who
+repeat an offer begin later.
 """
 
 ALIKE = 0.75
-"""The share of a word's letters that must agree, and of an utterance's words if its level is not known."""
+"""The share of a word's letters that must agree; also the share of an utterance's words, if its level is not known."""
 
 SHARE = 0.5
-"""The share of an utterance's words that must be the reply's."""
+"""The share of an utterance's words that must be the reply's, for the utterance to be an echo."""
 
 SOFTER_DB = 6.0
-"""An echo is at least this much below the caller's usual level; anything louder is the caller repeating a word."""
+"""How many decibels an echo is at least below the caller's usual level; a louder sound is the caller, repeating a
+word."""
 
 KEPT = 5.0
-"""Seconds for which played words are remembered; a recogniser's final is seldom later."""
+"""Seconds for which played words are remembered; a recogniser's final words seldom come later."""
 
 USUAL = 40
-"""Words whose median gives the caller's usual level; half of them make one long sentence."""
+"""How many words are remembered to find the caller's usual level, their median; half as many make one long sentence."""
 
 PRESUMED_DBFS = -28.0
-"""The assumed level of a caller who has not spoken yet, to decide whether a sound holds the greeting: telephones and
-browsers bring speech to about this level. A quieter caller can still interrupt the greeting, with words.
+"""The assumed level of a caller who has not spoken, which decides whether a sound holds the greeting: telephones and
+browsers bring speech to about this level. A quieter caller can still interrupt the greeting with words.
 """
 
 RUN = 2
@@ -59,15 +61,15 @@ FEW = 3
 """With fewer words the usual level is not known yet."""
 
 DRIFT = 2e-4
-"""Seconds by which two clocks may drift apart per second; a sound card's clock is seldom off by more."""
+"""Seconds per second by which two clocks may drift apart; a sound card's clock is seldom off by more."""
 
 QUESTION_MARKS = frozenset("?\uff1f\u061f\u037e\u055e\u1367\u2e2e")
-"""For Latin, Chinese and Japanese, Arabic, Greek, Armenian, Ethiopic and Syriac text."""
+"""Question marks in Latin, Chinese and Japanese, Arabic, Greek, Armenian, Ethiopic and Syriac text."""
 CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """When a sample of the ear stream was captured, judged by the fastest report about any sample so far."""
+    """Estimates when a sample of the listening side was captured, by the fastest report about any sample so far."""
 
     __slots__ = ("_now", "_offset", "_rate")
 
@@ -77,7 +79,7 @@ class EarClock:
         self._now = 0.0
 
     def note(self, at: int, now: float) -> None:
-        """At `now` there was a report about sample `at`."""
+        """Note that a report about sample `at` came at `now`."""
         self._offset = min(self._offset + DRIFT * (now - self._now), now - at / self._rate)
         self._now = now
 
@@ -88,7 +90,7 @@ class EarClock:
 class Whose:
     """Distinguishes the caller's words from others during a reply.
 
-    `follow` takes the words of the reply, `learn` those that were taken for the caller's.
+    `follow` is called with the words of the reply, and `learn` with the words that were judged to be the caller's.
     """
 
     __slots__ = (
@@ -102,18 +104,18 @@ class Whose:
         self._faint_db = policy.faint_db
         self._levels = levels
         self._usual: deque[float] = deque(maxlen=USUAL)
-        self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and when they counted as played
+        self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and the time when each was played
         self._said = ""
         self._to = 0
         self._goes_on = round(GOES_ON * rate)
         self._background_to = 0  # up to here, the next faint word belongs to those before it
 
     def begin(self) -> None:
-        """Another reply begins; the echo of the last one may still come."""
+        """Note that another reply begins; the echo of the last reply may still come."""
         self._said, self._to = "", 0
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """The first `said_to` characters of `said` have begun to sound."""
+        """Note that the first `said_to` characters of `said` have begun to sound."""
         if self._watch_echo:
             self._spoken.extend((now, text) for text, _ in units(said[self._to : said_to]))
             while self._spoken and self._spoken[0][0] < now - KEPT:
@@ -135,9 +137,9 @@ class Whose:
         self._usual.extend(levels)
 
     def why_faint(self, start: int, end: int, *, presumed: float | None = None) -> str | None:
-        """Why the sound between two samples is not the caller's, or None if it may be.
+        """Why the sound between two samples is too faint to be the caller's; None if it may be the caller's.
 
-        `presumed` is used as the caller's usual level while that is unknown.
+        `presumed` is used as the caller's usual level while the real one is unknown.
         """
         below = self._below(start, end, presumed)
         if below is None or self._faint_db is None or below < self._faint_db:
@@ -218,7 +220,8 @@ class Whose:
         return frozenset([*before, *after]), f"{usual - median(faint):.0f} dB below the caller"
 
     def _below(self, start: int, end: int, presumed: float | None = None) -> float | None:
-        """By how many decibels the sound is below the caller's usual level; None while one of them is unknown."""
+        """How many decibels the sound is below the caller's usual level; None if the sound's level or the usual level
+        is unknown."""
         usual = median(self._usual) if len(self._usual) >= FEW else presumed
         level = self._levels(start, end) if self._levels is not None else None
         return None if level is None or usual is None else usual - level

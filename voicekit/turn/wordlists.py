@@ -1,4 +1,4 @@
-"""The words that always cut a reply and those that never do, in the languages that voicekit supports itself.
+"""The words that always cut a reply, and the words that never do, in the languages that voicekit supports itself.
 
 A session adds languages or phrases by passing its own lists to InterruptPolicy. Only letters count; case, punctuation,
 hyphens and white space don't: "uh-huh" equals "Uh huh,".
@@ -13,10 +13,10 @@ WordLists: TypeAlias = Mapping[str, Collection[str]]
 """Phrases by language code ("en"), or by "any" for all languages; a phrase may have several words."""
 
 ANY = "any"
-"""The code of phrases that count in every language."""
+"""The language code for phrases that count in every language."""
 
 # fmt: off
-# Each of these asks the speaker to stop. A bare "no" is included: it objects, and does not signal listening.
+# Each of these asks the speaker to stop. A bare "no" is included, since it is an objection and no sign of listening.
 STOP_WORDS: WordLists = {
     "en": (
         "stop", "wait", "hold on", "hang on", "pause", "no", "be quiet", "shut up", "one moment", "excuse me",
@@ -38,7 +38,7 @@ STOP_WORDS: WordLists = {
         "pare", "espera", "espere", "um momento", "um instante", "pausa", "não", "chega", "silêncio",
     ),
 }
-# Words that show that a listener is following. None of these asks for the floor.
+# Words that only show that a listener is following; none of them is an attempt to speak.
 IGNORE_WORDS: WordLists = {
     "en": (
         "mhm", "mm", "mm-hmm", "hm", "hmm", "uh", "uh-huh", "um", "ah", "oh", "okay", "ok", "yeah", "yep", "yes",

@@ -1,16 +1,18 @@
-"""What the caller said: noted words, the question they became, and the rule by which a word counts once.
+"""Remembers what the caller said: the words, and the questions that they became. Every word counts only once.
 
-Finals come about 260 ms late, and every interim repeats the whole unfinished tail. A final word comes once, so it
-always counts: it corrects the question that it belongs to, or else it is new. A word in a tail comes again and again,
-so it is judged by where it *starts*: at or after the watermark `heard_to` it is new, and before it, it was already
-handled. The watermark follows final words and asked questions; no word is discarded before it is final.
+Finals come about 260 ms late, and every interim repeats the whole tail of words that are not final. A final word comes
+only once, so it always counts: it corrects the question that it belongs to, or else it is new. A word in a tail comes
+again and again, so it is judged by where it *starts*: at or after the watermark `heard_to` it is new; before the
+watermark, it has already been handled. The watermark follows final words and asked questions; no word is discarded
+before it is final.
 
-A word belongs to the question that was asked with a word at that position, or in whose span it starts. The first half
-is needed because recognisers move words by some tenths of a second when they become final.
+A word belongs to the question that was asked with the same word at about the same position, or in whose span the word
+starts. The first rule is needed because recognisers move words by some tenths of a second when they become final.
 
-The events leave two choices open. A final settles everything before its end, so tail words that start before that are
-dropped, even if a newer interim overtook the final. And a late final that reaches past the watermark moves it to its
-own end: by then the recogniser knows how long the committed word was, and the Endpoint that follows is out of date.
+The events leave two choices open. First, a final settles all sound before its end, so tail words that start before this
+end are dropped, even if a newer interim has overtaken the final. Second, a late final that reaches past the watermark
+moves the watermark to its own end: by then the recogniser knows how long the committed word was, and the Endpoint that
+follows is out of date.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dataclasses import dataclass, field
 from voicekit.events import Dtmf, Typed, Word, joined
 from voicekit.writing import letters
 
-# Final words of questions older than these never arrive.
+# How many questions are remembered; final words of older questions never arrive.
 REMEMBERED = 8
 
 
@@ -32,13 +34,13 @@ def _ends(words: Iterable[Word]) -> int:
 
 @dataclass(slots=True)
 class Utterance:
-    """Final words and the tail that may still change."""
+    """The final words of an utterance, and its tail, which may still change."""
 
     finals: list[Word] = field(default_factory=list)
     tail: list[Word] = field(default_factory=list)
 
     def settle(self, finals: Sequence[Word]) -> None:
-        """Append `finals`; tail words that they cover are removed."""
+        """Append `finals`, and remove the tail words that they cover."""
         done = _ends(finals)
         self.tail = [word for word in self.tail if word.start >= done]
         self.finals.extend(finals)
@@ -62,10 +64,11 @@ class Utterance:
 
 @dataclass(slots=True)
 class PendingQuestion:
-    """What reply `turn` answers: a question put back, then the spoken words, then what was typed or keyed.
+    """The question that reply `turn` answers: a question that was put back, then spoken words, then typed lines and
+    keys.
 
-    Words that start in [start, end) belong to it, and so do those with which it was asked before they were final; late
-    finals among them amend it.
+    Words that start in [start, end) belong to the question. So do the words with which it was asked before they were
+    final. Late finals for such words amend it.
     """
 
     turn: int
@@ -82,15 +85,17 @@ class PendingQuestion:
         return spaced(before, self.spoken.text, self.after)
 
     def has(self, word: Word, near: int) -> bool:
-        """Whether `word` belongs to it: it starts in its span, or it was asked with it."""
+        """Whether `word` belongs to the question: it starts in the question's span, or the question was asked with
+        it."""
         return self.start <= word.start < self.end or self.asked_with(word, near)
 
     def asked_with(self, word: Word, near: int) -> bool:
-        """Whether it was asked with `word` before that was final; since then it may have moved by `near` samples."""
+        """Whether the question was asked with `word` before the word was final; since then, the word may have moved by
+        `near` samples."""
         return self._place(word, near) is not None
 
     def amend(self, word: Word, near: int) -> None:
-        """Take in a late final that belongs to it."""
+        """Correct the question by a late final word that belongs to it."""
         place = self._place(word, near)
         if place is None:
             self.spoken.settle([word])
@@ -100,7 +105,7 @@ class PendingQuestion:
         self.end = max(self.end, word.end)
 
     def _place(self, word: Word, near: int) -> int | None:
-        """The index of `word` among the words that were asked before they were final."""
+        """The index of `word` among the words with which the question was asked before they were final."""
         for place, asked in enumerate(self.spoken.tail):
             if abs(word.start - asked.start) <= near and letters(word.text) == letters(asked.text):
                 return place
@@ -113,11 +118,11 @@ def spaced(*texts: str) -> str:
 
 
 class QuestionMemory:
-    """What the next question will be made of: a question put back, kept and noted words, typed lines and keys.
+    """The parts of the next question: a question that was put back, kept and noted words, typed lines and keys.
 
-    `noted` are the words of the current utterance. An utterance that is over during a reply is `kept` for the end of
-    the reply, or set `aside` if it was a backchannel; unless it turns out to be an answer, it is then finished. `near`
-    is by how many samples a word may move when it becomes final.
+    `noted` are the words of the current utterance. When an utterance ends during a reply, it is `kept` for the end of
+    the reply, or set `aside` if it was a backchannel. An utterance that was set aside is used only if it turns out to
+    be an answer. `near` is by how many samples a word may move when it becomes final.
     """
 
     __slots__ = ("_asked", "_near", "aside", "heard_to", "kept", "noted", "put_back", "typed", "typed_reason")
@@ -139,17 +144,18 @@ class QuestionMemory:
 
     @property
     def text(self) -> str:
-        """The text of the question if it were asked now."""
+        """The text that the question would have if it were asked now."""
         back = self.put_back.text if self.put_back is not None else ""
         return spaced(back, self._spoken.text, *self.typed)
 
     def hear_tail(self, words: Iterable[Word]) -> None:
-        """An interim: its new words replace the tail."""
+        """Replace the tail with the new words of an interim."""
         new = [word for word in words if word.start >= self.heard_to and word.text.strip()]
         self.noted.tail = [word for word in new if not self._asked or not self._asked[-1].has(word, self._near)]
 
     def hear_finals(self, words: Iterable[Word]) -> list[PendingQuestion]:
-        """A final: words that belong to a question amend it, all others are noted. Returns the changed questions."""
+        """Take the words of a final: words that belong to a question amend it, all others are noted. Returns the
+        changed questions."""
         late: list[tuple[PendingQuestion, Word]] = []
         new: list[Word] = []
         for word in words:
@@ -163,12 +169,12 @@ class QuestionMemory:
         return self._amend(late) if late else []
 
     def read(self, event: Typed | Dtmf, reason: str = "dtmf") -> None:
-        """A typed line, or a key and its reason. The watermark applies to sound only, and does not change."""
+        """Note a typed line, or a key and its reason. The watermark is only for sound, so it does not change."""
         self.typed.append(event.text.strip() if isinstance(event, Typed) else event.digit)
         self.typed_reason = "typed" if isinstance(event, Typed) else reason
 
     def close(self, upto: int, *, keep: bool) -> None:
-        """The utterance that ends at `upto` is over: its final words are kept for the next question, or set aside."""
+        """Close the utterance that ends at `upto`: its final words are kept for the next question, or set aside."""
         over = [word for word in self.noted.finals if word.start < upto]
         self.noted.finals = [word for word in self.noted.finals if word.start >= upto]
         if keep:
@@ -178,12 +184,12 @@ class QuestionMemory:
         self._raise(_ends(over))
 
     def recall(self) -> None:
-        """What was last set aside counts after all."""
+        """Keep the words that were last set aside for the next question after all."""
         self.kept += self.aside
         self.aside = []
 
     def ask(self, turn: int, upto: int = 0) -> PendingQuestion:
-        """Make question `turn` of everything collected, which is then empty."""
+        """Make question `turn` from all collected words, which are then cleared."""
         reason, spoken = self._reason(), self._spoken
         start = min([self.heard_to, *(word.start for word in spoken.finals)])
         back, typed = self.put_back, spaced(*self.typed)
@@ -200,18 +206,19 @@ class QuestionMemory:
 
     @property
     def _spoken(self) -> Utterance:
-        """Everything that was said and not asked yet."""
+        """All spoken words that have not been asked."""
         return Utterance([*self.kept, *self.noted.finals], self.noted.tail) if self.kept else self.noted
 
     def _question_of(self, word: Word) -> PendingQuestion | None:
-        """The latest question that was asked with `word`, else the latest whose span contains it: spans may overlap."""
+        """The latest question that was asked with `word`, else the latest one whose span contains its start; spans may
+        overlap."""
         latest = tuple(reversed(self._asked))
         named = next((question for question in latest if question.asked_with(word, self._near)), None)
         return named or next((question for question in latest if question.has(word, self._near)), None)
 
     def _amend(self, late: Sequence[tuple[PendingQuestion, Word]]) -> list[PendingQuestion]:
-        """Put late words into their questions; a question that was put back is part of another, which changes
-        with it.
+        """Put late words into their questions. If a question was put back, the later question that contains it changes
+        as well.
         """
         before = [asked.text for asked in self._asked]
         for question, word in late:

@@ -1,10 +1,11 @@
 """Defines a character, a word and the end of a sentence, in every script that a call may use. Pure.
 
-All rooms that send, time, align, recognise or count words use this, so that they have the same words:
+All code that sends, times, aligns, recognises or counts words uses these definitions, so that a word is the same
+everywhere:
 
-- in a script with spaces (Latin, Arabic, Devanagari, Hangul, ...) a word is the text between white space;
-- in a script without (Chinese, Japanese, Thai, Lao, Khmer, Burmese) each character is a word, including its vowel
-  signs, tone marks and punctuation. Finding real words in such a language takes a dictionary, and two dictionaries give
+- in a script with spaces (Latin, Arabic, Devanagari, Hangul, ...), a word is the text between two white spaces;
+- in a script without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), each character is a word, with its vowel
+  signs, tone marks and punctuation. To find real words in such a language takes a dictionary, and two dictionaries give
   different results; a character is always found in the same place.
 """
 

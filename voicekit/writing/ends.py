@@ -1,15 +1,15 @@
-"""Where sentences and clauses end, in every script.
+"""Finds where sentences and clauses end, in every script.
 
-A sentence ends after its mark and any closing quotes or brackets, if white space follows; the marks of scripts without
-spaces need none. A new line also ends one. Thai and Lao have no mark, and a space there may also separate two clauses:
-only a pause decides (see `ends_sentence`).
+A sentence ends after its mark and any closing quotes or brackets, if white space follows. In scripts without spaces, no
+white space is needed. A new line also ends a sentence. Thai and Lao have no such mark, and a space may also separate
+two clauses, so only a pause decides (see `ends_sentence`).
 
-If in doubt, a full stop ends nothing, since a missing pause sounds better than a wrong one: those of "Dr. Smith", "J.
-S. Bach", "z. B. hier", "No. 5", "am 12. Juni" and "1. First" belong to their words. The next word shows whether a
-number or an abbreviation continues.
+If in doubt, a full stop does not end a sentence, since a missing pause sounds better than a wrong one: the full stops
+of "Dr. Smith", "J. S. Bach", "z. B. hier", "No. 5", "am 12. Juni" and "1. First" belong to their words. After a number
+or an abbreviation, the next word shows whether the sentence continues.
 """
 
-# ruff: noqa: RUF001, SIM905  # punctuation of other scripts is the point; a list of words reads better as words
+# ruff: noqa: RUF001, SIM905  # punctuation of other scripts; a list of words reads better as one string
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ ABBREVIATIONS: Final = frozenset(
 """Words that keep their full stop inside a sentence; dotted ones (e.g., p.m., z.B.) are recognised by their shape."""
 
 BEFORE_NUMBERS: Final = frozenset("no nos num núm art kap abb tab bd pos op pp pág págs nº см".split())
-"""Words that keep it only before a number: "No. 5", but "No. I don't"."""
+"""Words that keep their full stop only before a number: "No. 5", but "No. I don't"."""
 
 MONTHS: Final = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul "
     "aug sep sept oct nov dec januar jänner februar feber märz mai juni juli oktober dezember mär okt dez".split()
 )
-"""In languages that capitalise them; in all others, their small letter shows that the sentence continues."""
+"""The months in languages that capitalise them; in all others, the small letter shows that the sentence continues."""
 
 CONTEXT: Final = 40
-"""Characters before a mark and, twice as many, after it that are examined; a word that this cuts off gets no special
-treatment.
+"""How many characters before a mark are examined (after it, twice as many); a word cut off by this limit gets no
+special treatment.
 """
 
-_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not include the ellipsis, since it need not be an end
-_COMMA = "\u104a"  # Burmese: Unicode counts it as the end of a sentence, but its writers as a comma
+_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not include the ellipsis, since it does not always end a sentence
+_COMMA = "\u104a"  # Burmese: for Unicode it ends a sentence, but writers use it as a comma
 _UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # marks that need no white space after them
-_NUMERIC = "．।॥"  # those that may precede a digit without ending anything
+_NUMERIC = "．।॥"  # marks that may precede a digit without ending a sentence
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
-_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens if it follows a mark without white space
+_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens a quotation if it directly follows a mark
 
 # ; is the Greek question mark
 _MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")
@@ -68,9 +68,9 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 
 
 def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
-    """The indexes after the sentences of `text`, as far as they are certain; white space after them is not included.
+    """The index after each sentence of `text` whose end is certain; white space after a sentence is not included.
 
-    If the next word is needed and is not there yet, no more ends are returned, unless `last`: then none will come.
+    If the next word is needed and has not come, no more ends are returned, unless `last`: then no more text comes.
 
     >>> text = "Dr. Smith is in. क्या हाल है? Wir feiern am 12. Juni. Is it 5. "
     >>> [text[:place].split()[-1] for place in sentence_ends(text)]
@@ -88,7 +88,7 @@ def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
 
 
 def clause_ends(text: str) -> Iterator[int]:
-    """The indexes after the commas, colons, dashes and brackets at which a voice may pause."""
+    """The index after each comma, colon, dash or bracket at which a voice may pause."""
     return (match.end() for match in _CLAUSE.finditer(text))
 
 
@@ -108,8 +108,8 @@ def ends_sentence(text: str) -> bool:
 
 
 def sentence_mark(text: str) -> int:
-    """The index of the mark, including what closes before it, at the end of `text`; the length of `text` if there is
-    none.
+    """The index of the mark at the end of `text`, with any quotes or brackets that close before it; the length of
+    `text` if there is no mark.
 
         >>> sentence_mark('He said "no!"'), sentence_mark("no")
         (11, 2)
@@ -119,7 +119,8 @@ def sentence_mark(text: str) -> int:
 
 
 def _closed(text: str, match: re.Match[str]) -> int | None:
-    """The index after the mark and what closes with it; None if what follows shows that no sentence ends there."""
+    """The index after the mark and any closing quotes or brackets; None if the text after them shows that the sentence
+    continues."""
     mark, end = match[0], match.end()
     if mark == "\n":
         return end
@@ -133,7 +134,7 @@ def _closed(text: str, match: re.Match[str]) -> int | None:
 
 
 def _goes_on(text: str, match: re.Match[str], end: int, last: bool) -> bool | None:
-    """Whether the mark belongs to its word or to what follows, and ends no sentence; None while that is uncertain."""
+    """Whether the sentence continues after the mark, which then belongs to a word; None while that is uncertain."""
     mark, following = match[0], text[end : end + 2 * CONTEXT]
     if mark[-1] in _NUMERIC and following[:1].isdigit():
         return True
@@ -161,7 +162,7 @@ def _goes_on(text: str, match: re.Match[str], end: int, last: bool) -> bool | No
 
 
 def _belongs(word: str) -> bool:
-    """Whether a full stop after `word` always belongs to it: an abbreviation, or an initial."""
+    """Whether a full stop after `word` always belongs to the word, as after an abbreviation or an initial."""
     if len(word) == 1:
         return word.isalpha() and word != "I" and not _HANGUL.match(word) and not "\u2e80" <= word <= "\u9fff"
     return word.casefold() in ABBREVIATIONS or _DOTTED.fullmatch(word) is not None
@@ -170,7 +171,7 @@ def _belongs(word: str) -> bool:
 def _followed(
     following: str, last: bool, *, digits: bool = False, small: bool = False, months: bool = False
 ) -> bool | None:
-    """Whether the next word is a number, begins with a small letter, or is a month; None if it is not there yet."""
+    """Whether the next word is a number, begins with a small letter, or is a month; None if it has not come."""
     match = _NEXT_WORD.match(following)
     assert match is not None, "each of its parts may be empty"
     word = match["word"]

@@ -2,7 +2,7 @@
 
 Made from Unicode 18.0 by `python -m tests.unit.unicode_marks`, which needs the package `regex`.
 
-They are Unicode's properties, unchanged. What voicekit adds or leaves out is in `voicekit.writing.ends`.
+The classes are Unicode's properties, unchanged. `voicekit.writing.ends` adds some marks and leaves others out.
 """
 
 from __future__ import annotations

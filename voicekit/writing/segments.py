@@ -1,4 +1,4 @@
-"""Characters as people see them (grapheme clusters), and words."""
+"""Splits text into characters as people see them (grapheme clusters), and into words."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from unicodedata import normalize
 from voicekit.writing.shapes import ALONE, LEADING, WIDE, shape
 
 LONGEST_CLUSTER: Final = 32
-"""Characters that are examined before a position to find out whether it is inside a cluster; real clusters have at most
-eight.
+"""How many characters before a position are examined to find out whether it is inside a cluster; real clusters have at
+most eight.
 """
 
-# Patterns over shapes: what continues a cluster; a cluster that is a word; a cluster; a word.
+# Patterns over shapes: the rest of a cluster; a cluster that is a word; a cluster; a word.
 _JOINED = r"(?:m|z\S?|v[mvz]*[au]?)*"
 CHARACTER_WORD: Final = rf"(?:p+u?|u){_JOINED}"
 _CLUSTER = re.compile(rf"[pq]*(?:rr|v[mvz]*[au]?|.){_JOINED}", re.DOTALL)
@@ -24,7 +24,7 @@ _HYPHENS = re.compile(r"[-\u2010-\u2015]+")
 
 
 def clusters(text: str) -> Iterator[int]:
-    """The end of each character, as people count characters: including its accents, vowel signs and tone marks.
+    """The end of each character as people count characters, that is, with its accents, vowel signs and tone marks.
 
     >>> list(clusters("ที่นี่"))
     [3, 6]
@@ -33,7 +33,7 @@ def clusters(text: str) -> Iterator[int]:
 
 
 def whole_clusters(text: str, limit: int) -> int:
-    """The last index up to `limit` that splits no character; `limit` itself if everything before it is one character.
+    """The last index up to `limit` that splits no character; `limit` itself if all text before it is one character.
 
     >>> whole_clusters("ที่นี่", 5)
     3
@@ -47,7 +47,7 @@ def whole_clusters(text: str, limit: int) -> int:
 
 
 def word_spans(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
-    """Where the words after `start` begin and end; the beginning of a word never depends on what comes later.
+    """Where the words after `start` begin and end; the beginning of a word never depends on later text.
 
     >>> [text[start:end] for text in ("Well, 你好。ok!",) for start, end in word_spans(text)]
     ['Well,', '你', '好。', 'ok!']
@@ -71,7 +71,7 @@ def begins_word(before: str, after: str) -> bool:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether it is a letter or a mark of a script that puts no spaces between words."""
+    """Whether `character` is a letter or a punctuation mark of a script that puts no spaces between words."""
     return bool(character) and shape(character) in (ALONE, LEADING, WIDE)
 
 
@@ -89,11 +89,10 @@ def letters(text: str) -> str:
 
 
 def units(text: str) -> list[tuple[str, bool]]:
-    """The letters of each word of `text`, with the parts of "twenty-one" separate; and whether its script has no
-    spaces.
+    """The letters of each word of `text`, and whether its script has no spaces; a hyphen separates two words.
 
-        >>> units("Uh-huh, 你好")
-        [('uh', False), ('huh', False), ('你', True), ('好', True)]
+    >>> units("Uh-huh, 你好")
+    [('uh', False), ('huh', False), ('你', True), ('好', True)]
     """
     text = _HYPHENS.sub(" ", normalize("NFC", text))
     found = (letters(text[start:end]) for start, end in word_spans(text))

@@ -1,14 +1,14 @@
-"""The kind of each character, as one letter: the alphabet for patterns over any script.
+"""The kind of each character as one letter, so that one pattern can search text in any script.
 
 `re` has no classes for combining marks or for scripts, and the packages that implement Unicode's segmentation cost more
 than everything else in `import voicekit`: `regex` 37 ms and 3.6 MB, `uniseg` 61 ms and 11 MB, `grapheme` 26 ms and 1.5
-MB. So a text is mapped to its shape, which is as long as the text and written in the kinds below, and plain `re` reads
-that. A character is looked up once, in the standard library's `unicodedata`; the rest is `str.translate`, at 50 to 65
-ns per character.
+MB. So a text is mapped to its shape, which has one letter (see the kinds below) for each character of the text, and
+plain `re` searches the shape. A character is looked up only once, in the standard library's `unicodedata`; after that,
+`str.translate` maps it, in 50 to 65 ns.
 
-The kinds follow Unicode's grapheme clusters (UAX #29), with three exceptions that only join more: the vowels of Thai
-and Lao that are written before or after a consonant stay with it, as does what repeats or lengthens a character
-(U+30FC, U+0E46), and format characters belong to the previous character.
+The kinds follow Unicode's grapheme clusters (UAX #29), with three exceptions, which only make clusters longer. The
+vowels of Thai and Lao that are written before or after a consonant stay with it. Characters that repeat or lengthen
+another one (U+30FC, U+0E46) stay with that one. Format characters belong to the previous character.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALONE: Final = "u"  # a letter of a script without spaces
 LEADING: Final = "p"  # a vowel that is written before its consonant, in a script without spaces
 PREFIX: Final = "q"  # joined to the letter after it, in a script with spaces
 MARK: Final = "m"  # joined to the character before it
-LINKER: Final = "v"  # joined to the character before it, and joins the letter after it too (conjuncts)
+LINKER: Final = "v"  # joined to the character before it and to the letter after it (conjuncts)
 JOINER: Final = "z"  # joined to the characters on both sides
 REGION: Final = "r"  # half a flag
 WIDE: Final = "w"  # punctuation of a script without spaces: a word may begin directly after it
@@ -48,8 +48,8 @@ _MARKS: Final = frozenset("\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3\uff9e\uff9
     map(chr, range(0xD7B0, 0xD7FC)),
     map(chr, range(0x1F3FB, 0x1F400)),  # skin tones
 )
-"""In addition to Unicode's marks: vowels after their consonant, the voicing of narrow kana, and the named
-characters.
+"""Characters that count as marks in addition to Unicode's: vowels after their consonant, the voicing of narrow kana,
+and the characters named here.
 """
 
 
@@ -72,7 +72,7 @@ def skeleton(text: str) -> str:
 
 
 class _Shapes(dict[int, str]):
-    """Filled when characters are first seen; their number is limited."""
+    """A table from characters to kinds; an entry is added when a character is first seen."""
 
     def __missing__(self, code: int) -> str:
         kind = self[code] = _kind(chr(code))
@@ -80,7 +80,7 @@ class _Shapes(dict[int, str]):
 
 
 class _Bones(dict[int, str]):
-    """The same for `skeleton`."""
+    """The same table for `skeleton`."""
 
     def __missing__(self, code: int) -> str:
         kind = _SHAPES[code]

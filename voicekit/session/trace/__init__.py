@@ -1,11 +1,11 @@
-"""Where the time between two people goes: milestones of each reply, told while a call runs and drawn afterwards.
+"""Shows where the time before a reply goes: its milestones are logged during a call and drawn afterwards.
 
-taps.py       has a session tell its milestones: `open_trace`, or `trace` beside a log of one's own
+taps.py       reports a session's milestones: `open_trace`, or `trace` with a log that is already open
 levels.py     which samples of a sound are audible
-call.py       a recorded call on disk
-reading.py    what happened in each turn, from the events of a log
-bars.py       what happened in a turn, as named bars that together are the wait
-recording.py  the same wait, measured in the recorded sound alone
-drawing.py    bars for a terminal
-svg.py        bars as a picture
+call.py       reads a recorded call from the disk
+reading.py    finds in a log's events what happened in each turn
+bars.py       divides the wait of a turn into named bars
+recording.py  measures the same wait in the recorded sound alone
+drawing.py    draws the bars in a terminal
+svg.py        draws the bars as a picture
 """

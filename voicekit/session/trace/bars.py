@@ -1,8 +1,8 @@
-"""What happened in a turn, as bars end to end: from the caller's last audible sample to the agent's first one.
+"""Divides the wait of a turn, from the caller's last audible sample to the agent's first, into bars end to end.
 
-Each bar ends when something was reached and begins where the one before it ended, so that together they are the whole
-wait and nothing is counted twice. Work that was done while something else was still waited for (an answer to what the
-caller had said so far) makes its bar short or empty; it is kept beside the bar as `ahead`.
+Each bar begins where the previous bar ends, and ends at a milestone. So together the bars are the whole wait, and no
+time is counted twice. Some work is done ahead of time, for example a guessed answer while the caller may still be
+speaking. Its bar is then short or empty, and the time of this work is kept as the bar's `ahead`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ STEPS = {
     "sound": "voice's first byte",
     "air": "playout",
 }
-"""What a reply reaches, in this order, and the bar that ends there."""
+"""The milestones of a reply, in order, and the name of the bar that ends at each."""
 
 SILENCE = "leading silence"
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """From `start` to `end` (seconds of the log) the caller waited for `name`. `ahead`: since when until when at most
-    it was worked at before that."""
+    """The time from `start` to `end` (in seconds of the log) for which the caller waited for `name`. `ahead` is the
+    beginning and end of work that was done earlier."""
 
     name: str
     start: float
@@ -41,7 +41,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """The wait of one turn. `complete` is False where the reply was never audible: then the last bars are missing."""
+    """The wait of one turn. If `complete` is False, the reply was never audible, and the last bars are missing."""
 
     number: int
     text: str
@@ -62,7 +62,7 @@ class Waterfall:
 
 
 def waterfall(turn: TurnTimes) -> Waterfall | None:
-    """The bars of `turn`; None where its session was not traced, or the reply came to nothing at all."""
+    """The bars of `turn`; None if its session was not traced, or if its reply never began."""
     reached = turn.reached
     if not reached:
         return None
@@ -82,7 +82,7 @@ def waterfall(turn: TurnTimes) -> Waterfall | None:
 
 
 def _end_to_end(ends: list[tuple[str, float, float]], start: float) -> tuple[Bar, ...]:
-    """Bars from what was reached, when, and since when it was worked at."""
+    """Make bars from `ends`: for each bar its name, its end, and when the work on it began."""
     bars: list[Bar] = []
     for name, end, since in ends:
         begin = bars[-1].end if bars else start

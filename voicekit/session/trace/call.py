@@ -1,4 +1,4 @@
-"""A recorded call on disk, to be drawn: an event log, and beside it mostly the sound of both sides."""
+"""Reads a recorded call from the disk: its event log, and usually also the sound of both sides."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from voicekit.session.trace.recording import Recording, read_recording
 
 @dataclass(frozen=True, slots=True)
 class TracedCall:
-    """The waterfalls of a call's turns, and its recorded sound where there is one."""
+    """The waterfalls of a call's turns, and the call's recorded sound, if there is any."""
 
     falls: tuple[Waterfall, ...]
     recording: Recording | None
     decided: dict[int, float]
 
     def recorded(self, fall: Waterfall) -> float | None:
-        """The wait of that turn as the recording has it."""
+        """The wait of the turn `fall`, as measured in the recording; None if it can't be measured."""
         return None if self.recording is None else self.recording.wait(fall, self.decided[fall.number])
 
 
 def read_call(path: Path) -> TracedCall:
-    """The call in the folder `path`, or the one whose event log is the file `path`.
+    """Read the call in the folder `path`, or the call whose event log is the file `path`.
 
-    ConfigError where there is no log, or nothing in it that a traced session would have said.
+    Raises ConfigError if there is no log, or if the log is not from a traced session.
     """
     log = event_log(path)
     turns = read_turns(read_events(log))
@@ -41,7 +41,7 @@ def read_call(path: Path) -> TracedCall:
 
 
 def event_log(path: Path) -> Path:
-    """The log of the call in the folder `path`, or `path` itself; ConfigError if there is none."""
+    """The log of the call in the folder `path`, or `path` itself. Raises ConfigError if there is no such file."""
     log = path / EVENTS if path.is_dir() else path
     if not log.is_file():
         raise ConfigError(f"expected a call's folder with {EVENTS} in it, or an event log, got {str(path)!r}")
@@ -49,6 +49,6 @@ def event_log(path: Path) -> Path:
 
 
 def _only(folder: Path, pattern: str) -> Path | None:
-    """The one file of that kind in there; None for none or several."""
+    """The only file in `folder` that matches `pattern`; None if there is no such file, or more than one."""
     found = sorted(folder.glob(pattern))
     return found[0] if len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""A waterfall for a terminal: a line for each bar, end to end, with its milliseconds; colours where they are wanted."""
+"""Draws a waterfall in a terminal: a line for each bar, with its milliseconds, and with colours if they are wanted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ COLOURS = {
     "playout": 31,
     SILENCE: 90,
 }
-"""ANSI, one colour for each room: ears yellow and cyan, turn purple, handler blue, voice green, playout red."""
+"""ANSI colours, by the part that works: listening yellow and cyan, turn purple, handler blue, voice green, playout
+red."""
 
 LABEL = 22
 NUMBER = 10
@@ -25,7 +26,7 @@ AHEAD = "░"
 
 
 def draw(fall: Waterfall, *, width: int = 100, colour: bool = True, recorded: float | None = None) -> str:
-    """`fall` as text of at most `width` columns; `recorded` is its wait as the recording has it."""
+    """Draw `fall` as text of at most `width` columns; `recorded` is its wait as measured in the recording."""
     room = max(width, LEAST_WIDTH) - LABEL - NUMBER - 1
     first = min([fall.start, *(bar.ahead[0] for bar in fall.bars if bar.ahead is not None)])
     scale = room / ((fall.end - first) or 1.0)
@@ -39,7 +40,7 @@ def draw(fall: Waterfall, *, width: int = 100, colour: bool = True, recorded: fl
 
 
 def as_numbers(fall: Waterfall, recorded: float | None = None) -> dict[str, object]:
-    """`fall` for programs: seconds, by the names of its bars, in their order."""
+    """`fall` for programs: the seconds of each bar, by name and in order."""
     return {
         "turn": fall.number,
         "seconds": round(fall.seconds, 4),
@@ -50,7 +51,7 @@ def as_numbers(fall: Waterfall, recorded: float | None = None) -> dict[str, obje
 
 
 def summary(fall: Waterfall, recorded: float | None) -> list[str]:
-    """What the bars come to, and what is left of the recorded wait when they are taken off."""
+    """Lines with the sum of the bars, the recorded wait, and the difference between them."""
     if not fall.complete:
         return [f"{'together':{LABEL}}{_milliseconds(fall.seconds)}; the reply was never audible"]
     lines = [f"{'together':{LABEL}}{_milliseconds(fall.seconds)}"]
@@ -68,7 +69,7 @@ def _title(fall: Waterfall, width: int) -> str:
 
 
 def _bar(bar: Bar, first: float, scale: float) -> str:
-    """The bar at its place, in eighths of a column; what was done ahead of it is lighter."""
+    """The bar at its place, in eighths of a column; work that was done ahead is lighter."""
     row = ""
     if bar.ahead is not None:
         since, until = (round((moment - first) * scale) for moment in bar.ahead)

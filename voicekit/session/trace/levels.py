@@ -1,8 +1,8 @@
-"""Which samples of a sound are audible: pure, and cheap enough to look at every frame of a call.
+"""Finds which samples of a sound are audible. Pure, and fast enough for every frame of a call.
 
-A sample counts when it is both loud enough to be heard at all and three times as loud as the noise that is always
-there. The noise is the quietest frame of late: it falls at once, and rises by half a per cent per frame, so that the
-breaths between words keep it down.
+A sample is audible if it is loud enough to be heard at all, and also three times as loud as the background noise. The
+noise is estimated from the quietest recent frames: the estimate falls immediately, but rises by only half a per cent
+per frame, so that the breaths between words keep it low.
 """
 
 from __future__ import annotations
@@ -10,19 +10,22 @@ from __future__ import annotations
 from array import array
 
 AUDIBLE = 160
-"""Of 32,768: -46 dBFS. The quiet end of a word on a telephone lies above, the hiss of a good line below it."""
+"""The quietest audible value, of 32,768: -46 dBFS. The quiet end of a word on a telephone is above it, and the hiss of
+a good line is below it."""
 
 OVER_NOISE = 3.0
-"""10 dB."""
+"""How many times as loud as the noise an audible sample must be: 10 dB."""
 
 RISE = 1.005
-"""Per frame; 20 ms frames double the noise in three seconds."""
+"""The factor by which the noise estimate can rise with each frame: with frames of 20 ms, it can double in three
+seconds."""
 
 
 class Level:
     """Follows one channel of PCM16, frame by frame.
 
-    `noise` is its level so far, of 32,768; unknown, it is taken from the first frame, which a line has before speech.
+    `noise` is the estimated noise at the beginning, of 32,768. By default it is taken from the first frame, which
+    usually comes before any speech.
     """
 
     __slots__ = ("_noise",)
@@ -31,7 +34,7 @@ class Level:
         self._noise = noise
 
     def audible(self, sound: array[int]) -> tuple[int, int] | None:
-        """The first and the last audible sample of the frame; None where there is none."""
+        """The first and the last audible sample of the frame; None if no sample is audible."""
         if not sound:
             return None
         peak = max(max(sound), -min(sound))

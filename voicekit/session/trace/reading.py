@@ -1,6 +1,6 @@
-"""What happened in each turn, and when, from the events of a logged call. Pure.
+"""Finds in the events of a logged call what happened in each turn, and when. Pure.
 
-Of a session that was not traced it makes what it can: turns without bars.
+If the session was not traced, its turns have no milestones, and so no bars.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from voicekit.session.eventlog import LoggedEvent, Milestone
 
 @dataclass(slots=True)
 class TurnTimes:
-    """Turn `number`: when it was `committed`, what the ears had said by then, and its milestones (seconds of the log).
+    """Turn `number`: when it was `committed`, what the listening side had reported by then, and its milestones. Times
+    are seconds of the log.
 
-    `heard` has "voice detector" (the caller is quiet), "final transcript" and "endpoint", those that came after the
-    caller's last audible sample, which is at `user_until`; None where nobody has spoken. `silence` is a duration.
+    `heard` has the times of "voice detector" (the caller is quiet), "final transcript" and "endpoint". `user_until` is
+    the time of the caller's last audible sample; None if the caller has not spoken. `reached` has the milestones of the
+    reply. `silence` is a duration: of the inaudible beginning of the reply's sound.
     """
 
     number: int
@@ -54,7 +56,7 @@ def read_turns(logged: Iterable[tuple[float, LoggedEvent]]) -> list[TurnTimes]:
 
 def _reach(turn: TurnTimes, at: float, milestone: Milestone) -> None:
     match milestone.what:
-        case "begun":  # a reply may start again; the milestones of the earlier attempt are void
+        case "begun":  # a reply may start again; then the milestones of the earlier attempt no longer count
             turn.reached, turn.silence = {"begun": at - milestone.seconds}, None
         case "silence":
             turn.silence = milestone.seconds

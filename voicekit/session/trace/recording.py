@@ -1,7 +1,7 @@
-"""The wait of a turn, measured in the recorded sound alone: caller left, agent right.
+"""Measures the wait of a turn in the recorded sound alone: caller left, agent right.
 
-The log only says where to look: the agent's reply begins after its turn was committed, and the caller's last word
-stands before that. What the recording and the bars disagree about is the unexplained rest.
+The log only shows where to look: the caller's last word is before the moment at which the turn was committed, and the
+agent's reply begins after it. The difference between the wait in the recording and the bars is reported as unexplained.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from voicekit.session.trace.bars import Waterfall
 from voicekit.session.trace.levels import Level
 
 LOOK_S = 0.02
-"""Of sound are looked at together, as a call's frames are."""
+"""Seconds of sound that are examined together, like a frame of a call."""
 
 CLOCKS_S = 0.1
-"""By so much the clocks of log and recording may begin apart."""
+"""The most seconds between the starts of the log and the recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where each channel is audible: pieces of at most LOOK_S as (start, end), in seconds, in order."""
+    """The audible pieces of each channel, in order: (start, end) in seconds, each at most LOOK_S long."""
 
     caller: tuple[tuple[float, float], ...]
     agent: tuple[tuple[float, float], ...]
 
     def wait(self, fall: Waterfall, decided: float) -> float | None:
-        """The seconds between the two sides around this turn; None if one of them can't be found."""
+        """The seconds from the caller's last sound before the turn's decision to the agent's first sound after it; None
+        if one of them can't be found."""
         ends = [end for _, end in self.caller if end <= decided + CLOCKS_S]
         starts = [start for start, _ in self.agent if start >= decided - CLOCKS_S]
         if not ends or not starts or starts[0] > fall.end + 2 * CLOCKS_S:
@@ -39,7 +40,8 @@ class Recording:
 
 
 def read_recording(path: str | Path) -> Recording:
-    """What is audible in the stereo file `path`. ConfigError for a file with another number of channels."""
+    """Find the audible pieces in the stereo file `path`. Raises ConfigError for a file with another number of
+    channels."""
     with SoundFileReader(path) as reader:
         if reader.format.channels != 2:
             raise ConfigError(f"{path}: expected a recording of two channels, caller and agent, got one")
@@ -51,7 +53,7 @@ def read_recording(path: str | Path) -> Recording:
 
 
 def audible(sound: array[int], rate: int, level: Level) -> tuple[tuple[float, float], ...]:
-    """The audible pieces of one channel, judged by `level` from its beginning."""
+    """The audible pieces of one channel, according to `level`."""
     size, pieces = round(LOOK_S * rate), []
     for at in range(0, len(sound), size):
         found = level.audible(sound[at : at + size])

@@ -1,6 +1,4 @@
-"""A waterfall as a self-contained picture: SVG 1.1, without scripts or embedded fonts, readable on dark and light
-pages.
-"""
+"""Draws a waterfall as a self-contained picture: SVG 1.1, without scripts or fonts, for dark and light pages."""
 
 from __future__ import annotations
 
@@ -21,11 +19,11 @@ COLOURS = {
     "leading silence": "#8a8a8a",
 }
 WIDTH, ROW, LABEL, NUMBER, MARGIN = 900, 26, 170, 80, 16
-"""In pixels."""
+"""Sizes in pixels."""
 
 
 def as_svg(fall: Waterfall, recorded: float | None = None) -> str:
-    """`fall` as an SVG document; `recorded` is its wait as the recording has it."""
+    """Draw `fall` as an SVG document; `recorded` is its wait as measured in the recording."""
     first = min([fall.start, *(bar.ahead[0] for bar in fall.bars if bar.ahead is not None)])
     scale = (WIDTH - LABEL - NUMBER - 2 * MARGIN) / ((fall.end - first) or 1.0)
     texts = summary(fall, recorded)

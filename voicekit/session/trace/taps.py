@@ -1,8 +1,8 @@
-"""A traced session: layers and taps watch what passes, and report each milestone when it is reached.
+"""Traces a session: layers and taps watch its sound and text, and report each milestone when it is reached.
 
-They see the caller's sound when it leaves the source, the words when they leave the handler (without Markdown), the
-text and the sound at the voice, and the position of the sink. This costs about 20 us for each frame of the caller, and
-nothing for a reply's sound once it is audible.
+They see the caller's sound when it leaves the source, the handler's words (after Markdown is removed), the text and the
+sound at the voice, and the position of the sink. This costs about 20 us for each frame of the caller, and nothing for a
+reply's sound after it has become audible.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MilestoneTap: TypeAlias = Callable[[Milestone], object]
 async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
     """While this is open, `session` writes an event log with its milestones to `path`, for `voicekit trace`.
 
-    Open it before the session runs. Raises what `open_event_log` and `trace` raise.
+    Open this before the session runs. Raises the same errors as `open_event_log` and `trace`.
     """
     async with open_event_log(path) as note:
         session.watch(note)
@@ -46,11 +46,12 @@ async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
 
 
 def trace(session: Session, tell: MilestoneTap) -> None:
-    """Call `tell` with the milestones of the session's replies from now on. It is in the time-critical path and must
-    not wait.
+    """Call `tell` with the milestones of the session's replies from now on. `tell` is in the time-critical path and
+    must not wait.
 
-    Use this with an event log that is open (`tell` is what `open_event_log` yields); otherwise use `open_trace`. Call
-    it before `run`; raises ConfigError afterwards. If a plugin replaces a part later, the replacement is not traced.
+    Use this with an event log that is open (`tell` is the watcher that `open_event_log` yields); otherwise use
+    `open_trace`. Call `trace` before `run`; it raises ConfigError afterwards. If a plugin replaces a part later, the
+    replacement is not traced.
     """
     if session.running:
         raise ConfigError("trace(): expected a session that has not started")
@@ -73,8 +74,8 @@ def trace(session: Session, tell: MilestoneTap) -> None:
 
 
 class _Caller:
-    """When the caller was last audible. The earliest frame determines the start of the stream, since no frame comes
-    early.
+    """Remembers when the caller was last audible. The frame that comes with the least delay determines the start of the
+    stream, since no frame can come too early.
     """
 
     def __init__(self) -> None:
@@ -96,7 +97,7 @@ class _Caller:
 
 
 def _first_words(tell: MilestoneTap, air: _Air) -> TransformPart[Any, Any]:
-    """Directly after the handler; its stream begins when the handler is called."""
+    """A transform behind the handler; its stream begins when the handler is called."""
 
     def start(context: StreamContext) -> Tap:
         said = _Once(tell)
@@ -108,7 +109,7 @@ def _first_words(tell: MilestoneTap, air: _Air) -> TransformPart[Any, Any]:
 
 
 class _Once:
-    """Reports each milestone of one reply once."""
+    """Reports each milestone of one reply only once."""
 
     def __init__(self, tell: MilestoneTap) -> None:
         self._tell = tell
@@ -126,7 +127,7 @@ class _Once:
 
 
 class _TracedVoice(Layer):
-    """Watches what enters and leaves the voice until a reply is audible."""
+    """Watches the text and the sound at the voice until the reply is audible."""
 
     def __init__(self, stage: Stage[Any, Any], tell: MilestoneTap) -> None:
         super().__init__(stage)
@@ -137,7 +138,7 @@ class _TracedVoice(Layer):
         async with self.stage.open() as run:
 
             async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                # synthesised speech may begin at once, and has no noise
+                # synthesised speech may begin with its first sample, and has no noise
                 made, level = _Once(self._tell), Level(noise=0.0)
 
                 def written(text: object) -> None:
@@ -157,7 +158,7 @@ class _TracedVoice(Layer):
 
 
 class _Air(Layer):
-    """The sink, and when the first sample of a reply was heard, according to its position."""
+    """The sink; its position shows when the first sample of a reply was heard."""
 
     def __init__(self, sink: Sink, tell: MilestoneTap) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -173,7 +174,7 @@ class _Air(Layer):
             yield speaker
 
     def begin(self) -> None:
-        """A reply begins: what is heard from now on is its sound."""
+        """Note that a reply begins: the sound heard from now on belongs to this reply."""
         if self._speaker is not None:
             self._base = self._speaker.position
 

@@ -1,7 +1,7 @@
-"""Configurations: completed from the format of the sound, and checked before anything is sent.
+"""Completes configurations from the format of the sound, and checks them before anything is sent.
 
-The service answers a wrong field with an error and closes the connection. A check here names the field, its allowed
-values and the given one, before any socket opens.
+If a field is wrong, the service answers with an error and closes the connection. The checks here name the field, its
+allowed values and the given value, before any socket opens.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TTS_NAMES = {"pcm16": "pcm_s16le", "float32": "pcm_f32le", "mulaw": "pcm_mulaw"
 
 
 def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
-    """`config` for recognising `sound`, checked, with the current model as the default."""
+    """Complete and check `config` for recognising `sound`; the current model is the default."""
     made = msgspec.structs.replace(
         config,
         model=config.model or limits.STT_MODEL,
@@ -32,7 +32,8 @@ def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
 
 
 def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
-    """`config` for speaking in the format `sound`, checked, with the current model, a voice and English as defaults."""
+    """Complete and check `config` for speaking in the format `sound`; the defaults are the current model, a voice and
+    English."""
     if sound.channels != 1:
         raise ConfigError(f"Soniox speech: expected a mono format, got {sound}")
     made = msgspec.structs.replace(
@@ -88,7 +89,7 @@ def _tts_wrongs(config: TtsConfig) -> Wrongs:
 
 
 def _endpoints(config: SttConfig) -> Wrongs:
-    """The options for endpoints, which older models do not have."""
+    """Check the options for endpoints, which older models do not have."""
     for field, bounds, without in (
         ("max_endpoint_delay_ms", limits.ENDPOINT_DELAY_MS, limits.MODELS_WITHOUT_ENDPOINT_DELAY),
         ("endpoint_sensitivity", limits.ENDPOINT_SENSITIVITY, limits.MODELS_WITHOUT_ENDPOINT_TUNING),

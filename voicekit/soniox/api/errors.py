@@ -1,7 +1,7 @@
-"""The meaning of the service's errors: which exception, whether trying again helps, and what the user should do.
+"""The meaning of the service's errors: the exception to raise, whether to try again, and what the user should do.
 
-The service's `error_type` decides; its number is used if an old frame or a refused handshake has no type; its wording
-may change and decides nothing. `RULES` is the only place for this knowledge.
+The service's `error_type` decides. If an old frame or a refused handshake has no type, the error's number decides. The
+wording of an error may change, so it decides nothing. `RULES` is the only place for this knowledge.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from voicekit.soniox.api.wire import Refused
 
 
 class Retry(Enum):
-    """Whether and when the same request may be made again."""
+    """Whether, and when, the same request may be made again."""
 
     NEVER = "never"
-    """The request itself is wrong, or a person must act."""
+    """Never: the request itself is wrong, or a person must act."""
     NEW_KEY = "new key"
-    """With a new key; never with the same key."""
+    """Only with a new key."""
     NOW = "now"
-    """At once, on a new connection; a second failure in a row waits like BACKOFF."""
+    """Immediately, on a new connection; after a second failure in a row, the same wait as for BACKOFF."""
     BACKOFF = "back-off"
     """After a short wait that doubles."""
     LONG_BACKOFF = "long back-off"
-    """After a wait that is long enough for a limit counted per minute to reset."""
+    """After a longer wait, in which a limit that is counted per minute can reset."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """One row: the exception, when to try again, and a sentence of advice (may be empty)."""
+    """One row of the table: the exception, when to try again, and a sentence of advice, which may be empty."""
 
     error: type[ServiceError]
     retry: Retry
@@ -44,13 +44,13 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A connection is over, and nothing more will come from it. The event of every client core."""
+    """The event that a connection is over and nothing more comes from it; both protocols' client code returns it."""
 
     error: ServiceError | ProtocolError
     retry: Retry
 
     def waits(self, *, new_keys: bool) -> Waits | None:
-        """For `Backoff.failed`. `new_keys`: whether each attempt has its own key."""
+        """The waits for `Backoff.failed`. `new_keys` is whether each attempt has its own key."""
         return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
 
 
@@ -76,7 +76,7 @@ RULES: dict[str, RetryRule] = {
     "max_audio_duration_reached": RetryRule(Unavailable, Retry.NOW),
     "internal_error": RetryRule(Unavailable, Retry.BACKOFF),
     # The only known message is "cannot continue, please restart the request". If the service is really down, the
-    # restart fails too, and then NOW waits like BACKOFF.
+    # restart fails too; then NOW has the same waits as BACKOFF.
     "service_unavailable": RetryRule(Unavailable, Retry.NOW),
     "invalid_stream_state": RetryRule(ServiceError, Retry.NEVER),
     "max_concurrent_streams_reached": RetryRule(ServiceError, Retry.NEVER),
@@ -98,10 +98,10 @@ TYPE_OF_CODE: dict[int, str] = {
     503: "service_unavailable",
     504: "request_timeout",
 }
-"""The meaning of a number without a known type; the last two come from proxies."""
+"""The type that a number stands for if the error has no known type; the last two numbers come from proxies."""
 
 LONGEST = 2_000
-"""Characters of the service's message that an error shows."""
+"""How many characters of the service's message an error shows."""
 
 T = TypeVar("T", bound=Struct)
 
@@ -113,13 +113,13 @@ WAITS: dict[Retry, Waits | None] = {
     Retry.NEW_KEY: Waits(at_once=True, most=1),
     Retry.NOW: Waits(at_once=True),
     Retry.BACKOFF: SOON,
-    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest wait that may be the last one
+    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest that may be the last wait
 }
 """When to try again, for each kind of failure."""
 
 
 def rule(error_type: str | None, code: int | None) -> RetryRule:
-    """The rule for an error of this type, or else with this number. Total: anything unknown has a rule too."""
+    """The rule for an error of this type, or else with this number. Unknown errors have a rule too."""
     known = RULES.get(error_type or "") or RULES.get(TYPE_OF_CODE.get(code or 0, ""))
     if known is not None:
         return known
@@ -127,13 +127,13 @@ def rule(error_type: str | None, code: int | None) -> RetryRule:
 
 
 def cleaned(answer: T, redact: Callable[[str], str]) -> T:
-    """`answer` with every text in it redacted; everything from a peer passes through this before it is shown."""
+    """`answer` with every text in it redacted; every answer from a peer passes through this before it is shown."""
     words = {name: redact(said) for name, said in structs.asdict(answer).items() if isinstance(said, str)}
     return structs.replace(answer, **words)
 
 
 def as_said(message: str) -> str:
-    """`message`, unchanged; usable instead of a redacting function."""
+    """Return `message` unchanged; the default where a redacting function is needed."""
     return message
 
 

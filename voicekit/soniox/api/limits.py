@@ -1,6 +1,7 @@
-"""The numbers and names of the service, in one place, for both roles.
+"""The numbers and names of the service, in one place, for clients and servers.
 
-Each states whether the vendor documents it, it was measured, or it is our own choice because nothing is known.
+Each comment says whether the vendor documents the number, whether it was measured, or whether it is our own choice
+because nothing is known.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ STT_RAW_FORMATS: Final[dict[str, int]] = {
     "pcm_f32le": 4, "pcm_f32be": 4, "pcm_f64le": 8, "pcm_f64be": 8,
     "mulaw": 1, "alaw": 1,
 }  # fmt: skip
-"""Formats without a header, which need a rate and a number of channels; with the bytes of one value (documented)."""
+"""Formats without a header, which need a rate and a number of channels, and the bytes of one value in each
+(documented)."""
 
 STT_CONTAINERS: Final = ("auto", "aac", "aiff", "amr", "asf", "flac", "mp3", "ogg", "wav", "webm")
 
 TTS_RAW_FORMATS: Final[dict[str, int]] = {
     "pcm_s16le": 2, "pcm_s16be": 2, "pcm_f32le": 4, "pcm_mulaw": 1, "pcm_alaw": 1,
 }  # fmt: skip
-"""Formats without a header, with the bytes of one value; always mono (documented)."""
+"""Formats without a header, and the bytes of one value in each; always mono (documented)."""
 
 TTS_LOSSY_FORMATS: Final = ("aac", "mp3", "opus")
 TTS_FORMATS: Final = (*TTS_RAW_FORMATS, "wav", "flac", *TTS_LOSSY_FORMATS)
@@ -52,8 +54,9 @@ ID_LENGTH: Final = 256  # characters of a client reference id and of a stream id
 HINTS: Final = 100  # language hints per configuration (documented for REST)
 HINT_LENGTH: Final = 10  # characters per hint (documented for REST)
 CONTEXT_LENGTH: Final = 10_000
-"""Characters of the context (from the service's own message). How it counts an object is not documented. We count the
-strings in it, so what we allow can exceed the limit only if the service also counts punctuation.
+"""The most characters of the context (from the service's own message). How the service counts an object is not
+documented. We count the strings in the object, so an allowed context can exceed the limit only if the service also
+counts punctuation.
 """
 ENDPOINT_DELAY_MS: Final = (500, 3_000)
 ENDPOINT_SENSITIVITY: Final = (-1.0, 1.0)
@@ -61,8 +64,8 @@ ENDPOINT_LATENCY_LEVEL: Final = (0, 3)
 
 MODELS_WITHOUT_ENDPOINT_DELAY: Final = frozenset({"stt-rt-preview", "stt-rt-v3"})
 MODELS_WITHOUT_ENDPOINT_TUNING: Final = MODELS_WITHOUT_ENDPOINT_DELAY | {"stt-rt-v4"}
-"""Models before v5 refuse sensitivity and latency level instead of ignoring them; models before v4 also refuse the
-delay.
+"""Models before v5 refuse the sensitivity and the latency level instead of ignoring them; models before v4 also refuse
+the delay.
 """
 
 # --- speech to text: the session ---
@@ -75,9 +78,9 @@ STT_IDLE_S: Final = 20.0  # time without sound or keepalive until "Request timeo
 # --- text to speech ---
 
 TTS_FIELD_LENGTH: Final = 50  # characters of model, language and voice (documented)
-TTS_SPEED: Final = (0.7, 1.3)  # other values are refused, not clamped (measured)
+TTS_SPEED: Final = (0.7, 1.3)  # values outside are refused, not clamped (measured)
 TTS_TEXT_BYTES: Final = 5_000  # UTF-8 bytes per stream (documented, measured)
-TTS_STREAM_S: Final = 120.0  # sound per stream; cut off there (documented)
+TTS_STREAM_S: Final = 120.0  # sound per stream; the rest is cut off (documented)
 TTS_STREAMS: Final = 5  # concurrent streams per connection (documented)
 TTS_ACCOUNT_STREAMS: Final = 3  # concurrent streams over all connections of an account (documented default)
 TTS_TEXT_WAIT_S: Final = 5.2  # an open stream without new text ends after this time (measured on v2)

@@ -1,10 +1,10 @@
-"""The service's addresses, and the key.
+"""The addresses of the service, and the key for it.
 
     Endpoints.find("eu")                       the hosts of the European region
-    Endpoints.find(stt="ws://127.0.0.1:9/...") anywhere else, such as a local server
+    Endpoints.find(stt="ws://127.0.0.1:9/...") any other host, such as a local server
     ApiKey.find()                              from SONIOX_API_KEY
 
-A key belongs to a project and a project to a region: on another region's host the key is refused as unknown.
+A key belongs to a project, and a project to a region; a host of another region refuses the key as unknown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from voicekit.errors import ConfigError, redacted
 
 REGIONS: dict[str, str] = {"us": "", "eu": ".eu", "jp": ".jp"}
-"""What each region adds to the names of its hosts: `stt-rt.soniox.com`, `stt-rt.eu.soniox.com`."""
+"""The part of a host's name that shows its region: `stt-rt.soniox.com`, `stt-rt.eu.soniox.com`."""
 
 KEY_VARIABLE = "SONIOX_API_KEY"
 REGION_VARIABLE = "SONIOX_REGION"
@@ -28,7 +28,8 @@ URL_VARIABLES: dict[str, str] = {
     "tts": "SONIOX_TTS_WS_URL",
     "tts_rest": "SONIOX_TTS_API_URL",
 }
-"""The names that the vendor's own client uses, so that one setting works for both."""
+"""Environment variables for the addresses. The vendor's own client uses the same names, so one setting works for both
+clients."""
 
 KEY_SUBPROTOCOL = "soniox-api-key"
 _HTTP_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -37,7 +38,8 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The four addresses: websockets `stt` and `tts` in full, `rest` and `tts_rest` without a path."""
+    """The four addresses: `stt` and `tts` are complete websocket URLs, `rest` and `tts_rest` are URLs without a
+    path."""
 
     rest: str
     stt: str
@@ -55,10 +57,11 @@ class Endpoints:
         tts_rest: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Endpoints:
-        """The endpoints of `region` ("us", "eu", "jp"), each replaced by the argument or else the variable of its name.
+        """Return the endpoints of `region` ("us", "eu" or "jp"). Each can be replaced by its argument, or else by its
+        variable.
 
-        Without `region`, SONIOX_REGION decides, and otherwise it is "us". Raises ConfigError for an unknown region or
-        an address with the wrong scheme.
+        Without `region`, SONIOX_REGION is the region, or else "us". Raises ConfigError for an unknown region, or an
+        address with the wrong scheme.
         """
         infix = _infix(region or environ.get(REGION_VARIABLE) or "us")
         own = {"rest": rest, "stt": stt, "tts": tts, "tts_rest": tts_rest}
@@ -85,7 +88,7 @@ def region_of(url: str) -> str | None:
 
 
 class ApiKey:
-    """A key that is never shown: only `headers`, `subprotocols` and `redact` use it."""
+    """A key that is never shown: only `headers`, `subprotocols` and `redact` use its text."""
 
     __slots__ = ("_secret",)
 
@@ -99,7 +102,7 @@ class ApiKey:
 
     @classmethod
     def find(cls, key: str | None = None, environ: Mapping[str, str] = os.environ) -> ApiKey:
-        """The given key, or else the one in SONIOX_API_KEY; ConfigError if there is none."""
+        """Return the given key, or else the key in SONIOX_API_KEY. Raises ConfigError if there is no key."""
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
             raise ConfigError(
@@ -109,12 +112,13 @@ class ApiKey:
         return cls(secret)
 
     def headers(self) -> list[tuple[str, str]]:
-        """The handshake's header, which all clients except browsers use. Never together with `subprotocols`."""
+        """The header with the key for the handshake, as all clients except browsers use it. Never use it together with
+        `subprotocols`."""
         return [("Authorization", f"Bearer {self._secret}")]
 
     def subprotocols(self) -> list[str]:
-        """The way for browsers: the server answers with the first of the two. ConfigError for a key that can't
-        be one.
+        """The subprotocols with the key, as browsers use them; the server answers with the first of the two. Raises
+        ConfigError for a key that can't be a subprotocol.
         """
         if not _HTTP_TOKEN.fullmatch(self._secret):
             raise ConfigError(
@@ -124,7 +128,7 @@ class ApiKey:
         return [KEY_SUBPROTOCOL, self._secret]
 
     def redact(self, text: str) -> str:
-        """`text` with the key replaced, wherever and however it is spelled."""
+        """`text` with the key replaced wherever it occurs, in any encoding."""
         return redacted(text, self._secret)
 
     def __repr__(self) -> str:
@@ -143,7 +147,7 @@ def _url(name: str, url: str) -> str:
     try:
         where = urlsplit(url)
         complete = bool(where.hostname) and where.port != 0
-    except ValueError:  # its message quotes the address, including the password
+    except ValueError:  # the error's message quotes the address, including the password
         complete = False
     if not complete or not url.startswith(schemes):
         raise ConfigError(f"Soniox address {name!r}: expected {' or '.join(schemes)}..., got {redacted(url)!r}")

@@ -1,4 +1,4 @@
-"""A local server's greeting when it is ready: one line of JSON with its addresses and key."""
+"""The greeting that a local server prints when it is ready: one line of JSON with its addresses and key."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from voicekit.errors import RemoteProtocolError
 from voicekit.soniox.api.region import Endpoints
 
 LONGEST_LINE: Final = 8 * 1024
-"""Bytes; four addresses and a key are a few hundred."""
+"""The most bytes of the line; four addresses and a key take a few hundred."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerHello:
-    """Where the server is, and the key that it accepts."""
+    """The addresses of a local server, and the key that it accepts."""
 
     endpoints: Endpoints
     key: str = field(repr=False)
@@ -34,13 +34,14 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 def write_hello(greeting: ServerHello) -> bytes:
-    """The line, with its end."""
+    """The greeting as a line, including the line end."""
     where = greeting.endpoints
     return msgspec.json.encode(_Line(where.rest, where.stt, where.tts, where.tts_rest, greeting.key)) + b"\n"
 
 
 def read_hello(line: bytes) -> ServerHello:
-    """Parse the line. RemoteProtocolError if it is not a greeting; it is not quoted, as it may contain a key."""
+    """Parse the line. Raises RemoteProtocolError if it is not a greeting; the error does not quote the line, since it
+    may contain a key."""
     try:
         said = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeError) as error:

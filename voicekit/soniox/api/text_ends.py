@@ -1,4 +1,4 @@
-"""Where a text may be split, and how long it takes to speak: plain functions on strings."""
+"""Finds where a text may be split, and estimates how long it takes to speak."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from voicekit.soniox.api.word_times import is_wide
 from voicekit.writing import clause_ends, sentence_ends, word_spans
 
 CHARACTERS_PER_SECOND: Final = 12.0
-"""For alphabetic text at speed 1.0: at the slow end of ordinary English speech (12 to 16), because an estimate of what
-is still to be heard should be too long rather than too short.
+"""The estimated rate for alphabetic text at speed 1.0. It is at the slow end of ordinary English speech (12 to 16),
+because an estimate of the speech still to come should be too long rather than too short.
 """
 WIDE_CHARACTER: Final = 3
-"""A Chinese, Japanese or Korean character is about a syllable: four a second, so it counts as three letters."""
+"""How many letters a Chinese, Japanese or Korean character counts as: it is about a syllable, and four are spoken per
+second."""
 
 
 NEXT_WORD: Final = 30
-"""Characters after a full stop that are examined: the next word shows whether it ends a sentence."""
+"""How many characters after a full stop are examined: the next word shows whether the full stop ends a sentence."""
 
 
 def seconds_to_say(text: str, speed: float = 1.0) -> float:
-    """Roughly how long `text` takes to speak."""
+    """Estimate how many seconds `text` takes to speak."""
     return _weight(text) / (CHARACTERS_PER_SECOND * speed)
 
 
@@ -43,9 +44,9 @@ def bytes_reach(text: str, room: int) -> int:
 
 
 def sentence_end(text: str, limit: int) -> int:
-    """The last index up to `limit` after the end of a sentence, 0 if there is none.
+    """The last index up to `limit` after the end of a sentence; 0 if there is none.
 
-    The text must continue after it: a text that ends with "3." may continue with "14".
+    The text must continue after the sentence, since a text that ends with "3." may continue with "14".
     """
     return _last(sentence_ends(text[: limit + NEXT_WORD]), limit)
 

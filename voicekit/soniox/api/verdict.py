@@ -1,9 +1,9 @@
-"""What a cell of a state table may be besides a state, for both roles.
+"""What a cell of a state table may be instead of a state, for clients and servers.
 
-The tables are total: a cell is the next state, or a verdict. WRONG is a mistake, ours (LocalProtocolError) or theirs
-(RemoteProtocolError). REFUSE is the client's mistake as the server sees it: an error frame answers it. IGNORE is for
-messages that crossed others on the wire, so that neither side is to blame: messages about a stream that was cancelled
-or terminated in the meantime, and messages to a stream whose failure was still in transit.
+Every cell of the tables is either the next state or a verdict. WRONG is a mistake, of our side (LocalProtocolError) or
+the other side (RemoteProtocolError). REFUSE is a mistake of the client that the server answers with an error frame.
+IGNORE is for messages that crossed others on the wire, so that neither side is to blame: messages about a stream that
+was cancelled or terminated in the meantime, and messages to a stream whose failure was still in transit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 
 class Verdict(Enum):
-    """A cell that is not a state."""
+    """The value of a cell that is not a state."""
 
     IGNORE = auto()
     REFUSE = auto()

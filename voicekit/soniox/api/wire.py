@@ -1,10 +1,10 @@
-"""The messages of both realtime services, in both directions, as typed JSON.
+"""The messages of the two realtime services, in both directions, as typed JSON.
 
-Decoding is tolerant where the service is loose: every field may be missing or null, which mean the same, and unknown
-fields are skipped. But a value of the wrong type raises RemoteProtocolError. Encoding omits None. A websocket message
-is `str` for a text frame and `bytes` for a binary one, here and in all cores.
+Decoding is tolerant, since the service is not strict: every field may be missing or null, which means the same, and
+unknown fields are skipped. But a value of the wrong type raises RemoteProtocolError. Encoding omits None. A websocket
+message is a `str` for a text frame and `bytes` for a binary frame, here and in all protocol code.
 
-Facts: the vendor's WebSocket API reference, speech-to-text and text-to-speech.
+Source: the vendor's WebSocket API reference for speech-to-text and text-to-speech.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Message: TypeAlias = str | bytes
 Number: TypeAlias = int | float
 
 MESSAGE_BYTES = 1 << 20
-"""The longest message that we read: the default limit of the common client libraries, so no service sends more on
-purpose; anything longer is garbage or an attack.
+"""The longest message that we read. It is the default limit of the common client libraries, so the service does not
+send longer ones; a longer message is garbage or an attack.
 """
 
 VALUES = 1 << 14
-"""Values in a message, counted by its commas. Real messages have some hundreds; each value takes about a microsecond,
-which delays all calls of the process.
+"""The most values in a message, counted by its commas. Real messages have some hundreds. Each value takes about a
+microsecond, which delays all calls of the process.
 """
 
 TOKENS = 1024
-"""Tokens in an answer; real ones have dozens."""
+"""The most tokens in an answer; real answers have dozens."""
 
 _QUOTED = 80
-"""Characters of a bad answer that an error quotes: enough to recognise it, too few to flood a log. A request is never
-quoted, since it may contain a key.
+"""How many characters of a bad answer an error quotes: enough to recognise it, too few to flood a log. A request is
+never quoted, since it may contain a key.
 """
 
 T = TypeVar("T")
@@ -45,21 +45,21 @@ T = TypeVar("T")
 
 
 class ContextPair(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of the context's `general` part, such as key "domain", value "medicine"."""
+    """One line of the context's `general` part, such as the key "domain" with the value "medicine"."""
 
     key: str | None = None
     value: str | None = None
 
 
 class TranslationTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How `source` is to be translated."""
+    """A required translation: `source` is translated as `target`."""
 
     source: str | None = None
     target: str | None = None
 
 
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the recogniser should know in advance: facts, a text, expected words, translations to use."""
+    """Information that helps the recogniser: facts, a text, expected words, and translations to use."""
 
     general: tuple[ContextPair, ...] | None = None
     text: str | None = None
@@ -68,7 +68,8 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Translation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`type` "one_way" with `target_language`, or "two_way" with `language_a` and `language_b`."""
+    """The configuration of translation: `type` is "one_way", with `target_language`, or "two_way", with `language_a`
+    and `language_b`."""
 
     type: str | None = None
     target_language: str | None = None
@@ -77,8 +78,8 @@ class Translation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The configuration of one transcription session, which is the socket's first message. None uses the service's
-    default.
+    """The configuration of one transcription session, which is the socket's first message. For a field that is None,
+    the service uses its default.
 
     `voicekit.soniox.api.config.check_stt` checks the allowed values of each field.
     """
@@ -101,7 +102,7 @@ class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
-    """The first message as a server reads it: with the deprecated field for the key, which our client never uses."""
+    """The first message as a server reads it, with the deprecated field for the key, which our client never uses."""
 
     api_key: str | None = None
 
@@ -110,7 +111,8 @@ class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Any later JSON message: `type` "keepalive" or "finalize", the latter possibly with the silence already sent."""
+    """Any later JSON message. `type` is "keepalive" or "finalize"; the latter may also state how much silence was
+    sent."""
 
     type: str | None = None
     trailing_silence_ms: Number | None = None
@@ -120,7 +122,7 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A piece of a word with its own leading space. Times are milliseconds of the session's audio."""
+    """A piece of a word, including any space before it. Times are milliseconds of the session's audio."""
 
     text: str | None = None
     start_ms: Number | None = None
@@ -134,7 +136,7 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The fields of an error, included in every answer's type because any answer may be an error."""
+    """The fields of an error. All types of answers have them, since any answer may be an error."""
 
     error_code: int | None = None
     error_type: str | None = None
@@ -148,7 +150,7 @@ class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
-    """Results: new final tokens, then the whole non-final tail; `finished` on the last one. Or an error."""
+    """An error, or results: new final tokens, then the whole non-final tail. The last message has `finished`."""
 
     tokens: Annotated[tuple[Token, ...], Meta(max_length=TOKENS)] | None = None
     final_audio_proc_ms: Number | None = None
@@ -181,7 +183,7 @@ class StreamStart(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamText(Struct, frozen=True, kw_only=True):
-    """More text for a stream; `text_end` means that no more will come."""
+    """More text for a stream; if `text_end`, no more text comes."""
 
     stream_id: str
     text: str
@@ -189,14 +191,14 @@ class StreamText(Struct, frozen=True, kw_only=True):
 
 
 class StreamCancel(Struct, frozen=True, kw_only=True):
-    """Stops a stream at once."""
+    """Stops a stream immediately."""
 
     stream_id: str
     cancel: bool = True
 
 
 class TtsRequest(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
-    """Any message of a client as a server reads it, with the fields of all message types."""
+    """Any message from a client, as a server reads it: it has the fields of all message types."""
 
     stream_id: str | None = None
     text: str | None = None
@@ -207,7 +209,8 @@ class TtsRequest(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def is_start(self) -> bool:
-        """A start differs from a text only by its fields: it names a model, a language, a voice or a format."""
+        """Whether the message starts a stream: then it names a model, a language, a voice or a format, which a text
+        message does not."""
         return not (self.model is None and self.language is None and self.voice is None and self.audio_format is None)
 
     def __repr__(self) -> str:
@@ -218,7 +221,8 @@ class TtsRequest(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Timestamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry per character of the spoken text; seconds count from the stream's first sample."""
+    """The times of the spoken text, with one entry per character; seconds are counted from the stream's first
+    sample."""
 
     characters: tuple[str, ...] | None = None
     character_start_times_seconds: tuple[float, ...] | None = None
@@ -240,7 +244,7 @@ class TtsResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
 STT_KEEPALIVE = '{"type":"keepalive"}'
 STT_FINALIZE = '{"type":"finalize"}'
 STT_END = ""
-"""The end of the audio is an empty *text* frame; an empty binary one is only an empty piece of audio."""
+"""The end of the audio is an empty *text* frame; an empty binary frame is only an empty piece of audio."""
 TTS_KEEPALIVE = '{"keep_alive":true}'
 END_TOKEN = "<end>"
 FIN_TOKEN = "<fin>"
@@ -265,9 +269,9 @@ def _whole(value: Any) -> Any:
 
 
 def _reader(kind: type[T]) -> Callable[..., T]:
-    """A function that reads a message as `kind`, and raises RemoteProtocolError if that is not possible.
+    """Return a function that reads a message as `kind`, and raises RemoteProtocolError if that is not possible.
 
-    An error quotes the message only if `redact` is given, which removes keys from it.
+    An error quotes the message only if `redact`, which removes keys from it, is given.
     """
     decoder = msgspec.json.Decoder(kind)
 
@@ -287,7 +291,7 @@ def _reader(kind: type[T]) -> Callable[..., T]:
 
 
 def _start_of(message: Message, redact: Callable[[str], str]) -> str:
-    """Redacted before it is cut, because half a key could not be recognised."""
+    """The beginning of the message. It is redacted before it is cut, because half a key could not be recognised."""
     text = redact(message if isinstance(message, str) else message.decode(errors="backslashreplace"))
     return f"{text[:_QUOTED]!r}{'...' if len(text) > _QUOTED else ''}"
 

@@ -1,4 +1,4 @@
-"""Turns the voice's characters with times into words with times."""
+"""Turns the voice's timed characters into timed words."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from voicekit.soniox.api.wire import Timestamps
 from voicekit.writing import begins_word
 
 LONGEST_WORD: Final = 40
-"""Characters after which an unfinished word is returned, so that an endless one does not wait for its end."""
+"""After this many characters, an unfinished word is returned, so that an endless word does not wait for its end."""
 
 HOLE_S: Final = 0.15
-"""Seconds between two characters within which others were spoken without times: a pause inside a word is shorter."""
+"""If there are more seconds than this between two characters, characters without times were spoken in between: a pause
+inside a word is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,10 @@ class WordTimes:
         self._word = ""
         self._at = 0.0
         self._latest = 0.0
-        self._ended = inf  # end of the last character, if reported
+        self._ended = inf  # the end of the last character, if reported
 
     def feed(self, stamps: Timestamps) -> list[SpokenWord]:
-        """The words that `stamps` completes. Times never run backwards, whatever the service sends."""
+        """Take `stamps`, and return the words that they complete. Times never go back, whatever the service sends."""
         words: list[SpokenWord] = []
         starts = stamps.character_start_times_seconds or ()
         ends = chain(stamps.character_end_times_seconds or (), repeat(inf))
@@ -54,11 +55,11 @@ class WordTimes:
         return words
 
     def finish(self) -> list[SpokenWord]:
-        """The last word, if one is under way."""
+        """Return the last word, if it was still incomplete."""
         word, self._word = self._word, ""
         return [SpokenWord(word, self._at)] if word else []
 
 
 def is_wide(character: str) -> bool:
-    """Whether it takes as long as a syllable, as Chinese, Japanese and Korean characters do."""
+    """Whether the character takes as long as a syllable, like Chinese, Japanese and Korean characters."""
     return not character.isascii() and character.isalpha() and east_asian_width(character) in "WF"

@@ -1,6 +1,6 @@
-"""Detects what the service would refuse before anything is sent. Both of its APIs share these checks.
+"""Finds mistakes that the service would refuse, before anything is sent, for the realtime services and the REST API.
 
-Each check yields a Wrong for every mistake. A client raises the first, a server answers with all of them.
+Each check yields a Wrong for every mistake. A client raises the first one, and a server answers with all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from voicekit.soniox.api import limits
 from voicekit.soniox.api.wire import Context, Translation
 
 _USUAL_CODES = {"nb": "no", "nn": "no", "fil": "tl"}
-"""Codes in use elsewhere that this service refuses, with its own code for the language."""
+"""Language codes that this service refuses although they are used elsewhere, each with the service's own code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ Wrongs: TypeAlias = Iterator[Wrong]
 
 
 def length(field: str, value: str | None, bounds: tuple[int, int], *, required: bool = False) -> Wrongs:
-    """Check a length. The value itself is not shown, since it may be a secret."""
+    """Check the length of a value. The value itself is not shown, since it may be a secret."""
     if value is None and not required:
         return
     if not isinstance(value, str) or not bounds[0] <= len(value) <= bounds[1]:
@@ -45,7 +45,7 @@ def length(field: str, value: str | None, bounds: tuple[int, int], *, required: 
 
 
 def between(field: str, value: object, bounds: tuple[float, float], *, whole: bool = False) -> Wrongs:
-    """A number within bounds, or None."""
+    """Check that a value is None, or a number within bounds."""
     fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if value is not None and not (fits and bounds[0] <= value <= bounds[1]):  # type: ignore[operator]
         yield Wrong(field, f"{'an integer' if whole else 'a number'} from {bounds[0]} to {bounds[1]}", value)
@@ -80,7 +80,7 @@ def context(value: Context | str | None) -> Wrongs:
 
 
 def context_length(context: Any) -> int:
-    """The characters of all strings in a Context, or of the string that stands for one."""
+    """The number of characters in all strings of a Context, or in a string that replaces it."""
     if isinstance(context, str):
         return len(context)
     if isinstance(context, msgspec.Struct):

@@ -1,1 +1,1 @@
-"""One websocket to Soniox: transports, proxies, the shell that reads and writes, keys."""
+"""The websocket connections to Soniox: keys, proxies, transports, and the shell that reads and writes."""

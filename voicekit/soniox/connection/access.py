@@ -1,10 +1,10 @@
-"""How connections are authorised: with one key for all of them, or a temporary key for each.
+"""Authorises connections: with one key for all of them, or with a temporary key for each.
 
     Access("...")                        the same key each time
-    Access(mint)                         mint() is asked before each connection; it may be async
-    Access(mint, auth="subprotocol")     the browsers' way, where headers don't get through
+    Access(mint)                         mint() makes a key before each connection; it may be async
+    Access(mint, auth="subprotocol")     as browsers do, if headers can't be sent
 
-A key is sent only in the handshake, and never in both of its places.
+A key is sent only in the handshake: in a header, or as a subprotocol, but never both.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from voicekit.soniox.api.region import ApiKey
 from voicekit.soniox.connection.transport import Address
 
 KeySource: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
-"""A key, a function that makes one for each connection, or None for the one in SONIOX_API_KEY."""
+"""A key, a function that makes a key for each connection, or None for the key in SONIOX_API_KEY."""
 
 REMEMBERED: Final = 16
-"""Earlier keys that answers in transit may quote."""
+"""How many earlier keys are remembered, since answers in transit may quote them."""
 
 Auth: TypeAlias = Literal["header", "subprotocol"]
 
 
 class Access:
-    """A source of keys, and where to send them. ConfigError without a key.
+    """A source of keys, and where in the handshake to send them. Raises ConfigError if there is no key.
 
-    `mints`: whether each connection has its own key, so that a refused key may be followed by another.
+    `mints` is whether each connection has its own key, so that another key may work after one was refused.
     """
 
     def __init__(self, key: KeySource = None, auth: Auth = "header") -> None:
@@ -41,14 +41,14 @@ class Access:
         self._key = None if callable(key) else ApiKey.find(key)
         self._known = deque([self._key] if self._key else [], maxlen=REMEMBERED)
         if self._key is not None:
-            self._address("", self._key)  # checks early that the key can be a subprotocol
+            self._address("", self._key)  # an early check that the key can be a subprotocol
 
     @property
     def mints(self) -> bool:
         return self._mint is not None
 
     async def address(self, url: str) -> Address:
-        """What to send to `url`; raises what a function that makes keys raises."""
+        """The address `url` with the handshake's key. If a function makes the keys, its errors are raised."""
         if self._mint is None:
             assert self._key is not None, "without a function there is a key"
             return self._address(url, self._key)
@@ -57,7 +57,7 @@ class Access:
         return self._address(url, self._known[-1])
 
     def redact(self, text: str) -> str:
-        """`text` without the latest keys: every text of the peer passes through this before it is shown or logged."""
+        """`text` without the latest keys; every text from the peer passes through this before it is shown or logged."""
         for key in self._known:
             text = key.redact(text)
         return text

@@ -1,8 +1,9 @@
-"""The proxy that the environment names for an address, and the tunnel through it.
+"""Finds the proxy that the environment names for an address, and opens a tunnel through it.
 
-HTTPS_PROXY is for wss, HTTP_PROXY for ws, ALL_PROXY for both; NO_PROXY names the hosts that are reached directly. All
-of them have the same meaning as in httpx, so that the REST client and the websockets use the same proxies. There is one
-exception: a proxy on another machine can't reach this machine's loopback, so a local server is always reached directly.
+HTTPS_PROXY is for wss addresses, HTTP_PROXY for ws, and ALL_PROXY for both. NO_PROXY names the hosts that are reached
+directly. These variables have the same meaning as in httpx, so the REST client and the websockets use the same proxies.
+There is one exception: a proxy on another machine can't reach this machine's loopback, so a local server is always
+reached directly.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy's address; `secure` if it uses TLS itself. `credentials` is the value of the header, or empty."""
+    """A proxy's address. `secure` is whether the proxy itself uses TLS; `credentials` is the value of the header for
+    it, or empty."""
 
     host: str
     port: int
@@ -42,9 +44,9 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
-    """The proxy for a host with `scheme` ("http", "https"), None if it is reached directly.
+    """The proxy for a host with `scheme` ("http" or "https"); None if the host is reached directly.
 
-    ConfigError for a proxy that can't be used, such as socks.
+    Raises ConfigError for a proxy that can't be used, such as a SOCKS proxy.
     """
     environment = getproxies()
     given = environment.get(scheme) or environment.get("all")
@@ -66,7 +68,7 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
 
 
 async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
-    """A connection to `host` through `proxy`; ConnectionError if the proxy can't reach it."""
+    """Open a connection to `host` through `proxy`. Raises ConnectionError if the proxy can't reach the host."""
     try:
         stream = await open_tcp(proxy.host, proxy.port)
     except OSError as error:
@@ -82,7 +84,7 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
 
 
 async def over_tls(stream: trio.abc.Stream, context: ssl.SSLContext, host: str) -> trio.abc.Stream:
-    """TLS over `stream`, with the certificate of `host`. On failure, `stream` must still be closed."""
+    """Start TLS on `stream`, with the certificate of `host`. If this fails, the caller must still close `stream`."""
     secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     await secure.do_handshake()
     return secure
@@ -108,7 +110,8 @@ def _is_direct(scheme: str, host: str, port: int, no_proxy: str) -> bool:
 
 
 def _fits(entry: str, scheme: str, host: str, port: int) -> bool:
-    """Whether an entry of NO_PROXY matches this host: the host itself or, for a name, also every host below it."""
+    """Whether an entry of NO_PROXY matches `host`. An entry matches the host itself; if it is a name, it also matches
+    its subdomains."""
     if entry in ("", "*", host):
         return bool(entry)
     only, _, rest = entry.rpartition("://")

@@ -1,8 +1,8 @@
-"""The trio shell around a protocol core: one reader, one writer, keepalive and liveness; both services use it.
+"""The trio shell around a protocol core, for stt and tts: one reader, one writer, keepalives, and a check of the peer.
 
-The reader always drains: it passes each message to the core, and the core's events to `handle`, which must not wait.
-The writer is the only task that sends, and lives until the connection ends, so no cancelled turn can leave half a frame
-on the wire. Other tasks queue messages in the core and call `flush`, which never waits.
+The reader never stops reading: it passes each message to the core, and the core's events to `handle`, which must not
+wait. The writer is the only task that sends, and it lives until the connection ends, so a cancelled turn can't leave
+half a frame on the wire. Other tasks queue messages in the core and call `flush`, which never waits.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from voicekit.soniox.connection.transport import Address, Disconnected, Socket, 
 
 PING_EVERY_S = 2.0
 PING_ANSWER_S = 3.0
-"""A ping every two seconds and three to answer it: a half-open connection is detected within five, idle or not."""
+"""Seconds within which a ping must be answered. With a ping every two seconds, a half-open connection is detected
+within five seconds, even if it is idle."""
 
 UNSENT = 2**20
-"""Bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that accepts nothing for so long is
-dead.
+"""The most bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that accepts nothing for that long
+is dead.
 """
 
 Event_co = TypeVar("Event_co", covariant=True)
@@ -36,7 +37,8 @@ Event = TypeVar("Event")
 
 
 class Core(Protocol[Event_co]):
-    """A protocol core, such as those in `voicekit.soniox.stt.session` and `tts`: no socket, no clock, no waiting."""
+    """The protocol code of one connection, without a socket, a clock or waiting: see `voicekit.soniox.stt.session` and
+    `voicekit.soniox.tts.connection`."""
 
     @property
     def due_at(self) -> float | None: ...
@@ -47,7 +49,7 @@ class Core(Protocol[Event_co]):
 
 
 class Shell(Generic[Event]):
-    """An open connection and its core. Call `flush` after each call of the core."""
+    """An open connection and its core. Call `flush` after each call of a method of the core."""
 
     def __init__(
         self, core: Core[Event], socket: Socket, handle: Callable[[Event], None], address: Address, log: WireLog | None
@@ -63,7 +65,7 @@ class Shell(Generic[Event]):
         self._lost = False
 
     def flush(self) -> None:
-        """Queue what the core wants to send, and update its deadline. Never waits."""
+        """Queue the messages that the core wants to send, and update its deadline. This never waits."""
         for message in self._core.outgoing():
             try:
                 self._outlet.offer(message)
@@ -71,11 +73,11 @@ class Shell(Generic[Event]):
                 self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
             except trio.ClosedResourceError:
                 return  # the connection has ended, and the core has been informed
-        if (due := self._due_at()) < self._due.deadline:  # a later one is found out when this one has passed
+        if (due := self._due_at()) < self._due.deadline:  # a later deadline is noticed after this one has passed
             self._due.deadline = due
 
     async def run(self) -> None:
-        """Keep the connection going until it is lost; then inform the core and handle its events."""
+        """Serve the connection until it is lost; then inform the core and handle its events."""
         self._log("opened", "")
         with self._outlet, self._inlet, alone():
             async with trio.open_nursery() as nursery:
@@ -119,7 +121,7 @@ class Shell(Generic[Event]):
                 self._told(self._core.tick(now))
 
     def _gone(self, why: str) -> None:
-        """Inform the core, once: reader and writer may both notice."""
+        """Inform the core of the loss, but only once, since both the reader and the writer may notice it."""
         if self._lost:
             return
         self._lost = True
@@ -148,9 +150,10 @@ async def open_shell(
     handle: Callable[[Event], None],
     log: WireLog | None = None,
 ) -> AsyncIterator[Shell[Event]]:
-    """Connect and run a shell for `core` while the body runs; leaving sends nothing more and closes.
+    """Connect and run a shell for `core` while the body runs. At the end of the body, the connection is closed, and
+    nothing more is sent.
 
-    Raises Unconnected if no connection can be opened. A later loss is reported to the core and never raised here.
+    Raises Unconnected if the connection can't be opened. A later loss is reported to the core and never raised here.
     """
     with alone():
         async with transport.connect(address) as socket, trio.open_nursery() as nursery:

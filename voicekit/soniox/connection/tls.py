@@ -1,4 +1,4 @@
-"""TLS contexts, each made once per process and in a thread: reading the certificates takes up to 60 ms."""
+"""TLS contexts, each made only once and in a thread, since reading the certificates takes up to 60 ms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _making = threading.Lock()
 
 
 async def tls_context(make: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLContext:
-    """What `make()` returned the first time; by default the context with the system's trusted certificates."""
+    """The context that `make()` has returned the first time; by default, it has the system's trusted certificates."""
     make = make or ssl.create_default_context
     if make not in _contexts:
         await in_thread(_add, make)

@@ -1,8 +1,9 @@
-"""The interface to the websocket library: connect, send, receive, ping. Everything else in voicekit uses only this.
+"""The interface to the websocket library: connect, send, receive, ping. All other code of voicekit uses only this.
 
-Three traps of trio-websocket determine its use. A send that is cancelled half-way leaves half a frame on the wire and
-breaks the connection, so only a task that lives until the connection ends may send. A reader that is not drained stops
-answering pings, so one task must always be receiving. And an error in its reader would end the call; see _Reader.
+Three properties of trio-websocket determine how it is used. First, a send that is cancelled half-way leaves half a
+frame on the wire and breaks the connection, so only a task that lives until the connection ends may send. Second, pings
+are answered only while messages are received, so one task must always be receiving. Third, an error in the library's
+reader would end the call; see `_Reader`.
 """
 
 from __future__ import annotations
@@ -30,28 +31,29 @@ from voicekit.soniox.connection.tcp import open_tcp
 from voicekit.soniox.connection.tls import tls_context
 
 CONNECT_S = 4.0
-"""Seconds for the connection and its upgrade: a caller is waiting, and a second attempt is better than a long one. Two
-fit into the ten seconds in which a session must be open.
+"""Seconds for the connection and its upgrade. A caller is waiting, and a second attempt is better than a long first
+one; two attempts fit into the ten seconds within which a session must be open.
 """
 
 OPENING_S = 5.0
-"""Seconds in which a new attempt to connect may begin before a call. An attempt takes up to CONNECT_S, a session waits
-ten seconds, and the error of an attempt explains more than a timeout while opening.
+"""Seconds within which a new attempt to connect may begin while a session opens. An attempt takes up to CONNECT_S, and
+a session waits ten seconds, so an attempt fails before this time is over; its error explains more than a timeout.
 """
 
 CLOSE_S = 0.2
-"""Seconds for the closing handshake: nothing depends on it, and a dead peer never answers it."""
+"""Seconds for the closing handshake, on which nothing depends, and which a dead peer never answers."""
 
 LARGEST_MESSAGE = 4 * 2**20
-"""Bytes: four minutes of 8 kHz speech in one message, far more than was ever observed. Larger messages close the
-connection instead of filling the memory.
+"""The most bytes in a message: four minutes of 8 kHz speech, far more than has ever been observed. A larger message
+closes the connection instead of filling the memory.
 """
 
 RECEIVE_BYTES = 64 * 2**10
-"""Bytes requested from the socket at once: the library's default of 4 KiB is a fraction of one message with sound."""
+"""The most bytes read from the socket in one step: the library's default of 4 KiB is only a fraction of a message with
+sound."""
 
 MESSAGES = 16
-"""Messages that may wait for our reader, which never waits itself."""
+"""The most messages that may wait for our reader, which itself never waits."""
 
 _OF_READING = (
     trio_websocket.ConnectionRejected,
@@ -66,18 +68,20 @@ T = TypeVar("T")
 
 
 class Disconnected(Exception):
-    """The connection is gone; the message has the reason."""
+    """Raised if the connection is gone; the message has the reason."""
 
 
 class Unconnected(Exception):
-    """The connection could not be opened. `status` is that of the HTTP answer, None if there was none."""
+    """Raised if the connection could not be opened. `status` is the status of the HTTP answer; None if there was no
+    answer."""
 
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
         self.status = status
 
     def failure(self, service: str) -> Failed:
-        """The error for it: for a status, the error with that number; otherwise a lost connection."""
+        """The failure for this error: with a status, the service's error with this number; otherwise, a lost
+        connection."""
         if self.status is not None:
             return refused_handshake(self.status, "", service=service)
         return lost(f"can't connect: {self}", service=service)
@@ -85,14 +89,14 @@ class Unconnected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to connect, and what to send in the handshake; the headers and subprotocols may contain a key."""
+    """Where to connect, and the headers and subprotocols of the handshake, which may contain a key."""
 
     url: str
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
     subprotocols: Sequence[str] = field(default=(), repr=False)
 
     def redact(self, text: str) -> str:
-        """`text` without the handshake's key: every text of the peer passes through this before it is shown or
+        """`text` without the handshake's key; every text from the peer passes through this before it is shown or
         logged.
         """
         words = [*(value.split()[-1] for _, value in self.headers), *self.subprotocols]
@@ -103,23 +107,23 @@ class Address:
 
 
 class Socket(Protocol):
-    """An open connection. All three methods raise Disconnected once it is gone."""
+    """An open connection. When it is gone, all three methods raise Disconnected."""
 
     async def send(self, *messages: Message) -> None:
-        """Send these messages in one write. If it is cancelled, the connection is broken."""
+        """Send the messages in one write. If this is cancelled, the connection is broken."""
         ...
 
     async def receive(self) -> Message:
-        """The next message; may be cancelled."""
+        """Wait for the next message; this may be cancelled."""
         ...
 
     async def ping(self) -> None:
-        """Ask for a sign of life and wait for it; may be cancelled while waiting."""
+        """Ping the peer and wait for its answer; the wait may be cancelled."""
         ...
 
 
 class WebsocketTransport(Protocol):
-    """Opens connections; `connect` raises Unconnected if it can't, and closes within a time limit."""
+    """Opens connections. `connect` raises Unconnected if it can't open one; closing a connection has a time limit."""
 
     def connect(self, address: Address) -> AbstractAsyncContextManager[Socket]: ...
 
@@ -128,7 +132,7 @@ OpenStream: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[tr
 
 
 async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
-    """A connection, through a proxy if the environment names one, with TLS if there is a context for it."""
+    """Open a connection: through a proxy if the environment names one, and with TLS if there is a context for it."""
     proxy = proxy_for("http" if context is None else "https", host, port)
     stream = await open_tcp(host, port) if proxy is None else await open_tunnel(proxy, host, port)
     if context is None:
@@ -141,9 +145,10 @@ async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> t
 
 
 class TrioWebsocket:
-    """The default transport. `ssl_context` replaces the system's for wss addresses; proxies: `connection.proxy`.
+    """The default transport. `ssl_context` replaces the system's context for wss addresses. For proxies, see
+    `connection.proxy`.
 
-    `stream` opens the byte stream underneath; the test kit puts streams in memory there.
+    `stream` opens the byte stream for a connection; the test kit uses streams in memory.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext | None = None, stream: OpenStream = open_stream) -> None:
@@ -171,7 +176,7 @@ class TrioWebsocket:
             await trio.aclose_forcefully(stream)  # the library leaves the stream open if the connection was lost
 
     async def _reach(self, url: str, context: ssl.SSLContext | None, deadline: float) -> trio.abc.Stream:
-        """The byte stream to the host of `url`, by `deadline`."""
+        """Open the byte stream to the host of `url`, by `deadline`."""
         where = urlsplit(url)
         if where.scheme not in ("ws", "wss") or where.hostname is None:
             raise ConfigError(f"expected a websocket address (ws:// or wss://), got {redacted(url)!r}")
@@ -186,7 +191,8 @@ class TrioWebsocket:
 
 
 def _deepest(error: BaseException) -> BaseException:
-    """The real cause: trio's sockets and TLS have it as the error's cause, one for each address that was tried."""
+    """The innermost error: trio's sockets and TLS have it as the cause of `error`, one for each address that was
+    tried."""
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
@@ -217,10 +223,12 @@ async def _shake_hands(
 
 
 class _Reader:
-    """Used where the library wants a nursery for its reader, so that the reader's end does not affect the call.
+    """Given to the library in the place of a nursery for its reader, so that the end of the reader does not affect the
+    call.
 
-    The library waits forever if the reader ends during the handshake, and its errors would end the call: a rejection,
-    an invalid handshake, a connection that is lost while it answers garbage, a ping that comes during the close.
+    If the reader ends during the handshake, the library waits forever. The reader's errors would end the call: a
+    rejection, an invalid handshake, a connection that is lost while garbage is answered, or a ping that comes during
+    the close.
     """
 
     def __init__(self, nursery: trio.Nursery) -> None:
@@ -272,9 +280,10 @@ def _why(closed: trio_websocket.ConnectionClosed) -> str:
 
 
 class _Watched(trio.abc.Stream):
-    """A stream that remembers the first bytes received: the library forgets the status of an incomplete answer.
+    """A stream that remembers the first bytes received, because the library forgets the status of an incomplete answer.
 
-    What is sent while it is `corked` goes out in one write with what is sent afterwards.
+    Bytes that are sent while the stream is `corked` go out in one write, together with the bytes that are sent
+    afterwards.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -285,7 +294,7 @@ class _Watched(trio.abc.Stream):
 
     @property
     def status(self) -> int | None:
-        """The status of an HTTP answer that was not an upgrade."""
+        """The status of the HTTP answer, if it was not an upgrade."""
         found = _REFUSED.match(self._head)
         return None if found is None else int(found[1])
 

@@ -1,4 +1,4 @@
-"""What belongs to the account: its models, temporary keys, usage, and concurrency."""
+"""The parts of the client for the account itself: its models, temporary keys, usage and concurrency."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Models:
         self._base = base
 
     async def stt(self) -> tuple[SttModel, ...]:
-        """All models for recognition, of streams and of whole files."""
+        """All models for recognition, both for streams and for whole files."""
         return await self._all("models", SttModel)
 
     async def tts(self) -> tuple[TtsModel, ...]:
-        """All models for speech, with their voices."""
+        """All models for speech synthesis, with their voices."""
         return await self._all("tts-models", TtsModel)
 
     async def _all(self, where: str, kind: type[T]) -> tuple[T, ...]:
@@ -49,9 +49,9 @@ class Keys:
         self._url = f"{base}/v1/auth/temporary-api-key"
 
     async def create(self, request: KeyRequest) -> TemporaryKey:
-        """A new temporary key. ServiceError, and ConfigError for a field that is out of bounds.
+        """Create a temporary key. Raises ServiceError, and ConfigError for a field that is out of bounds.
 
-        The main key needs the permission to create temporary keys, and for the service of the new key.
+        The main key must have the permission to create temporary keys, and permission for the new key's service.
         """
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.REFUSED)
@@ -59,7 +59,7 @@ class Keys:
 
 
 class Usage:
-    """`soniox.usage`. Times are aware datetimes; a window begins with `start` and ends before `end`."""
+    """`soniox.usage`. Times are datetimes with a time zone. A window includes `start`, but not `end`."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -68,17 +68,17 @@ class Usage:
     def logs(
         self, start: datetime, end: datetime, *, newest_first: bool = False, page: int = limits.PAGE[1]
     ) -> Listing[UsageLog]:
-        """Every request that ended in a window of at most 31 days.
+        """All requests that ended in a window of at most 31 days.
 
-        The service keeps 91 days. It refuses older windows itself, with a ServiceError: nothing here knows today's
-        date.
+        The service keeps the logs for 91 days. An older window is not checked here, since today's date is not known
+        here; the service refuses it with a ServiceError.
         """
         window = _window(start, end, limits.LOG_WINDOW_DAYS)
         query = {**window, "sort": limits.SORTS[1] if newest_first else limits.SORTS[0]}
         return listing(self._http, f"{self._base}/v1/usage-logs", UsageLog, page, query)
 
     async def summary(self, start: datetime, end: datetime) -> UsageSummary:
-        """Usage by day and model, in a window of at most 366 days."""
+        """The usage by day and model, in a window of at most 366 days."""
         query = _window(start, end, limits.SUMMARY_WINDOW_DAYS)
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/usage/summary", query), UsageSummary)
 
@@ -91,13 +91,13 @@ class ConcurrencyOf:
         self._base = base
 
     async def limits(self) -> ConcurrencyLimits:
-        """The current sessions and streams and their limits, for the project and its organization."""
+        """The current sessions and streams, and their limits, for the project and its organization."""
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
 
     async def history(
         self, start: datetime, end: datetime, *, kind: Literal["stt", "tts"], period_sec: int = 3_600
     ) -> StreamsHistory:
-        """How many streams ran at once, in consecutive periods of 60, 3600 or 86400 s."""
+        """How many streams ran at the same time, in consecutive periods of 60, 3600 or 86400 s."""
         for wrong in (*one_of("kind", kind, limits.KINDS), *one_of("period_sec", period_sec, limits.PERIODS_S)):
             raise wrong.error
         query = {**_window(start, end, None), "kind": kind, "period_sec": period_sec}
@@ -106,7 +106,7 @@ class ConcurrencyOf:
 
 
 def _window(start: datetime, end: datetime, most_days: int | None) -> dict[str, str]:
-    """The window as the service wants it; ConfigError if it would refuse the window."""
+    """The window in the form that the service wants. Raises ConfigError for a window that the service would refuse."""
     for name, moment in (("start", start), ("end", end)):
         if moment.tzinfo is None:
             raise ConfigError(f"Soniox usage {name}: expected a datetime with a time zone, got {moment.isoformat()}")

@@ -1,4 +1,4 @@
-"""The client of the REST API: one connection pool, one key, and an attribute for each kind of thing.
+"""The client of the REST API: it has one connection pool, one key, and an attribute for each kind of object.
 
 async with SonioxClient() as soniox:
     file = await soniox.files.upload("interview.mp3")
@@ -28,11 +28,11 @@ from voicekit.soniox.rest.voices import Voices
 
 
 class SonioxClient:
-    """Soniox over HTTP. Open it with `async with`, in trio; many tasks may use it at once.
+    """Soniox over HTTP. Open the client with `async with`, in trio; many tasks may use it at the same time.
 
-    `key` and `region` are the same as for the realtime services: by default SONIOX_API_KEY and SONIOX_REGION;
-    `endpoints` sets other addresses. ConfigError without a key. `http` replaces httpx's own transport, for proxies,
-    certificates and tests; `roll` spreads the waits between attempts.
+    `key` and `region` are the same as for the realtime services; by default they are SONIOX_API_KEY and SONIOX_REGION.
+    `endpoints` sets other addresses. Raises ConfigError if there is no key. `http` replaces httpx's own transport, for
+    proxies, certificates and tests. `roll` returns random numbers that spread the waits between attempts.
     """
 
     def __init__(

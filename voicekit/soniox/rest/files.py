@@ -1,4 +1,4 @@
-"""Files at the service. It deletes them after 30 days."""
+"""Files at the service, which deletes them after 30 days."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class Files(Resource[File]):
         client_reference_id: str | None = None,
         progress: UploadProgress | None = None,
     ) -> File:
-        """Upload a path, bytes, an open file or an iterable of bytes, in pieces, never all of it in memory.
+        """Upload a path, bytes, an open file or an iterable of bytes. It is sent in pieces, and never held in memory as
+        a whole.
 
-        At most 1 GiB. If the connection is lost, Unavailable states how much was sent; as far as we know, the service
-        has kept nothing. Cancelling leaves nothing behind.
+        A file may have at most 1 GiB. If the connection is lost, the message of Unavailable says how much was sent; as
+        far as we know, the service then keeps nothing. After a cancellation, it keeps nothing either.
         """
         fields = FileFields(client_reference_id=client_reference_id)
         return await self._upload(content, fields, limits.FILE_BYTES, filename, progress)

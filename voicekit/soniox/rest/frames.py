@@ -1,6 +1,6 @@
-"""Follows frames of MP3 and AAC (ADTS) by their headers, to detect sound that ends inside one. Pure.
+"""Follows the frames of MP3 and AAC (ADTS) by their headers, to detect sound that ends inside a frame. Pure.
 
-Neither format declares the number of its frames: an end between two of them proves nothing. Anything that is not
+Neither format declares the number of its frames, so an end between two frames proves nothing. Data that is not
 understood is accepted, because complete sound must not be refused.
 """
 
@@ -10,27 +10,28 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 Length: TypeAlias = Callable[[bytes], int | None]
-"""The length of a frame in bytes, including its header, from its first bytes; None if it is not a frame."""
+"""A function that returns the length of a frame in bytes, including its header, from its first bytes; None if they do
+not begin a frame."""
 
-MP3_HEAD: Final = 10  # bytes; a tag before the frames states its length in them (ID3v2)
+MP3_HEAD: Final = 10  # bytes; a tag before the frames has its length in them (ID3v2)
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3
 RATES: Final = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-"""Hz by version number, for MPEG 1, 2 and 2.5, and by rate number (ISO 11172-3, 13818-3)."""
+"""Sample rates in Hz, by version number (for MPEG 1, 2 and 2.5) and by rate number (ISO 11172-3, 13818-3)."""
 KBPS_1: Final = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 KBPS_2: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-"""Bit rates from number 1 on, for layer 3 of MPEG 1, and for the others."""
+"""Bit rates in kbit/s, for numbers from 1 on: for layer 3 of MPEG 1, and (KBPS_2) of MPEG 2 and 2.5."""
 
 
 class Frames:
-    """Follows the frames of sound that passes in pieces."""
+    """Follows the frames of sound that comes in pieces."""
 
     def __init__(self, head: int, length: Length) -> None:
         self._size = head
         self._length = length
         self._head = b""
-        self._left = 0  # bytes of the current frame that have not arrived
+        self._left = 0  # bytes of the current frame that are still missing
         self._lost = False
 
     @property
@@ -58,7 +59,7 @@ class Frames:
 
 
 def mp3(head: bytes) -> int | None:
-    """The length of a layer 3 frame, or of the tag that may precede all frames."""
+    """The length of a layer 3 frame, or of the tag that may come before all frames."""
     if head.startswith(b"ID3"):
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return MP3_HEAD + size + (10 if head[5] & 0x10 else 0)
@@ -71,7 +72,7 @@ def mp3(head: bytes) -> int | None:
 
 
 def adts(head: bytes) -> int | None:
-    """The length of a frame, as it declares it."""
+    """The length of a frame, as its header declares it."""
     if head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return None
     return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

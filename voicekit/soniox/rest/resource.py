@@ -1,4 +1,4 @@
-"""What all kinds of things at the service have in common: they can be listed, read, counted and deleted."""
+"""The common operations on all kinds of objects at the service: list, read, count and delete."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from voicekit.soniox.rest.schema.requests import check
 
 ID_LENGTH: Final = 256  # much longer than any id
 EMPTY_PAGES: Final = 30
-"""Empty pages in a row after which a list is given up; a real list has none before its end."""
+"""How many empty pages in a row are an error; a real list has none before its end."""
 
 T = TypeVar("T")
 T_struct = TypeVar("T_struct", bound=Struct)
 
 Fetch: TypeAlias = Callable[[str | None], Awaitable[tuple[tuple[T, ...], str | None]]]
-"""A page and the cursor of the next one, which is None or empty at the end."""
+"""A function that fetches a page and the cursor of the next one, which is None or empty at the end."""
 
 
 class Listing(Generic[T]):
-    """Everything in a list, once: `async for file in soniox.files.list()`. `pages` returns it page by page instead.
+    """All entries of a list, each only once: `async for file in soniox.files.list()`. `pages` yields whole pages
+    instead.
 
-    Nothing is requested before the first step; each page is requested when the previous one is used up. Raises what the
-    requests raise, and RemoteProtocolError for pages that form a circle; stopping early leaves nothing behind.
+    The first page is requested at the first step, and each further page when the previous one is used up. Raises the
+    errors of the requests, and RemoteProtocolError if the pages form a circle. You may stop at any time; nothing needs
+    to be closed.
     """
 
     def __init__(self, fetch: Fetch[T]) -> None:
@@ -40,7 +42,7 @@ class Listing(Generic[T]):
         self._place = 0
 
     def pages(self) -> AsyncIterator[tuple[T, ...]]:
-        """The pages, as the service cuts them."""
+        """Yield the pages as the service divides them."""
         return self._pages
 
     def __aiter__(self) -> Listing[T]:
@@ -54,7 +56,7 @@ class Listing(Generic[T]):
 
 
 class _Pages(Generic[T]):
-    """Pages in order. A circle is detected with one stored cursor, as in Brent's algorithm."""
+    """Fetches pages in order. A circle is detected with one stored cursor, as in Brent's algorithm."""
 
     def __init__(self, fetch: Fetch[T]) -> None:
         self._fetch = fetch
@@ -84,7 +86,8 @@ class _Pages(Generic[T]):
 
 
 class Resource(Generic[T_struct]):
-    """The things of one kind. Every method raises ServiceError, and ConfigError for what the service would refuse."""
+    """The objects of one kind. Every method raises ServiceError, and ConfigError for values that the service would
+    refuse."""
 
     def __init__(self, http: Http, url: str, kind: type[T_struct]) -> None:
         self._http = http
@@ -92,19 +95,19 @@ class Resource(Generic[T_struct]):
         self._kind = kind
 
     def list(self, *, page: int = limits.PAGE[1]) -> Listing[T_struct]:
-        """All of them, oldest first; `page` is how many are requested at a time (1 to 1000)."""
+        """All objects, oldest first; `page` is how many are requested at a time (1 to 1000)."""
         return listing(self._http, self._url, self._kind, page)
 
     async def get(self, id_: str) -> T_struct:
-        """One thing; ServiceError with the code 404 if there is none."""
+        """The object with this id. Raises ServiceError with the code 404 if there is none."""
         return await self._http.answer(RestQuery("GET", at(self._url, id_)), self._kind)
 
     async def count(self) -> Count:
-        """Their number."""
+        """The number of objects."""
         return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
 
     async def delete(self, id_: str) -> None:
-        """Delete one of them; ServiceError with the code 404 if there is none."""
+        """Delete the object with this id. Raises ServiceError with the code 404 if there is none."""
         await self._http.done(RestQuery("DELETE", at(self._url, id_), status=204))
 
     async def _upload(
@@ -125,7 +128,7 @@ def listing(
     query: Mapping[str, Any] | None = None,
     bounds: tuple[int, int] = limits.PAGE,
 ) -> Listing[T_struct]:
-    """The list at `url`. ConfigError for a page size outside `bounds`."""
+    """The list at `url`. Raises ConfigError for a page size outside `bounds`."""
     if not bounds[0] <= page <= bounds[1]:
         raise ConfigError(f"Soniox option limit: expected {bounds[0]} to {bounds[1]} entries per page, got {page}")
 
@@ -139,7 +142,7 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """One page of a list of `kind`, with its entries under the service's name for them."""
+    """The type for one page of a list of `kind`; its field for the entries has the service's name."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 
@@ -156,7 +159,7 @@ _ENTRIES: Final = {
 
 
 def at(url: str, name: str, *more: str) -> str:
-    """The address of one thing; ConfigError for a name that would change the path."""
+    """The address of one object. Raises ConfigError for an id that would change the path."""
     fits = 0 < len(name) <= ID_LENGTH and all(letter.isalnum() or letter in "-_." for letter in name)
     if not fits or ".." in name:
         raise ConfigError(f"Soniox id: expected letters, digits, '-', '_' and '.', got {name[:80]!r}")

@@ -1,7 +1,7 @@
-"""Whether sound that has ended is complete, as far as its format shows. Pure.
+"""Judges whether sound that has ended is complete, as far as its format shows this. Pure.
 
-The end of an answer proves nothing: once sound flows, the service can report an error only by ending it. Some formats
-mark their end, others have at least whole samples or frames.
+The end of an answer proves nothing: while sound is being sent, the service can report an error only by ending the
+answer. Some formats mark the end of the sound; others at least consist of whole samples or frames.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from voicekit.soniox.api.limits import TTS_RAW_FORMATS
 from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
 OGG_END: Final = 4  # the flag of a stream's last page (RFC 3533)
-OGG_HEAD: Final = 27  # bytes of a page before its segment table; the last of them is the table's length
+OGG_HEAD: Final = 27  # bytes of a page before its segment table; the last byte is the table's length
 WAV_HEAD: Final = 44
-ENDLESS: Final = 0x7FFF_0000  # lengths from here on mean "unknown"
+ENDLESS: Final = 0x7FFF_0000  # this length, and larger ones, mean "unknown"
 TAIL_BYTES: Final = 70_000
-"""An Ogg page has at most 65,307 bytes, so a tail of this length contains the last page's header."""
+"""How many bytes of the end are kept: an Ogg page has at most 65,307 bytes, so they contain the header of the last
+page."""
 
 
 class SoundEnding:
-    """Watches sound pass, and keeps its beginning and its end."""
+    """Watches sound that comes in pieces, and keeps its beginning and its end."""
 
     def __init__(self, audio_format: str) -> None:
         self._format = audio_format
@@ -40,7 +41,8 @@ class SoundEnding:
 
     @property
     def whole(self) -> bool | None:
-        """True if the format marks this as the end, False if it doesn't, None if it has no such mark."""
+        """True if the sound has its format's mark for the end, False if this mark is missing, None if the format has no
+        such mark."""
         if not self.size:
             return False
         if self._format in TTS_RAW_FORMATS:
@@ -53,15 +55,15 @@ class SoundEnding:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """Which numbers to write where in a WAV whose header could not know its length; empty if nothing needs to be
-        corrected.
+        """The numbers that correct the header of a streamed WAV, whose length was not known at its beginning, and their
+        offsets; empty if nothing needs to be corrected.
         """
         if not self._head.startswith(b"RIFF") or self._head[36:40] != b"data" or self._wav() is not None:
             return ()
         return (4, self.size - 8), (40, self.size - WAV_HEAD)
 
     def _ogg(self) -> bool:
-        """By the last page: it must be marked as the last, and be complete."""
+        """Judge by the last page, which must be complete and marked as the last."""
         page = self._tail[self._tail.rfind(b"OggS") :]
         if len(page) < OGG_HEAD or not page[5] & OGG_END:
             return False
@@ -69,7 +71,7 @@ class SoundEnding:
         return len(page) >= OGG_HEAD + len(segments) + sum(segments)
 
     def _wav(self) -> bool | None:
-        """By the file size in its header, which does not count its own eight bytes."""
+        """Judge by the file size in the header, which does not count the first eight bytes."""
         promised = int.from_bytes(self._head[4:8], "little")
         if promised >= ENDLESS or promised == 0:
             return None if (self.size - len(self._head)) % 2 == 0 else False

@@ -1,4 +1,4 @@
-"""Speech from a complete text: the text is sent, and the sound comes back while it is being synthesised."""
+"""Speech from a complete text: the text is sent, and its sound comes back while it is being synthesised."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, check
 from voicekit.soniox.rest.sound import SoundEnding
 
 SOUND_BYTES: Final = 64 * 2**20
-"""Bytes: more than two minutes of sound in any format; the service makes no more in one request."""
+"""The most bytes of sound in one answer: more than two minutes in any format, and the service makes no more in one
+request."""
 
 
 class SpeechSound:
-    """Sound as it arrives: iterate over it once. `received` counts bytes; `request_id` is for the service's support.
+    """Sound as it arrives; iterate over it only once. `received` is the number of bytes, `request_id` is for the
+    service's support.
 
-    `whole`, after the last byte, is True if the format marks its end, and None if it has no such mark; if something is
-    certainly missing, the iteration ends with Unavailable.
+    After the last byte, `whole` is True if the sound has its format's mark for the end, and None if the format has no
+    such mark. If sound is certainly missing, the iteration raises Unavailable.
     """
 
     def __init__(self, http: Http, response: httpx.Response, pieces: AsyncIterator[bytes], audio_format: str) -> None:
@@ -56,7 +58,7 @@ class SpeechSound:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """The lengths that a streamed WAV can now declare: numbers of four bytes, and their offsets."""
+        """The lengths that a streamed WAV can declare when it is complete: numbers of four bytes, and their offsets."""
         return self._ending.wav_sizes
 
     def __aiter__(self) -> SpeechSound:
@@ -76,7 +78,7 @@ class SpeechSound:
         raise StopAsyncIteration
 
     async def _next(self) -> bytes | None:
-        """The next piece, None at the end; only the time spent waiting for the service counts."""
+        """The next piece; None at the end. Only the time spent waiting for the service counts for the time limits."""
         before = trio.current_time()
         try:
             with trio.move_on_after(max(0.0, min(self._left, self._stall))):
@@ -94,14 +96,15 @@ class SpeechSound:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How many bytes were written, and whether that is certainly all: None if the format has no mark of its end."""
+    """How many bytes were written, and whether the sound is certainly complete; None if its format has no mark for the
+    end."""
 
     size: int
     whole: bool | None
 
 
 class Speech:
-    """`soniox.speech`. Every method raises ServiceError, and ConfigError for what the service would refuse."""
+    """`soniox.speech`. Every method raises ServiceError, and ConfigError for values that the service would refuse."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -109,9 +112,10 @@ class Speech:
 
     @asynccontextmanager
     async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[SpeechSound]:
-        """The sound of a text while it is being synthesised: `async with ... as sound: async for data in sound`.
+        """Yield the sound of a text while it is being synthesised: `async with ... as sound: async for data in sound`.
 
-        It is requested again only until some has come. Unavailable if it is cut off, with how much came.
+        The request is repeated only as long as no sound has come. If the sound is cut off, Unavailable is raised; its
+        message says how much came.
         """
         check(request)
         for wrong in length("request_id", request_id, (1, ID_LENGTH)):
@@ -124,7 +128,7 @@ class Speech:
             yield SpeechSound(self._http, response, pieces, request.audio_format)
 
     async def audio(self, request: SpeechRequest) -> bytes:
-        """All of the sound: at most two minutes, since the service makes no more in one request."""
+        """Return all of the sound; it has at most two minutes, since the service makes no more in one request."""
         body = bytearray()
         async with self.stream(request) as sound:
             async for data in sound:
@@ -136,11 +140,11 @@ class Speech:
     ) -> Saved:
         """Write the sound to `path`. The file appears only when the sound is complete.
 
-        If something is certainly missing, Unavailable is raised; for a sound without a length this can't be known, see
-        `Saved`. A streamed WAV gets its length. ConfigError, before anything is sent, if nothing can be written; after
-        any error, what was at `path` is unchanged.
+        If sound is certainly missing, Unavailable is raised; in some formats this can't be known, see `Saved`. The
+        header of a streamed WAV gets the length. If no file can be written, ConfigError is raised before anything is
+        sent. After any error, an earlier file at `path` is unchanged.
         """
-        check_writable(Path(path))  # checked here, because errors of the request are not errors of the file
+        check_writable(Path(path))  # checked already here, because errors of the request are not errors of the file
         async with self.stream(request) as sound, written(Path(path)) as file:
             async for data in sound:
                 await in_thread(file.write, data)

@@ -1,11 +1,11 @@
-"""Keys for browsers and telephones: the one function that your web server needs, under trio.
+"""Gives temporary keys to browsers and telephones, as a part of your web server, under trio.
 
     desk = KeyDesk(soniox, KeyRequest(usage_type="transcribe_websocket", expires_in_seconds=60, single_use=True))
     reply = await desk.answer("POST", client="user-17")       reply.status, reply.headers, reply.body
 
-It only gives away temporary keys with the limits that you set; the main key never leaves your server. You must decide
-who may ask before you call it, because each key can spend your money until it expires. The desk calls the service, so
-it runs where the client does: under trio, as in Quart-Trio, or in a separate thread beside asyncio.
+The desk only gives away temporary keys with the limits that you set; the main key never leaves your server. Decide who
+may ask before you call the desk, because each key can spend your money until it expires. The desk uses the REST client,
+so it must run under trio, as in Quart-Trio, or in a separate thread beside asyncio.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from voicekit.soniox.rest.schema.requests import KeyRequest, check
 
 PER_CLIENT: Final = 10
 PER_S: Final = 60.0
-"""Keys per client and minute: more reconnections than that are a loop."""
+"""The period, in seconds, for which a client's keys are counted."""
 CLIENTS: Final = 10_000  # clients that are remembered at the same time
 
 HEADERS: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
-"""A key must not stay in any cache."""
+"""The headers of an answer, which keep the key out of all caches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class KeyAnswer:
 
 
 class KeyDesk:
-    """Answers requests for keys. All keys are made from `request`; ConfigError for one out of bounds.
+    """Answers requests for keys. All keys are made from `request`. Raises ConfigError if `request` is out of bounds.
 
-    `client` in `answer` is your server's id for the requester (a user, a session; not an address that they choose). It
-    is recorded in the usage logs with each key, and may have `per_minute` keys per minute.
+    The `client` of `answer` is your server's id for the requester, such as a user or a session, but not an address that
+    they choose. It is recorded in the usage logs with each key, and each client may have `per_minute` keys per minute.
     """
 
     def __init__(self, soniox: SonioxClient, request: KeyRequest, *, per_minute: int = PER_CLIENT) -> None:
@@ -56,8 +56,8 @@ class KeyDesk:
         self._asked: dict[str, deque[float]] = {}
 
     async def answer(self, method: str, *, client: str) -> KeyAnswer:
-        """201 with `api_key` and `expires_at`, 405 for a method other than POST, 429 for too many, 502 and 503 if the
-        service refuses or can't be reached: with a word for the reason, and nothing else.
+        """Return 201 with `api_key` and `expires_at`, 405 for a method other than POST, 429 for too many requests, and
+        502 or 503 if the service refuses or can't be reached. An error has only a word for its reason.
         """
         if method != "POST":
             return _reply(405, {"error": "method_not_allowed"}, ("allow", "POST"))

@@ -1,4 +1,4 @@
-"""Transcriptions of whole files: requested, awaited, read, deleted."""
+"""Transcriptions of whole files: requests them, waits for them, reads and deletes them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from voicekit.soniox.rest.schema.requests import NO_FILE, TranscriptionRequest, 
 FIRST_POLL_S: Final = 1.0
 LONGEST_POLL_S: Final = 10.0
 SLOWER: Final = 1.5
-"""An hour of sound takes about a minute: the first polls are quick, for short files, and each later one waits
-longer.
+"""The factor by which each wait between polls is longer than the previous one: the first polls are quick, for short
+files, but an hour of sound takes about a minute.
 """
 
 FORGET_S: Final = 0.5
-"""Seconds for deleting what is at the service after a cancellation: a last attempt, not a reason to wait."""
+"""Seconds for deleting files and transcriptions after a cancellation: enough for one last attempt."""
 
 
 class Transcriptions(Resource[Transcription]):
-    """`soniox.transcriptions`. While one is processing it can't be deleted: ServiceError with the code 409.
+    """`soniox.transcriptions`. A transcription that is being processed can't be deleted: this raises ServiceError with
+    the code 409.
 
-    The vendor's reference and the vendor's own client disagree on whether its file is deleted with it: delete the file
-    too, and expect a 404.
+    The vendor's reference and the vendor's own client disagree on whether a transcription's file is deleted with it. So
+    delete the file too, and be prepared for a 404.
     """
 
     def __init__(self, http: Http, url: str, files: Files) -> None:
@@ -45,21 +46,22 @@ class Transcriptions(Resource[Transcription]):
         self._files = files
 
     async def create(self, request: TranscriptionRequest) -> Transcription:
-        """Request a transcription of `request.file_id` or `request.audio_url`; it begins in a queue."""
+        """Request a transcription of `request.file_id` or `request.audio_url`; at first, it is queued."""
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, Transcription)
 
     async def transcript(self, transcription_id: str) -> TranscriptText:
-        """The words of a completed transcription, however many; before that, ServiceError with the code 409."""
+        """The words of a completed transcription. Before it is completed, this raises ServiceError with the code
+        409."""
         return await self._http.answer(RestQuery("GET", at(self._url, transcription_id, "transcript")), TranscriptText)
 
     async def wait(
         self, transcription_id: str, *, progress: Callable[[Transcription], None] | None = None
     ) -> Transcription:
-        """Wait until a transcription is completed, however long that takes; cancel it to limit this.
+        """Wait until a transcription is completed, however long this takes; to limit the time, cancel the wait.
 
-        `progress` is called whenever its status has changed. Raises ServiceError if it ends in an error.
+        `progress` is called whenever the status has changed. Raises ServiceError if the transcription ends in an error.
         """
         pause, status = FIRST_POLL_S, ""
         while True:
@@ -84,16 +86,16 @@ class Transcriptions(Resource[Transcription]):
         progress: Callable[[Transcription], None] | None = None,
         keep: bool = False,
     ) -> TranscriptText:
-        """Upload, transcribe, wait, read, and delete the file and the transcription from the service unless `keep` is
-        set.
+        """Upload and transcribe `content`, and return the words. Unless `keep`, the file and the transcription are then
+        deleted from the service.
 
-        If `content` is a URL (http://, https://), the service fetches it, and nothing is uploaded. `request` states how
+        If `content` is a URL (http://, https://), the service fetches it, and nothing is uploaded. `request` says how
         to transcribe; its file or URL is filled in.
 
-        What was billed is not thrown away: a transcription that was completed, or whose status is unknown, stays at the
-        service until it has been read, and a note on the error names it, for `wait` and `transcript`. Otherwise, after
-        an error or a cancellation, everything is deleted as far as possible within half a second; the service deletes
-        the rest after 30 days.
+        A transcription that has been billed is not lost: if it is completed, or its status is unknown, it stays at the
+        service until it has been read. A note on the error has its id, for `wait` and `transcript`. Otherwise, after an
+        error or a cancellation, everything is deleted as far as this is possible within half a second; the service
+        deletes the rest after 30 days.
         """
         request = request or TranscriptionRequest()
         if isinstance(content, str) and content.startswith(("http://", "https://")):
@@ -124,7 +126,7 @@ class Transcriptions(Resource[Transcription]):
             return transcript
         except (ServiceError, ProtocolError) as error:
             if made is not None and made.status != "error":
-                lost = True  # our connection failed, not the transcription
+                lost = True  # not the transcription has failed, but our connection
                 error.add_note(f"the transcription {self._http.redact(made.id)} is still at the service")
             raise
         finally:
@@ -139,7 +141,7 @@ class Transcriptions(Resource[Transcription]):
             scope.deadline = trio.current_time() + (self._http.patience.answer if read else FORGET_S)
             if made is not None:
                 with suppress(ServiceError, ProtocolError):
-                    await self.delete(made.id)  # refused while it is being processed
+                    await self.delete(made.id)  # a deletion is refused during processing
             if file_id is not None:
                 with suppress(ServiceError, ProtocolError):
                     await self._files.delete(file_id)

@@ -1,4 +1,4 @@
-"""Voices: those that come with a model, and your own, made from a recording."""
+"""Voices: the shared voices that come with a model, and your own voices, made from recordings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from voicekit.soniox.rest.schema.requests import RecomputeRequest, SharedVoicesQ
 
 
 class Voices(Resource[Voice]):
-    """`soniox.voices`: your own, of which an organization may have 20, and with `shared` the others."""
+    """`soniox.voices`: your own voices, of which an organization may have 20, and with `shared` the voices of a
+    model."""
 
     def shared(self, query: SharedVoicesQuery | None = None, *, page: int = 100) -> Listing[SharedVoice]:
-        """The voices that come with a model and match all of `query`; `page` is the page size (1 to 200)."""
+        """The shared voices of a model that match all of `query`; `page` is the page size (1 to 200)."""
         query = query or SharedVoicesQuery()
         check(query)
         url = self._url.removesuffix("voices") + "shared-voices"
@@ -25,14 +26,15 @@ class Voices(Resource[Voice]):
     async def create(
         self, content: Content, *, name: str, filename: str | None = None, progress: UploadProgress | None = None
     ) -> Voice:
-        """A voice from a recording of at most 20 s and 10 MB; its preparation begins at once and takes a while.
+        """Create a voice from a recording of at most 20 s and 10 MB. The service begins immediately to prepare it,
+        which takes a while.
 
-        `name` must be unique within the project; a second voice with it is refused with the code 409.
+        `name` must be unique within the project; a second voice with the same name is refused with the code 409.
         """
         return await self._upload(content, VoiceFields(name=name), limits.VOICE_BYTES, filename, progress)
 
     async def recompute(self, voice_id: str, *, model: str | None = None) -> Voice:
-        """Prepare a voice for `model`, or for all models for which it is not ready."""
+        """Prepare a voice for `model`, or for all models for which the voice is not ready."""
         request = RecomputeRequest(model=model)
         check(request)
         return await self._http.answer(RestQuery("POST", at(self._url, voice_id, "recompute"), json=request), Voice)

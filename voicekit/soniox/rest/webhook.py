@@ -1,13 +1,13 @@
-"""The receiver of webhooks: verifies the caller, and tells which transcription is done and whether that is new. Pure.
+"""Receives webhooks: verifies the sender, and finds which transcription is done and whether this is new. Pure.
 
-    receiver = WebhookReceiver.find()              the header and secret that were given when the work was asked for
-    call = receiver.receive(headers, body)         Unauthenticated for anybody else
-    if not call.again:                             the service calls several times until it is answered with a 2xx
-        work(call)                                 if this fails, answer a 500, and the next call is another chance
+    receiver = WebhookReceiver.find()              the same header and secret as in the request for the transcription
+    call = receiver.receive(headers, body)         raises Unauthenticated for anybody else
+    if not call.again:                             the service repeats its call until it is answered with a 2xx
+        work(call)                                 if this fails, answer with a 500, and the service calls again
         receiver.done(call)
 
-It fits any web framework: pass in the headers and the raw body, and answer 204 once the work is done, or stored where
-it will not be lost.
+The receiver works with any web framework: pass the headers and the raw body to it. Answer 204 as soon as the work is
+done, or is stored safely.
 """
 
 from __future__ import annotations
@@ -28,16 +28,19 @@ from voicekit.soniox.rest.http.rest_errors import SERVICE
 HEADER_VARIABLE: Final = "SONIOX_API_WEBHOOK_HEADER"
 SECRET_VARIABLE: Final = "SONIOX_API_WEBHOOK_SECRET"
 HEADER: Final = "X-Soniox-Webhook-Secret"
-"""The names that the vendor's own client uses."""
+"""The default header, and the environment variables for the header and the secret; the vendor's own client uses the
+same names."""
 
 BODY_BYTES: Final = 64 * 1024
 REMEMBERED: Final = 10_000
-"""Calls that are remembered as done, for retries, which come within minutes: more than a busy day brings."""
+"""How many finished calls are remembered to recognise repeated calls, which come within minutes: more than a busy day
+brings."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookCall:
-    """A transcription is done: its id, "completed" or "error", and whether the call was marked as `done` before."""
+    """The service's call that a transcription is done: its id, the status "completed" or "error", and whether the same
+    call was marked as `done` before."""
 
     id: str
     status: str
@@ -50,11 +53,11 @@ class _Body(Struct, frozen=True):
 
 
 class WebhookReceiver:
-    """Reads the service's calls, and remembers those that are done.
+    """Reads the service's calls, and remembers the calls that are marked as done.
 
-    It remembers them in memory: after a restart a retry counts as new. So does one that comes while the first call is
-    still being processed; if that may take longer than the service waits, put the work in a queue. ConfigError without
-    a secret, because then anyone could call.
+    Calls are remembered in memory, so after a restart a repeated call counts as new. A repeated call that comes while
+    the first one is still being processed counts as new too; if your work may take longer than the service waits, put
+    it into a queue. Raises ConfigError if there is no secret, because then anyone could call.
     """
 
     def __init__(self, secret: str, header: str = HEADER) -> None:
@@ -73,14 +76,16 @@ class WebhookReceiver:
     def find(
         cls, secret: str | None = None, header: str | None = None, environ: Mapping[str, str] = os.environ
     ) -> WebhookReceiver:
-        """A receiver with the given values, or else with SONIOX_API_WEBHOOK_SECRET and SONIOX_API_WEBHOOK_HEADER."""
+        """Make a receiver with the given values, or else with SONIOX_API_WEBHOOK_SECRET and
+        SONIOX_API_WEBHOOK_HEADER."""
         secret = secret or environ.get(SECRET_VARIABLE)
         if not secret:
             raise ConfigError(f"no webhook secret: set {SECRET_VARIABLE}, or pass one as an argument")
         return cls(secret, header or environ.get(HEADER_VARIABLE) or HEADER)
 
     def receive(self, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> WebhookCall:
-        """The call. Unauthenticated if the header is missing or wrong, RemoteProtocolError for an invalid body."""
+        """Verify and read a call. Raises Unauthenticated if the header is missing or wrong, and RemoteProtocolError for
+        an invalid body."""
         self._verify(headers.items() if isinstance(headers, Mapping) else headers)
         if len(body) > BODY_BYTES:
             raise RemoteProtocolError(f"webhook: expected at most {BODY_BYTES} bytes, got {len(body)}")
@@ -93,7 +98,7 @@ class WebhookReceiver:
         return WebhookCall(said.id, said.status, (said.id, said.status) in self._done)
 
     def done(self, call: WebhookCall) -> None:
-        """The work for `call` has been done: from now on the same call comes with `again`."""
+        """Note that the work for `call` is done: from now on, the same call has `again` set."""
         key = (call.id, call.status)
         self._done[key] = None
         self._done.move_to_end(key)
@@ -101,7 +106,7 @@ class WebhookReceiver:
             self._done.popitem(last=False)
 
     def _verify(self, headers: Iterable[tuple[str, str]]) -> None:
-        """Compares in constant time, so that the secret can't be guessed letter by letter."""
+        """Compare the secret in constant time, so that it can't be guessed letter by letter."""
         given = [_bytes(value) for name, value in headers if name.lower() == self.header.lower()]
         if len(given) != 1 or not hmac.compare_digest(given[0], self._secret):
             raise Unauthenticated(
@@ -112,7 +117,8 @@ class WebhookReceiver:
 
 
 def _bytes(value: str) -> bytes:
-    """The value's bytes; empty, which never matches, for half a character, which can't have been sent."""
+    """The value's bytes. A value with half a character can't have been sent; it becomes empty bytes, which never
+    match."""
     try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -1,5 +1,5 @@
-"""What the connections of one account share: its keys, and its limits of requests per minute and of concurrent
-requests.
+"""The state that the connections of one account share: its keys, and its limits for requests per minute and for
+concurrent requests.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from voicekit.soniox.server.refusal import Refusal, invalid
 
 _MINUTE_S: Final = 60.0
 AGAIN: Final = "Please try again later."
-TEMPORARY: Final = "snx_temp_"  # prefix of temporary keys
+TEMPORARY: Final = "snx_temp_"  # the prefix of temporary keys
 
 
 class Service(Enum):
-    """A realtime service, by the usage type of its temporary keys."""
+    """A realtime service; its value is the usage type of its temporary keys."""
 
     STT = "transcribe_websocket"
     TTS = "tts_rt"
@@ -34,7 +34,7 @@ class Service(Enum):
 
 @dataclass(slots=True)
 class Key:
-    """A key and what it allows. Without `usage` it is a main key, valid for everything, forever."""
+    """A key and its rights. If `usage` is None, it is a main key, which is valid for everything, forever."""
 
     secret: str = field(repr=False)
     usage: Service | None = None
@@ -44,13 +44,13 @@ class Key:
     used: bool = False
 
     def session_ends(self, started_at: float) -> float:
-        """When a session that began at `started_at` must end; inf for never."""
+        """The time at which a session that began at `started_at` must end; inf for never."""
         return float("inf") if self.session_s is None else started_at + self.session_s
 
 
 @dataclass(frozen=True, slots=True)
 class StreamUse:
-    """What a session or a stream used: text and sound, and the first and last second of its activity."""
+    """The usage of a session or a stream: its text and sound, and when it began and ended."""
 
     service: Service
     model: str
@@ -62,14 +62,15 @@ class StreamUse:
 
 
 class Account:
-    """Keys and limits. Without any keys, every key is accepted.
+    """The keys and limits of an account. If there are no keys, every key is accepted.
 
-    `legacy` allows the deprecated key in a message; `twice` tolerates the same key there and in the handshake (whether
-    the service does is not known; a client must not rely on it, so it is off). While `refusing` is set, every request
-    gets that answer: this is how a script simulates an exhausted budget or an overloaded service. `full` may refuse to
-    begin more of a service although its limit would allow it: this is how an overloaded machine protects its calls.
+    `legacy` allows the deprecated key in a message. `twice` tolerates the same key in a message and in the handshake;
+    it is off, because it is not known whether the service does this, and a client must not rely on it. While `refusing`
+    is set, it is the answer to every request: this is how a script simulates an exhausted budget or an overloaded
+    service. `full` may refuse to begin another session or stream although the limit would allow it: this is how an
+    overloaded machine protects its calls.
 
-    `begun` is called with the time when one more runs, and `used` when one is over.
+    `begun` is called with the time when a session or a stream begins, and `used` with its usage when it ends.
     """
 
     def __init__(
@@ -93,23 +94,23 @@ class Account:
         self.used: Callable[[StreamUse], None] = lambda use: None
         self.at_once: Mapping[Service, int] = {Service.STT: sessions, Service.TTS: streams}
         self._per_minute = requests_per_minute
-        self.running = dict.fromkeys(Service, 0)  # running sessions and streams
+        self.running = dict.fromkeys(Service, 0)  # the numbers of running sessions and streams
         self._recent: dict[Service, deque[float]] = {service: deque() for service in Service}
         self._requests = count(1)
 
     def add(self, key: Key) -> None:
-        """Another key, such as a temporary one."""
+        """Add a key, such as a temporary key."""
         self._keys[key.secret] = key
-        # keeps what is needed to recognise it after it has expired
+        # an expired temporary key is recognised by its prefix
         if key.expires_at is not None and key.secret.startswith(TEMPORARY):
             heappush(self._expiring, (key.expires_at, key.secret))
 
     def request_id(self) -> str:
-        """A new id in the shape of the service's, numbered in order, so that a run can be repeated exactly."""
+        """A new id in the service's format; ids are numbered in order, so that a run can be repeated exactly."""
         return f"00000000-0000-4000-8000-{next(self._requests):012x}"
 
     def authenticate(self, secret: str | None, service: Service, now: float) -> Key | Refusal:
-        """The key for `secret`, or why it is not valid for `service`."""
+        """Return the key for `secret`, or the reason why it is not valid for `service`."""
         if secret is None:
             return Refusal("unauthenticated", "Missing API key. Provide it as an Authorization header.")
         key = self._keys.get(secret) or (Key(secret) if self._open else None)
@@ -123,7 +124,7 @@ class Account:
         return key
 
     def one_key(self, handshake: str | None, message: str | None) -> str | Refusal | None:
-        """The key of a request, from the handshake or, if that is allowed, from a message."""
+        """The key of a request, from the handshake or, if this is allowed, from a message."""
         if message is None:
             return handshake
         if handshake is not None:
@@ -134,7 +135,8 @@ class Account:
         return Refusal("unauthenticated", "An API key in a message is no longer accepted. Use an Authorization header.")
 
     def begin(self, key: Key, service: Service, now: float) -> Refusal | None:
-        """Begin a session or a stream; returns None if it may continue, and then `end` must follow."""
+        """Begin a session or a stream; returns the reason if it is refused. If this returns None, `end` must be called
+        later."""
         recent = self._recent[service]
         while recent and recent[0] <= now - _MINUTE_S:
             recent.popleft()
@@ -147,7 +149,7 @@ class Account:
         return refusal
 
     def end(self, use: StreamUse) -> None:
-        """One that had begun is over, with this usage."""
+        """End a session or a stream that had begun, with its usage."""
         self.running[use.service] -= 1
         self.used(use)
 

@@ -1,4 +1,4 @@
-"""Checks of configurations as the service makes them, with its own messages if they are known. Plain functions."""
+"""Checks configurations as the service does, and refuses them with the service's own messages if these are known."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MODELS_WITHOUT_SILENCE_REDUCTION: Final = frozenset(limits.TTS_ALIASES)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a server supports: models, formats, languages, voices (None: any name), translation, downloads, clones.
+    """What a server supports: models, formats, languages, voices (None for any name), translation, downloads, clones.
 
-    `understood` are the languages that its recogniser knows; hints that name none of them are refused. None: all
-    languages.
+    `understood` are the languages that the recogniser knows, or None for all languages; hints that name none of these
+    languages are refused.
     """
 
     stt_models: Collection[str] = STT_MODELS
@@ -38,7 +38,7 @@ class Offer:
 
 
 def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
-    """Why `config` is refused, or None."""
+    """Why `config` is refused; None if it is not."""
     if config.model not in offer.stt_models:
         return Refusal("model_not_available", "Invalid model specified.")
     return _first(
@@ -52,7 +52,7 @@ def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
 
 
 def refuse_tts(stream_id: str, config: TtsConfig, offer: Offer) -> Refusal | None:
-    """Why a stream with `config` is refused, or None."""
+    """Why a stream with `config` is refused; None if it is not."""
     missing = next((name for name in ("model", "language", "voice", "audio_format") if not getattr(config, name)), None)
     if missing is not None:
         return invalid(f"Missing required field: {missing}")
@@ -90,7 +90,7 @@ def _sound(config: SttConfig, formats: Collection[str]) -> str | None:
 
 
 def refuse_hints(hints: Sequence[str], offer: Offer) -> str | None:
-    """Why these language hints are refused, or None."""
+    """Why these language hints are refused; None if they are not."""
     if len(set(hints)) < len(hints):
         return "Language hints must be unique."
     if len(hints) > limits.HINTS or not set(hints) <= set(offer.stt_languages):

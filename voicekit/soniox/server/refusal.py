@@ -29,7 +29,7 @@ CODES: Final[dict[str, int]] = {
 
 MORE_INFO: Final = "https://soniox.com/docs/api-reference/errors#"
 CLOSE_NORMAL: Final = 1000
-"""The close code, also after errors: clients must look at frames, not at codes."""
+"""The close code, even after errors: clients must look at frames, not at codes."""
 CLOSE_GOING_AWAY: Final = 1001
 
 
@@ -45,7 +45,7 @@ class Refusal:
             raise ValueError(f"error type: expected one of {', '.join(CODES)}, got {self.error_type!r}")
 
     def fields(self, request_id: str) -> dict[str, Any]:
-        """As the fields of an error frame."""
+        """The refusal as the fields of an error frame."""
         return {
             "error_code": CODES[self.error_type],
             "error_type": self.error_type,
@@ -57,7 +57,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CloseConnection:
-    """The socket is to be closed once everything has been sent."""
+    """The socket is to be closed after everything has been sent."""
 
     code: int = CLOSE_NORMAL
     reason: str = ""

@@ -1,1 +1,1 @@
-"""Realtime transcription: the protocol's client side, replay after a loss, and the stage."""
+"""Realtime transcription: the client side of the protocol, the replay after a lost connection, and the stage."""

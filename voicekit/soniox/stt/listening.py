@@ -1,4 +1,4 @@
-"""One stream of sound and its transcript, over as many connections as necessary: the driver of ring and sessions."""
+"""Transcribes one stream of sound over as many connections as necessary; drives the replay ring and the sessions."""
 
 from __future__ import annotations
 
@@ -26,25 +26,27 @@ from voicekit.soniox.stt.tokens import PRE_ROLL_S
 from voicekit.soniox.stt.transcript import TranscriptBuilder
 
 ENDING_S = 30.0
-"""Seconds after the end of the sound in which there must be a connection for its last words: as long as an outage may
-last without losing anything.
+"""Seconds after the end of the sound within which there must be a connection for its last words: as long as an outage
+that loses nothing.
 """
 
 ENDINGS = 2
-"""Sessions that get the end of the sound: if one does not answer within three seconds, another follows."""
+"""How many sessions may get the end of the sound: if the first does not answer within three seconds, another
+follows."""
 
 AHEAD_S = 2.0
-"""Seconds of unsent sound beyond which a source that can wait must wait. A microphone, which can't, has to wait only if
-a connected service lags and the ring has no more room than this left: the links before it hold five seconds.
+"""If more seconds of sound than this are unsent, a source that can wait must wait. The sound of a microphone, which
+can't wait, is held back only if a connected service lags and the ring has no more room left than this; the links before
+the ring hold five seconds.
 """
 
 
 class SttConnection:
-    """A session on its socket. Events before `listen` are kept for it; those after `leave` are dropped."""
+    """A session on its socket. Events before `listen` are kept for the listener; events after `leave` are dropped."""
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
-        # sends what the core has queued; set once there is a socket
+        # sends the messages that the core has queued; set as soon as there is a socket
         self.flush: Callable[[], None] = _nothing
         self.left = trio.Event()
         self._early: list[SttEvent] = []
@@ -64,17 +66,17 @@ class SttConnection:
 
 
 class Connects(Protocol):
-    """Opens a connection for a session that begins with ear sample `base`; raises Unconnected."""
+    """A function that opens a connection for a session that begins with ear sample `base`. It may raise Unconnected."""
 
     def __call__(self, base: int) -> AbstractAsyncContextManager[SttConnection]: ...
 
 
 class Listening:
-    """One stream of sound and its transcript. `fill` takes in the sound, `listen` has it transcribed.
+    """Transcribes one stream of sound: `fill` takes the sound, and `listen` lets the service transcribe it.
 
-    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. Both end when everything is
-    done. Transcripts, SttDown and SttUp are offered to `said`; lost sound is reported to the session. `new_keys`:
-    whether each connection has its own key.
+    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. Both methods end when
+    everything is done. Transcripts, SttDown and SttUp are offered to `said`; lost sound is reported to the voicekit
+    session. `new_keys` is whether each connection has its own key.
     """
 
     def __init__(
@@ -90,16 +92,16 @@ class Listening:
         self._transcript = TranscriptBuilder()
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # how the session ended
-        self._news = trio.lowlevel.ParkingLot()  # `listen` waits here for the end, and for the pace of a replay
-        self._resume: Callable[[], None] = _nothing  # resumes when `fill` was not ready
+        self._news = trio.lowlevel.ParkingLot()  # here `listen` waits for the end, and to send more of a replay
+        self._resume: Callable[[], None] = _nothing  # lets `fill` take more sound after it was not ready
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
-        self._ended_at = inf  # time at which the sound ended
-        self._endings = 0  # sessions that were told about the end
+        self._ended_at = inf  # the time at which the sound ended
+        self._endings = 0  # how many sessions were told about the end
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:
-        """Take everything in: without waiting for the service, unless the source can wait or the service lags."""
+        """Take all sound, without waiting for the service unless the source can wait or the service lags."""
         patient = inbox.statistics().full is Full.WAIT
         with inbox.hand_to(self._take, lambda: not self._has_enough(patient)) as taker:
             self._resume = taker.resume
@@ -108,13 +110,14 @@ class Listening:
         self._feed()
 
     def finalize(self, at: int) -> None:
-        """Ask the connected session to make everything up to ear sample `at` final; without one, this has no effect."""
+        """Ask the connected session to make all words up to ear sample `at` final; without a connection, this has no
+        effect."""
         if self._connection is not None and self._over is None:
             self._connection.core.finalize_pause(at, trio.current_time())
             self._connection.flush()
 
     async def listen(self) -> None:
-        """Have everything transcribed. Raises errors that a new connection can't cure."""
+        """Let the service transcribe all sound. Raises errors that a new connection can't cure."""
         try:
             while not self._done:
                 await trio.sleep_until(self._retry_at)
@@ -132,7 +135,7 @@ class Listening:
         return self._connection is not None and self._ring.room < self._ahead
 
     async def _hold(self, connection: SttConnection) -> None:
-        """Feed one session until it is over, and decide what comes next."""
+        """Feed one session until it is over, and decide whether another follows."""
         core, self._connection = connection.core, connection
         try:
             connection.listen(self._handle)
@@ -163,7 +166,7 @@ class Listening:
             self._feed()
 
     def _feed(self) -> None:
-        """Send the available sound to the connected session, and the end once it has come."""
+        """Send the available sound to the connected session, and the end of the sound when it has come."""
         if self._connection is None or self._over is not None:
             return
         core, now = self._connection.core, trio.current_time()
@@ -183,7 +186,7 @@ class Listening:
             self._news.unpark_all()
 
     def _handle(self, event: SttEvent) -> None:
-        """Handle an event of the session. Errors are raised by `listen`, since this runs in the connection's reader."""
+        """Handle an event of the session. This runs in the connection's reader, so `listen` raises its errors."""
         try:
             if isinstance(event, Failed | Finished | RollOver):
                 self._over = self._over or event
@@ -199,7 +202,7 @@ class Listening:
             self._news.unpark_all()
 
     def _fail(self, failure: Failed) -> None:
-        """Decide what follows from a failure; raises its error if trying again is no use."""
+        """Decide when to try again after a failure; raises its error if another attempt can't help."""
         was_down = self._backoff.down
         again = self._backoff.failed(trio.current_time(), failure.waits(new_keys=self._new_keys))
         if again is None:

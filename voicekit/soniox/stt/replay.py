@@ -1,9 +1,10 @@
-"""Sound that is not final yet, kept so that a new connection can get it again.
+"""Keeps the sound that has not become final, so that it can be sent again on a new connection.
 
-All sound for the recogniser passes through: `add` puts it in, `take` returns what may be sent now, `forget` drops what
-has become final. After a lost connection, `rewind` makes the rest unsent again. `take` is paced, because the service
-may drop a client that sends much faster than real time. This never delays live sound; a replay catches up, and a file
-is read no faster. Sound that was lost unsent leaves one Gap in its place.
+All sound for the recogniser passes through the ring: `add` puts it in, `take` returns the sound that may be sent now,
+and `forget` drops sound that has become final. After a lost connection, `rewind` makes the rest unsent again. `take` is
+paced, because the service may drop a client that sends much faster than real time. The pace never delays live sound,
+lets a replay catch up, and limits how fast a file is read. Sound that was lost before it was sent leaves one Gap in its
+place.
 """
 
 from __future__ import annotations
@@ -17,26 +18,27 @@ from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.events import SpeechStarted, SpeechStopped
 
 CAPACITY_S: Final = 60.0
-"""Twice the longest outage that must lose nothing (30 s); 1.9 MB at 16 kHz."""
+"""The most seconds of sound that are kept: twice the longest outage that must lose nothing (30 s); 1.9 MB at 16 kHz."""
 REPLAY_SPEED: Final = 1.5
-"""Times real time. The service tolerates "short bursts" without a number; at 1.5, a delay of 10 s is caught up
-in 20 s.
+"""How many times faster than real time a replay is. The service tolerates "short bursts", but gives no number; at 1.5,
+a replay makes up for a delay of 10 s in 20 s.
 """
 BURST_S: Final = 0.5
-"""Sound that may be sent at once, saved up while less came: an ordinary hiccup of a live source causes no delay."""
+"""The most seconds of sound that may be sent in one burst, after less has come for a while. So an ordinary hiccup of a
+live source causes no delay."""
 SILENCE_S: Final = 3.0
-"""The most silence that is sent for a Gap: no utterance continues over such a long pause (`limits.ENDPOINT_DELAY_MS`),
-and what follows the Gap is not delayed by the rest of it.
+"""The most seconds of silence that are sent for a Gap: no utterance continues over a longer pause
+(`limits.ENDPOINT_DELAY_MS`), and the rest of the Gap must not delay the sound after it.
 """
 
 _EPSILON: Final = 1e-3
-"""Share of a sample: credit is saved up in floating point and may be slightly too low."""
+"""A fraction of a sample: the credit is a floating-point number and may be slightly too low."""
 
 RingItem: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
 
 
 class ReplayRing:
-    """The last `seconds` of the sound, in order, marks included, and how far it has been sent."""
+    """The last `seconds` of the sound and its marks, in order, and how far they have been sent."""
 
     def __init__(self, sound: AudioFormat, *, seconds: float = CAPACITY_S) -> None:
         self._capacity = sound.samples(seconds)
@@ -50,12 +52,12 @@ class ReplayRing:
         self._speed = sound.rate * REPLAY_SPEED
         self._burst = sound.samples(BURST_S)
         self._silence = sound.samples(SILENCE_S)
-        self._credit = float(self._burst)  # samples that could be sent at the time `_credit_at`
+        self._credit = float(self._burst)  # how many samples could be sent at the time `_credit_at`
         self._credit_at = -math.inf
 
     @property
     def due_at(self) -> float | None:
-        """When `take` will next return something: -inf for at once, None until something is added."""
+        """The time at which `take` will next return something: -inf for now, None if nothing is unsent."""
         if self._hole is None and not self._unsent:
             return None
         missing = self._price(self._unsent[0]) - self._credit if self._unsent else 0.0
@@ -63,16 +65,17 @@ class ReplayRing:
 
     @property
     def unsent(self) -> int:
-        """Samples of sound that wait to be taken."""
+        """How many samples of sound wait to be taken."""
         return self._unsent_samples
 
     @property
     def room(self) -> int:
-        """Samples that can still be added before unsent sound is lost."""
+        """How many samples can still be added before unsent sound is lost."""
         return self._capacity - self._unsent_samples
 
     def add(self, item: RingItem) -> None:
-        """Take the next sound. When full, the oldest is dropped; if it had not been sent, that is an overrun."""
+        """Add the next sound or mark. If the ring is full, the oldest sound is dropped; if this had not been sent, it
+        is an overrun."""
         if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
             before = self._unsent.pop()
             item = Gap(item.end - before.at, before.at)
@@ -82,7 +85,7 @@ class ReplayRing:
             self._drop_oldest()
 
     def take(self, now: float) -> list[RingItem]:
-        """What may be sent now; from now on it counts as sent."""
+        """Return the sound and the marks that may be sent now; from now on, they count as sent."""
         self._credit = min(self._credit + max(0.0, now - self._credit_at) * self._speed, self._burst)
         self._credit_at = now
         taken: list[RingItem] = []
@@ -102,12 +105,12 @@ class ReplayRing:
         return taken
 
     def forget(self, before: int) -> None:
-        """Drop what has been sent and ends at or before sample `before`: it will not be needed again."""
+        """Drop sound that has been sent and ends at or before sample `before`, since it will not be needed again."""
         while self._sent and _end(self._sent[0]) <= before:
             self._sent_samples -= _weight(self._sent.popleft())
 
     def rewind(self, to: int) -> None:
-        """Everything from sample `to` on is unsent again. Dropped sound leaves a Gap."""
+        """Make everything from sample `to` on unsent again. Sound that was dropped leaves a Gap."""
         self._unsent.extendleft(reversed(self._sent))
         self._unsent_samples += self._sent_samples
         self._sent.clear()
@@ -119,12 +122,12 @@ class ReplayRing:
             self._count(to, start)
 
     def overrun(self) -> int:
-        """Samples of sound that were lost unsent since the last call."""
+        """How many samples of sound were lost unsent since the last call."""
         lost, self._overrun = self._overrun, 0
         return lost
 
     def _price(self, item: RingItem) -> int:
-        """The credit that `item` needs; a frame longer than a whole burst is sent when a burst is available."""
+        """The credit that `item` needs; for a frame longer than a burst, the credit for a burst is enough."""
         return min(_samples(item), self._burst)
 
     def _drop_oldest(self) -> None:
@@ -144,7 +147,7 @@ class ReplayRing:
         self._counted_to = max(end, self._counted_to)
 
     def _drop_until(self, to: int) -> int:
-        """Drop what is before sample `to`, except later marks that are queued there; returns the sample where the rest
+        """Drop everything before sample `to`, except marks for later samples; returns the sample at which the rest
         begins.
         """
         marks: list[RingItem] = []
@@ -165,7 +168,7 @@ class ReplayRing:
 
 
 def _from(item: RingItem, to: int) -> RingItem:
-    """Sound without the part before sample `to`."""
+    """`item` without the part before sample `to`."""
     if item.at >= to:
         return item
     if isinstance(item, AudioFrame):
@@ -178,7 +181,7 @@ def _samples(item: RingItem) -> int:
 
 
 def _weight(item: RingItem) -> int:
-    """Its share of the capacity: a Gap takes none."""
+    """How much of the capacity `item` takes: a Gap takes none."""
     return item.samples if isinstance(item, AudioFrame) else 0
 
 

@@ -1,8 +1,8 @@
 """One transcription session on the client's side, without a socket or a clock.
 
-Calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return what happened. `states.STT_TABLE`
-defines what may happen when. The service supports neither a second configuration nor a resumption: if this session
-fails, a new one must get the sound again from `replay_from` on.
+Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
+`states.STT_TABLE` defines which inputs are possible in which state. The service supports neither a second configuration
+nor a resumption: if a session fails, a new session must get the sound again from `replay_from` on.
 """
 
 from __future__ import annotations
@@ -38,41 +38,43 @@ from voicekit.soniox.stt.tokens import TokenEvent, Tokens
 
 SERVICE: Final = "Soniox speech-to-text"
 RATE: Final = 16_000
-"""Samples per second of times if the sound is in a container, so that its own rate is unknown."""
+"""The samples per second in which times are counted if the sound is in a container, so that its own rate is unknown."""
 KEEPALIVE_S: Final = 5.0
-"""Without sound, a keepalive is sent this often: the service asks for 5 to 10 s and gives up after 20."""
+"""Seconds without sound after which a keepalive is sent: the service asks for 5 to 10 s, and ends the session after
+20."""
 FINISH_S: Final = 3.0
-"""How long the last results may take after the end of the sound."""
+"""The most seconds that the last results may take after the end of the sound."""
 ROLL_OVER_S: Final = 290 * 60.0
 ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
-"""Age at which another session should take over, out of the 300 minutes that one may last: in a pause, or at the
-latest.
+"""The ages at which another session should take over: in a pause (ROLL_OVER_S), and at the latest. A session may last
+300 minutes.
 """
 MARKERS: Final = 16
-"""Endpoint markers in one message; each causes several events, and the links after this hold some dozens."""
+"""The most endpoint markers in one message; each causes several events, and the links for these hold some dozens."""
 PIECE_S: Final = 0.5
-"""Silence in one message that replaces a Gap."""
+"""The most seconds of silence in one of the messages that replace a Gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Everything that was sent has been answered; the socket may be closed."""
+    """The event that all sound has been answered; the socket may be closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RollOver:
-    """The session is nearly as old as it may get: another should take over, from `replay_from` on."""
+    """The event that the session is nearly as old as it may get: another should take over, from `replay_from` on."""
 
 
 SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
 
 
 class SttSession:
-    """A session for `sound`, whose first sample is ear sample `base`, on one open socket.
+    """A session on one open socket, for `sound`, whose first sample is ear sample `base`.
 
-    `config` is completed from `sound`. Without `sound` it must be complete, bytes in its format are passed to `audio`,
-    and times are in samples at its rate. With `finalize_on_pause`, a mark for the end of speech is followed by a
-    request to finalize. `redact` removes keys from the service's texts. ConfigError for an invalid configuration.
+    `config` is completed from `sound`. If `sound` is None, `config` must be complete; then bytes in its format are
+    passed to `audio`, and times are in samples at its rate. If `finalize_on_pause`, a request to finalize follows each
+    mark for the end of speech. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
+    configuration.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class SttSession:
         self._tokens = Tokens(rate, base)
         self._finalizing = Finalizing(rate)
         self._outgoing: list[Message] = []
-        self._samples = 0  # sent
+        self._samples = 0  # samples that were sent
         self._any_audio = False
         self._started_at = 0.0
         self._sent_at = 0.0
@@ -106,7 +108,7 @@ class SttSession:
 
     @property
     def sent_to(self) -> int:
-        """The ear sample after the last that was sent."""
+        """The ear sample after the last one that was sent."""
         return self._tokens.ear(self._samples)
 
     @property
@@ -115,16 +117,16 @@ class SttSession:
         return self._tokens.replay_from
 
     def start(self, now: float) -> None:
-        """Send the configuration; sound may follow at once."""
+        """Send the configuration; sound may follow immediately."""
         if self._do(SttInput.START):
             self._started_at = now
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send the next sound. A Gap is sent as silence, a long one as some seconds of it; before the first sound, it
-        only moves the start.
+        """Send the next sound. A Gap is sent as at most some seconds of silence; before the first sound, a Gap only
+        moves the start.
 
-        LocalProtocolError for sound that does not follow what was sent, or has another format.
+        Raises LocalProtocolError for sound that does not directly follow the sound sent before, or has another format.
         """
         if self.state is SttState.FAILED:
             return
@@ -150,39 +152,41 @@ class SttSession:
         self._finalize_if_due(now)
 
     def finalize(self, now: float) -> None:
-        """Request that everything sent so far becomes final: now, or when the previous request has been answered."""
+        """Request that all sound sent so far becomes final: now, or when the previous request has been answered."""
         if self._do(SttInput.FINALIZE):
             self._finalizing.want(self.sent_to)
             self._finalize_if_due(now)
 
     def finalize_pause(self, at: int, now: float) -> None:
-        """The same for ear sample `at`, as soon as it has been sent, and only if no speech is marked before it.
+        """Request that all sound up to ear sample `at` becomes final. The request is sent when this sample has been
+        sent, but only if no mark for speech comes before it.
 
-        Has no effect in a session that is not listening.
+        This has no effect in a session that is not listening.
         """
         if self.state is SttState.LISTENING:
             self._finalizing.want(at, in_pause=True)
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """The sound is over; Finished follows. Without any sound nothing is sent, and the session is done at once."""
+        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session is done
+        immediately."""
         if not self._do(SttInput.END):
             return
         if self._any_audio:
             self._ended_at = now
             self._send(STT_END, now)
         else:
-            self.state = SttState.DONE  # the service refuses to end a session without sound
+            self.state = SttState.DONE  # the service would refuse to end a session without sound
 
     def outgoing(self) -> list[Message]:
-        """The messages to send now, each once."""
+        """Return the messages to send now; each is returned only once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 
     # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[SttEvent]:
-        """The events in an incoming message. After the end, messages have no effect."""
+        """Take an incoming message and return its events. After the end, messages have no effect."""
         if self.state in (SttState.DONE, SttState.FAILED):
             return []
         try:
@@ -199,13 +203,13 @@ class SttSession:
         return out
 
     def closed(self, why: str = "the connection was closed") -> list[SttEvent]:
-        """The socket is closed, by either side."""
+        """Note that one side has closed the socket."""
         ignored = STT_TABLE[self.state][SttInput.CLOSED] is IGNORE
         return [] if ignored else self._fail(lost(why, service=SERVICE))
 
     @property
     def due_at(self) -> float | None:
-        """When to call `tick`; None if nothing is being waited for."""
+        """The time at which to call `tick`; None if no call is needed."""
         if self.state is SttState.ENDING:
             return min(self._ended_at + FINISH_S, self._answers.dead_at)
         if self.state is not SttState.LISTENING:
@@ -214,7 +218,8 @@ class SttSession:
         return min(self._sent_at + KEEPALIVE_S, self._answers.dead_at, finalize_at, self._roll_over_at())
 
     def tick(self, now: float) -> list[SttEvent]:
-        """Do what is due: send a keepalive or a delayed request; or detect that the peer is dead or the session old."""
+        """Do everything that is due: send a keepalive or a delayed request, or detect that the peer is dead or the
+        session is old."""
         if self.state not in (SttState.LISTENING, SttState.ENDING):
             return []
         if now >= self._answers.dead_at:
@@ -234,7 +239,7 @@ class SttSession:
     # --- internal ---
 
     def _do(self, what: SttInput) -> bool:
-        """Change the state for our action; False if it has no effect any more."""
+        """Change the state for our action; returns False if the action has no effect any more."""
         cell = STT_TABLE[self.state][what]
         if isinstance(cell, SttState):
             self.state = cell
@@ -247,7 +252,7 @@ class SttSession:
             raise LocalProtocolError(
                 f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from {frame.at}"
             )
-        self._sound = frame.format  # the same, and from now on the same object: no comparison for each frame
+        self._sound = frame.format  # equal, but keeping this object saves a comparison for each frame
 
     def _skip(self, gap: Gap, now: float) -> None:
         if not self._any_audio:
@@ -300,7 +305,7 @@ class SttSession:
 
 
 def _inputs(answer: SttResponse) -> list[SttInput]:
-    """The inputs in a message, in this order; an error may come after tokens."""
+    """The inputs in a message, in order; an error may come after tokens."""
     inputs = [] if answer.is_error and not answer.tokens else [SttInput.RESULT]
     if answer.is_error:
         inputs.append(SttInput.ERROR)

@@ -1,8 +1,9 @@
-"""A stage that has Soniox transcribe sound, on as many connections as necessary.
+"""A stage that lets Soniox transcribe sound, over as many connections as necessary.
 
-Sound goes into a ring and from there to the service; what has become final leaves the ring. If a connection is lost, a
-new one gets the sound again that was not final yet, at one and a half times real time until it has caught up, and the
-transcript continues as if nothing had happened. Without a connection the ring fills; it holds a minute.
+Sound goes into a ring and from there to the service; sound that has become final leaves the ring. If a connection is
+lost, the sound that had not become final is sent again on a new connection, one and a half times as fast as real time
+until it has caught up. The transcript continues as if nothing had happened. Without a connection the ring fills; it
+holds a minute.
 
     inbox ─fill▶ ring ▶ SttSession ▶ shell ─write▶ service ─read▶ shell ▶ SttSession ▶ transcript ▶ outbox
 """
@@ -38,28 +39,28 @@ from voicekit.soniox.stt.listening import Listening, SttConnection
 from voicekit.soniox.stt.session import SERVICE, SttSession
 
 ENDPOINTS = SttConfig(enable_endpoint_detection=True)
-"""The default: the service detects endpoints, which it does best."""
+"""The default configuration: the service detects endpoints, since it does this best."""
 
 SAID = 256
-"""Transcripts that may wait for a slow reader."""
+"""The most transcripts that may wait for a slow consumer."""
 
 GIVE_UP_S = 120.0
-"""Seconds without an answer of the service after which the call fails: by then the caller has hung up, or should."""
+"""Seconds without an answer from the service after which the call fails: by then, the caller has usually hung up."""
 
 STEADY_S = 5.0
-"""Seconds of answers after which a connection counts as healthy: its next failure counts as the first."""
+"""Seconds of answers after which a connection counts as healthy: its next failure then counts as the first one."""
 
 
 class SonioxStt(Pipeable):
     """Transcribes with Soniox's realtime API.
 
-    `config` is completed with the format of the sound. If key or addresses are not given, they come from the
+    `config` is completed with the format of the sound. If `key` or the addresses are not given, they come from the
     environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called for each connection. With
-    `finalize_on_pause`, the end of speech according to the VAD is followed by a request to make everything final: for
-    turn-taking by the VAD. `wire_log` is called with every message.
+    `finalize_on_pause`, for turn-taking by the VAD, a request to make everything final follows each end of speech that
+    the VAD detects. `wire_log` is called with every message.
 
-    ConfigError here for an invalid configuration or a missing key. Opening and `run` raise the service's error if
-    trying again is no use: Unauthenticated, QuotaExceeded, or ServiceError; and `run` raises Unavailable after two
+    Raises ConfigError for an invalid configuration or a missing key. `open` and `run` raise the service's error
+    (Unauthenticated, QuotaExceeded or ServiceError) if another attempt can't help. `run` raises Unavailable after two
     minutes without a connection.
     """
 
@@ -96,27 +97,28 @@ class SonioxStt(Pipeable):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages that it expects, from its configuration."""
+        """The languages that the configuration expects."""
         return tuple(self.config.language_hints or ())
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
-        """Takes the offered format, whatever it is; ConfigError if the configuration does not match it."""
+        """Return the offered format, whatever it is. Raises ConfigError if the configuration does not match it."""
         stt_config(self.config, offered)
         self.accepts = offered
         return offered
 
     def finalize(self, at: int) -> None:
-        """Request the final words before a pause: all sound up to sample `at`, once it is sent. See the contract `Stt`.
+        """Request the final words before a pause, for all sound up to sample `at`, when this has been sent. See the
+        contract `Stt`.
 
-        The service answers in about 0.26 s. Without a connection, and without a run, this has no effect.
+        The service answers in about 0.26 s. Without a connection, or while nothing is transcribed, this has no effect.
         """
         if self._listening is not None:
             self._listening.finalize(at)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Connect, so that a wrong key or address is detected before any sound flows, and the first word is not
-        late.
+        """Connect in advance, so that a wrong key or address is detected before any sound flows, and the first word is
+        not late.
         """
         if self.accepts is None:
             raise ConfigError(f"{self.name}: expected a call of negotiate() with the format of the sound first")
@@ -127,7 +129,7 @@ class SonioxStt(Pipeable):
                 nursery.cancel_scope.cancel()
 
     async def _open_first(self, task_status: trio.TaskStatus[SttConnection]) -> None:
-        """Hold a connection until it is taken over, or everything is closed."""
+        """Hold a connection until a run takes it over, or the stage is closed."""
 
         async def attempt() -> None:
             try:
@@ -143,7 +145,7 @@ class SonioxStt(Pipeable):
     async def _run(
         self, sound: AudioFormat, opened: list[SttConnection], inbox: Inlet[Any], outbox: Outlet[Any]
     ) -> None:
-        """Transcribe one stream; `opened` holds the connection that was opened in advance, until it is used."""
+        """Transcribe one stream; `opened` has the connection that was opened in advance, until it is used."""
 
         def connects(base: int) -> AbstractAsyncContextManager[SttConnection]:
             return nullcontext(opened.pop()) if opened else self._connection(base)
@@ -178,7 +180,8 @@ class SonioxStt(Pipeable):
 
 @asynccontextmanager
 async def _never_waiting(outbox: Outlet[Any]) -> AsyncIterator[Outlet[Any]]:
-    """An outlet that takes transcripts without waiting: `outbox` itself, or a link to it if sending to it may wait."""
+    """An outlet that takes transcripts without waiting: `outbox` itself, or a link to it if sending to `outbox` may
+    wait."""
     if outbox.statistics().full is not Full.WAIT:
         yield outbox
         return

@@ -1,6 +1,6 @@
-"""The state table of a transcription session on the client's side; the kinds of cells are in `api.verdict`.
+"""The state table of a transcription session on the client's side; `api.verdict` explains the cells.
 
-A transcription session is one socket. It is configured once, gets one stream of sound, and ends:
+A transcription session uses one socket. It is configured once, gets one stream of sound, and ends:
 
     NEW --start--> LISTENING --end--> ENDING --finished--> DONE      any of the first three --error, closed--> FAILED
 """
@@ -24,7 +24,7 @@ class SttState(Enum):
 
 
 class SttInput(Enum):
-    """The events of a session: the first four are ours, the others the service's."""
+    """The inputs of a session: the first four come from us, the others from the service."""
 
     START = auto()
     AUDIO = auto()
@@ -60,7 +60,7 @@ STT_TABLE: Final[dict[SttState, SttRow]] = {
         SttInput.FINALIZE: SttState.LISTENING,
         SttInput.END: SttState.ENDING,
         SttInput.RESULT: SttState.LISTENING,
-        SttInput.FINISHED: SttState.FAILED,  # unrequested: the sound continues
+        SttInput.FINISHED: SttState.FAILED,  # unrequested, since the sound continues
         **_IT_BREAKS,
     },
     SttState.ENDING: {

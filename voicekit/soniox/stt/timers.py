@@ -1,4 +1,4 @@
-"""What a session waits for: answers to its sound, and the time to request final words."""
+"""The timers of a session: for answers to its sound, and for its requests for final words."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ import math
 from typing import Final
 
 DEAF_S: Final = 10.0
-"""Seconds of sound without an answer after which the peer counts as dead. Results come several times a second, even in
-silence. Unanswered pings reveal a broken connection sooner.
+"""Seconds of sound without an answer after which the peer counts as dead; results come several times a second, even in
+silence. A broken connection is noticed sooner, by unanswered pings.
 """
 WORTH_AN_ANSWER_S: Final = 1.0
-"""Seconds of sound that must have been sent before an answer is expected at all."""
+"""Seconds of sound that must have been sent before any answer is expected."""
 PAUSE_S: Final = 5.0
 """Seconds without sound after which no answer to earlier sound is expected."""
 
 FINALIZE_AFTER_S: Final = 0.2
-"""Sound that should follow the end of speech before the request to finalize (the vendor's advice)."""
+"""Seconds of sound that should follow the end of speech before the request to finalize, as the vendor recommends."""
 FINALIZE_EVERY_S: Final = 1.0
-"""The shortest time between two requests. The vendor advises against more than one "every few seconds", but an exchange
-of short answers needs about one per second.
+"""The shortest time between two requests, in seconds. The vendor recommends at most one "every few seconds", but an
+exchange of short answers needs about one per second.
 """
 FINALIZE_ANSWER_S: Final = 3.0
 """Seconds after which the answer to a request is no longer expected."""
 
 
 class Liveness:
-    """Whether the peer of a transcription still answers the sound that it gets."""
+    """Detects whether the peer of a transcription still answers the sound that it gets."""
 
     __slots__ = ("_last", "_since")
 
     def __init__(self) -> None:
-        self._since: float | None = None  # time at which the first sound without a response was sent
+        self._since: float | None = None  # the time at which the first sound without an answer was sent
         self._last = 0.0
 
     def asked(self, now: float) -> None:
-        """Sound was sent."""
+        """Note that sound was sent."""
         if self._since is None or now - self._last >= PAUSE_S:
             self._since = now
         self._last = now
 
     def came(self) -> None:
-        """Anything was received."""
+        """Note that a message was received."""
         self._since = None
 
     @property
     def dead_at(self) -> float:
-        """When the peer counts as dead unless something comes; inf while it owes no answer."""
+        """The time at which the peer counts as dead if no message comes; inf while no answer is expected."""
         owed = self._since is not None and self._last - self._since >= WORTH_AN_ANSWER_S
         return math.inf if self._since is None or not owed else self._since + DEAF_S
 
@@ -57,14 +57,14 @@ class Finalizing:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._wanted: int | None = None  # to be sent once the sound up to this sample has been sent
+        self._wanted: int | None = None  # the request to send when the sound up to this sample has been sent
         self._by_mark = False
-        self._pending: int | None = None  # requested up to this sample, not answered
+        self._pending: int | None = None  # the request up to this sample that is not answered
         self._asked_at = -math.inf
 
     def want(self, at: int, *, in_pause: bool = False) -> None:
-        """Request it as soon as the sound up to `at` has been sent; with `in_pause`, only if no speech starts before
-        that.
+        """Request final words as soon as the sound up to `at` has been sent; if `in_pause`, only if no speech starts
+        before that.
         """
         self._wanted, self._by_mark = at, in_pause
 
@@ -73,18 +73,18 @@ class Finalizing:
             self._wanted, self._by_mark = at + round(FINALIZE_AFTER_S * self._rate), True
 
     def speech_started(self) -> None:
-        """The pause is over before the request was sent: it would cut a word in two."""
+        """Drop a request for a pause that is over before the request was sent, since it would cut a word in two."""
         if self._by_mark:
             self._wanted = None
 
     def due_at(self, sent_to: int) -> float:
-        """When the request may be sent; inf while that does not depend on time."""
+        """The time at which the request may be sent; inf if there is none, or if its sound has not been sent."""
         if self._wanted is None or sent_to < self._wanted:
             return math.inf
         return self._asked_at + (FINALIZE_EVERY_S if self._pending is None else FINALIZE_ANSWER_S)
 
     def ask(self, sent_to: int, now: float) -> bool:
-        """Whether to send the request now; True counts as sent."""
+        """Whether to send the request now; if this returns True, the request counts as sent."""
         if now < self.due_at(sent_to):
             return False
         self._wanted = None
@@ -92,6 +92,6 @@ class Finalizing:
         return True
 
     def answered(self) -> int | None:
-        """The answer has come: the requested sample, None if nothing was requested."""
+        """Note that the answer has come; returns the requested sample, or None if nothing was requested."""
         pending, self._pending = self._pending, None
         return pending

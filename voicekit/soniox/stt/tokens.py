@@ -1,8 +1,8 @@
 """Turns one session's tokens into the transcript: words timed in ear samples, endpoints, translations. Pure.
 
 The service counts milliseconds from the first sound of the session; `base` is the ear sample of that sound, and
-`leave_out` records sound that was not sent. Markers may be anywhere among the final tokens, followed by those of the
-next segment. Translated tokens have no times and are handled separately.
+`leave_out` records sound that was not sent. Markers may be anywhere among the final tokens; the tokens of the next
+segment follow them. Translated tokens have no times and are handled separately.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from voicekit.listen.transcribe import HeardToken as Piece
 from voicekit.soniox.api.wire import END_TOKEN, FIN_TOKEN, Number, SttResponse, Token
 
 PRE_ROLL_S: Final = 0.2
-"""Silence before the first unfinished word that a new session should also get, so that the word's onset is complete."""
+"""Seconds of sound before the first unfinished word that a new session also gets, so that it hears the word's
+beginning."""
 _LONGEST_MS: Final = 1e9
-"""Eleven days: a later or negative time is garbage and counts as missing."""
+"""The largest time in milliseconds (eleven days): a larger or negative time is garbage and counts as 0."""
 
 
 TokenEvent: TypeAlias = (
@@ -27,39 +28,39 @@ TokenEvent: TypeAlias = (
 
 
 class Tokens:
-    """The transcript of one session, whose first sound is ear sample `base`, at `rate` samples per second."""
+    """The transcript of one session, whose first sample is ear sample `base`, at `rate` samples per second."""
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        # for each stretch of the session: its first sample, and the offset to ear samples
+        # for each stretch of the session: its first sample, and the offset of the ear samples
         self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()
         self._translates = False  # whether any translation has come
-        self._last_end = base  # end of the last token with times
+        self._last_end = base  # the end of the last token with times
         self._released_to = base
         self._final_to = base
-        self._tail_at: int | None = None  # start of the first word that was not released
+        self._tail_at: int | None = None  # the start of the first word that was not released
 
     def ear(self, sample: int) -> int:
-        """The ear sample for a sample of the session."""
+        """The ear sample that corresponds to a sample of the session."""
         last, ahead = self._ears[-1]
         if sample >= last:
             return sample + ahead
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
-        """The session's first sound is another sample; only before there was any."""
+        """Set `base`, the ear sample of the session's first sound; only before any sound."""
         self._ears = [(0, base)]
         self._last_end = self._released_to = self._final_to = base
 
     def leave_out(self, at: int, samples: int) -> None:
-        """Between the session's sample `at` and the previous one, the ears had `samples` more."""
+        """Note that `samples` ear samples, directly before the session's sample `at`, were not sent."""
         self._ears.append((at, self._ears[-1][1] + samples))
 
     @property
     def has_tail(self) -> bool:
-        """Whether there are words that are not final yet."""
+        """Whether there are words that are not final."""
         return self._tail_at is not None
 
     @property
@@ -69,7 +70,8 @@ class Tokens:
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 
     def read(self, answer: SttResponse, heard_to: int | None, finalized_to: int | None) -> list[TokenEvent]:
-        """What `answer` adds. No word ends after `heard_to`; a `<fin>` answers for all sound up to `finalized_to`."""
+        """Return what `answer` adds. No word ends after `heard_to`; a `<fin>` is the answer for all sound up to
+        `finalized_to`."""
         out: list[TokenEvent] = []
         said: tuple[list[Piece], list[Piece]] = ([], [])
         translated: tuple[list[Piece], list[Piece]] = ([], [])
@@ -89,11 +91,11 @@ class Tokens:
         return _tidied(out)
 
     def finish(self) -> list[TokenEvent]:
-        """The session is over: the last words are whole."""
+        """Return the last words, which are complete because the session is over."""
         return _tidied(self._segment([], []))
 
     def _segment(self, said: list[Piece], translated: list[Piece]) -> list[TokenEvent]:
-        """The end of a segment: its words are complete, whatever comes next."""
+        """End a segment: its words are complete, whatever comes next."""
         return [
             *self._note([*self._said.feed(said), *self._said.flush()]),
             *_translations([*self._translated.feed(translated), *self._translated.flush()]),
@@ -122,7 +124,8 @@ class Tokens:
         return [events.Progress(final_to)]
 
     def _piece(self, token: Token, heard_to: int | None) -> Piece:
-        """The token with times in ear samples; if it has none, it is placed where the previous token ended."""
+        """The token with its times in ear samples; if it has no times, it is placed at the end of the previous
+        token."""
         start = self._last_end if token.start_ms is None else self._sample(token.start_ms, heard_to)
         end = start if token.end_ms is None else max(start, self._sample(token.end_ms, heard_to))
         if token.end_ms is not None and token.is_final:
@@ -139,7 +142,7 @@ def _translations(said: Iterable[events.Final | events.Interim]) -> list[TokenEv
 
 
 def _tidied(said: list[TokenEvent]) -> list[TokenEvent]:
-    """`said` without interims that a later one in the same message replaces, and with neighbouring finals joined."""
+    """`said` with neighbouring finals joined, and without interims that a later one in the same message replaces."""
     last = {_tail(event): place for place, event in enumerate(said)}
     out: list[TokenEvent] = []
     for place, event in enumerate(said):
@@ -152,7 +155,7 @@ def _tidied(said: list[TokenEvent]) -> list[TokenEvent]:
 
 
 def _tail(event: TokenEvent) -> str | None:
-    """Which tail the event replaces, if it is an interim."""
+    """Which tail `event` replaces, if it is an interim; otherwise None."""
     if isinstance(event, events.Interim):
         return "said"
     return "translated" if isinstance(event, events.Translated) and not event.is_final else None

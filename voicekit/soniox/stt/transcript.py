@@ -1,7 +1,7 @@
-"""Joins the transcripts of several sessions: with spaces, never going back, and without leftover guesses. Pure.
+"""Joins the transcripts of several sessions: adds missing spaces, and removes outdated interim words. Pure.
 
-A new session gets the sound again that the previous one was not sure of. A recogniser puts white space before each
-word, except before the first one that it recognises, and the first word of a new session may be in the middle of a
+A new session gets again the sound that had not become final in the previous session. A recogniser puts white space
+before each word except the first one that it recognises, but the first word of a new session may be in the middle of a
 sentence.
 """
 
@@ -15,16 +15,16 @@ from voicekit.soniox.stt.tokens import TokenEvent
 from voicekit.writing import is_unspaced
 
 _CLOSING: Final = frozenset(".,;:!?%)]}'\u2026\u00bb\u201d\u2019")
-"""No space comes before these."""
+"""Marks that have no space before them."""
 
 
 class TranscriptBuilder:
-    """One stream's sessions as if they were a single one; call `new_session` between two of them."""
+    """Joins the sessions of one stream as if there were only one; call `new_session` between two sessions."""
 
     def __init__(self) -> None:
         self._spoken, self._translated = _Spacing(), _Spacing()
         self._final_to = 0
-        self._tail_to = 0  # end of the interim words that are shown
+        self._tail_to = 0  # the end of the interim words that are shown
         self._stale_to = 0  # the same, for words shown by an earlier session
 
     def new_session(self) -> None:
@@ -32,7 +32,7 @@ class TranscriptBuilder:
         self._stale_to = self._tail_to
 
     def feed(self, event: TokenEvent) -> list[TokenEvent]:
-        """What to emit when a session emits `event`."""
+        """The events to emit when a session emits `event`."""
         match event:
             case events.Final(words):
                 return [replace(event, words=self._spoken.put(words, final=True))]
@@ -46,7 +46,7 @@ class TranscriptBuilder:
         return [event]
 
     def _forgotten(self, final_to: int) -> list[TokenEvent]:
-        """Words that an earlier session showed and this one, which has passed them, does not recognise."""
+        """Remove interim words of an earlier session that this session, which has passed them, does not recognise."""
         if not 0 < self._stale_to <= final_to:
             return []
         self._tail_to = self._stale_to = 0

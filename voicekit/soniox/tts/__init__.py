@@ -1,1 +1,1 @@
-"""Realtime speech: the protocol's client side, streams planned over a long reply, and the stage."""
+"""Realtime speech: the client side of the protocol, the planning of streams for a reply, and the stage."""

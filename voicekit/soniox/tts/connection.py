@@ -1,7 +1,8 @@
 """A speech-synthesis connection and its streams on the client's side, without a socket or a clock.
 
-Calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return what happened. `states.TTS_TABLE`
-defines what may happen to a stream when. A stream that the service ends without a request has failed.
+Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
+`states.TTS_TABLE` defines which inputs are possible in which state of a stream. A stream that the service ends without
+a request has failed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from voicekit.soniox.tts.states import TTS_TABLE, TtsInput, TtsState
 
 SERVICE: Final = "Soniox text-to-speech"
 KEEPALIVE_S: Final = 15.0
-"""Seconds without a message of ours after which a keepalive is sent: the documentation asks for one every 20 to
+"""Seconds without a message from our side after which a keepalive is sent: the documentation asks for one every 20 to
 30 s.
 """
 
@@ -48,7 +49,8 @@ TtsEvent: TypeAlias = StreamSound | SoundEnded | StreamFailed | StreamGone | Fai
 
 
 class TtsConnection:
-    """Up to `streams` concurrent streams on one connection. It is open from the start: the key was in the handshake.
+    """A connection for up to `streams` concurrent streams. It can be used from the start, since the key was in the
+    handshake.
 
     `redact` removes keys from the service's error texts.
     """
@@ -82,8 +84,8 @@ class TtsConnection:
     def start(self, config: TtsConfig, now: float, *, stall_s: float = STALL_S) -> str:
         """Start a stream and return its id, unique on this connection.
 
-        Text should follow within seconds. Once it is complete, the stream fails if no sound comes for `stall_s`.
-        ConfigError for an invalid `config`, LocalProtocolError if there is no room.
+        Text should follow within seconds. When the text is complete, the stream fails if no sound comes for `stall_s`.
+        Raises ConfigError for an invalid `config`, and LocalProtocolError if there is no room.
         """
         check_tts(config)
         if not self.has_room:
@@ -95,7 +97,7 @@ class TtsConnection:
         return stream
 
     def text(self, stream: str, text: str, now: float, *, end: bool = False) -> None:
-        """Send more text; with `end`, no more will come. LocalProtocolError for more than a stream may have."""
+        """Send more text; if `end`, it is the last. Raises LocalProtocolError for more text than a stream may have."""
         size = len(text.encode())
         alive = self._streams.get(stream)
         if alive is not None and alive.text_bytes + size > limits.TTS_TEXT_BYTES:
@@ -106,23 +108,23 @@ class TtsConnection:
             self._send(encode(StreamText(stream_id=stream, text=text, text_end=end)), now)
 
     def end(self, stream: str, now: float) -> None:
-        """A stream's text is complete; what was sent is still spoken."""
+        """End a stream's text; the text that was sent is still spoken."""
         self.text(stream, "", now, end=True)
 
     def cancel(self, stream: str, now: float) -> None:
-        """Stop a stream: the only further report about it is that it is gone."""
+        """Stop a stream: the only further event about it is that it is gone."""
         if self._ours(stream, TtsInput.CANCEL, now) is not None:
             self._send(encode(StreamCancel(stream_id=stream)), now)
 
     def outgoing(self) -> list[Message]:
-        """The messages to send now, each once."""
+        """Return the messages to send now; each is returned only once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 
     # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[TtsEvent]:
-        """The events in an incoming message. After a failure, messages have no effect."""
+        """Take an incoming message and return its events. After a failure, messages have no effect."""
         if self.failure is not None:
             return []
         try:
@@ -137,18 +139,18 @@ class TtsConnection:
         return []
 
     def closed(self, why: str = "the connection was closed") -> list[TtsEvent]:
-        """The socket is closed, by either side; unfinished streams fail."""
+        """Note that one side has closed the socket; unfinished streams fail."""
         return [] if self.failure is not None else self._fail(lost(why, service=SERVICE))
 
     @property
     def due_at(self) -> float | None:
-        """When to call `tick`; None once the connection has failed."""
+        """The time at which to call `tick`; None if the connection has failed."""
         if self.failure is not None:
             return None
         return min([self._sent_at + KEEPALIVE_S, *(known.expires_at for known in self._streams.values())])
 
     def tick(self, now: float) -> list[TtsEvent]:
-        """Send a keepalive if one is due, and give up streams that no longer receive anything."""
+        """Send a keepalive if one is due, and fail streams that no longer receive anything."""
         if self.failure is not None:
             return []
         events: list[TtsEvent] = []
@@ -167,7 +169,7 @@ class TtsConnection:
     # --- transitions ---
 
     def _ours(self, stream: str, what: TtsInput, now: float) -> LiveStream | None:
-        """Change a stream's state for our action; None if it has no effect any more."""
+        """Change a stream's state for our action; returns None if the action has no effect any more."""
         known = self._streams.get(stream)
         if known is None and not self._was_made(stream):
             raise LocalProtocolError(f"{SERVICE}: expected a stream of this connection, got {stream!r}")

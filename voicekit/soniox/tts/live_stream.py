@@ -1,6 +1,4 @@
-"""The speech of one stream: the events of a synthesis connection about it, and how its messages become whole
-samples.
-"""
+"""The speech of one stream: the events of a synthesis connection about it, and whole samples from its messages."""
 
 from __future__ import annotations
 
@@ -15,20 +13,22 @@ from voicekit.soniox.api.word_times import SpokenWord, WordTimes
 from voicekit.soniox.tts.states import TtsState
 
 STALL_S: Final = 5.0
-"""A stream whose text is complete is spoken faster than real time; if nothing comes for 5 s, it is dead."""
+"""Seconds without sound after which a stream whose text is complete counts as dead; it is spoken faster than real
+time."""
 FIRST_STALL_S: Final = 2.8
-"""The same for the first sound of a reply: the caller waits for it in silence, and it usually comes within 0.5 s."""
+"""The same for the first sound of a reply, for which the caller waits in silence; it usually comes within 0.5 s."""
 LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
-"""Seconds of sound after which a stream is ended: the service ends it sooner, but memory must be bounded."""
+"""The most seconds of sound of a stream. The service ends a stream sooner, but memory must be bounded in any case."""
 LINGER_S: Final = 5.0
-"""How long a finished stream waits for its `terminated` before another may take its place."""
+"""Seconds for which a finished stream waits for its `terminated` before another stream may take its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSound:
-    """More sound of a stream: whole samples (`seconds` is 0 if the format has no fixed size), and their text.
+    """The event that more sound of a stream has come: whole samples, and their text. `seconds` is 0 if the format has
+    no fixed size.
 
-    `words` are those that became complete; `characters` all that this piece speaks.
+    `words` are the words that are now complete; `characters` are all characters that this piece speaks.
     """
 
     stream: str
@@ -40,7 +40,7 @@ class StreamSound:
 
 @dataclass(frozen=True, slots=True)
 class SoundEnded:
-    """All sound of a stream has come; `words` is the last one, if one was still open."""
+    """The event that all sound of a stream has come; `words` has the last word, if it was still incomplete."""
 
     stream: str
     words: tuple[SpokenWord, ...] = ()
@@ -48,7 +48,7 @@ class SoundEnded:
 
 @dataclass(frozen=True, slots=True)
 class StreamFailed:
-    """No more sound of this stream will come, although some is missing."""
+    """The event that no more sound of a stream will come, although some is missing."""
 
     stream: str
     failure: Failed
@@ -56,7 +56,7 @@ class StreamFailed:
 
 @dataclass(frozen=True, slots=True)
 class StreamGone:
-    """A stream is over and its place is free."""
+    """The event that a stream is over and its place is free."""
 
     stream: str
 
@@ -68,7 +68,7 @@ class LiveStream:
 
     def __init__(self, config: TtsConfig, now: float, stall_s: float) -> None:
         self.state = TtsState.OPEN
-        self.moved_at = now  # time of its last progress or message
+        self.moved_at = now  # the time of the last progress or message
         self.text_bytes = 0
         self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
         self._rate = config.sample_rate or 0
@@ -79,7 +79,7 @@ class LiveStream:
 
     @property
     def expires_at(self) -> float:
-        """When it is given up unless something happens."""
+        """The time at which the stream fails if nothing more happens."""
         if self.state is TtsState.OPEN:
             return math.inf
         return self.moved_at + (self.stall_s if self.state is TtsState.DRAINING else LINGER_S)

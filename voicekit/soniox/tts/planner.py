@@ -1,19 +1,19 @@
-"""How one reply's text is distributed over the voice's streams: when to open one, what to send, when to end it. Pure.
+"""Distributes one reply's text over streams of the voice: when to open a stream, what to send, when to end it. Pure.
 
 A stream sounds best when it is long, but the service ends it if it gets no text, becomes too long or is too slow. So
-text is sent as it comes, and a stream is ended (which cuts nothing off: what was sent is still spoken) when
+text is sent as it comes. A stream is ended, after which the text that was sent is still spoken, when
 
 - the handler has finished;
-- it is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence, a
-  clause, a word;
-- no text has been sent for a while, or it comes too slowly; the service would end the stream soon after.
+- the stream is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence,
+  a clause, a word;
+- no text has been sent for a while, or text comes too slowly; the service would end the stream soon after.
 
-Text waits while much is *owed* to the listener: text sent and not yet spoken, sound made and not yet taken. While sound
-is taken, text is then sent in small amounts; if none is taken, the stream is ended. The next one opens when little is
-owed, and only if there is text for it (the first may open before its text). A stream that fails returns the text that
-was not spoken, and so do those after it.
+Text waits while much is *owed* to the listener: text that was sent but not spoken, and sound that was made but not
+taken. Then text is sent in small amounts as long as sound is taken; if no sound is taken, the stream is ended. The next
+stream opens when little is owed, and only if there is text for it (the first stream may open before its text). If a
+stream fails, the text that it and later streams have not spoken is sent again.
 
-The other methods and the streams record facts; `decide` turns them into commands, in order.
+The other methods, and the streams, record facts; `decide` turns the facts into commands, in order.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ from voicekit.soniox.tts.stream import SpeechStream
 from voicekit.writing import whole_clusters
 
 OPEN_BELOW_S: Final = 5.0
-"""A new stream opens when less than this is owed: several times the delay of its first sound."""
+"""A new stream opens when fewer seconds than this are owed: several times the delay of a stream's first sound."""
 PIECE: Final = 120
-"""Characters in one message: ten seconds of speech."""
+"""The most characters in one message: ten seconds of speech."""
 READ_AHEAD: Final = 400
-"""Characters that wait here for a stream; more stay with the handler."""
+"""The most characters that wait here for a stream; more text stays with the handler."""
 ATTEMPTS: Final = 4
-"""Streams in a row that may fail without a word; after the last of them the reply fails."""
+"""How many streams in a row may fail without a word; after the last of them, the reply fails."""
 FIRST_SOUND_S: Final = 6.0
-"""Seconds that a reply with text may take to its first sound, including new attempts: longer is dead air."""
+"""The most seconds that a reply with text may take to its first sound, including new attempts: a longer silence is dead
+air."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send `text`; with `end`, no more follows in this stream."""
+    """Send `text`; if `end`, no more follows in this stream."""
 
     stream: SpeechStream
     text: str
@@ -61,7 +62,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Cancel `stream`; its text, if it had any, will be sent again."""
+    """Cancel `stream`; if it had text, this is sent again in another stream."""
 
     stream: SpeechStream
 
@@ -70,10 +71,11 @@ StreamCommand: TypeAlias = Open | Send | Drop
 
 
 class StreamPlanner:
-    """The streams of one reply. `speed` is the voice's; `eager` opens the first stream before there is text for it.
+    """The streams of one reply. `speed` is the speed of the voice; `eager` opens the first stream before there is text
+    for it.
 
-    `pace` is how the voice compared with the estimates before, and then in this reply: see `WordTimer`. `roll()` in [0,
-    1) spreads the waits before new attempts.
+    `pace` is how much longer the voice took than estimated, at first in earlier replies and then in this one: see
+    `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new attempts.
     """
 
     def __init__(
@@ -81,16 +83,16 @@ class StreamPlanner:
     ) -> None:
         self.pace = pace
         self.streams: list[SpeechStream] = []
-        """In the order of the text, until playout removes them. Only the last may be open."""
+        """The streams in the order of their text, until playout removes them. Only the last may be open."""
         self.error: ServiceError | ProtocolError | None = None
-        """Why the rest will not be spoken."""
-        self._failure: ServiceError | ProtocolError | None = None  # failure of the last stream that failed
+        """Why the rest of the text will not be spoken; None if it will."""
+        self._failure: ServiceError | ProtocolError | None = None  # the failure of the last stream that failed
         self._silent = True  # whether there has been no sound
         self._sound_by = inf  # the deadline for the first sound
         self._speed = speed
         self._eager = eager  # whether a stream may be opened before there is text
         self._text = ""
-        self._next = 0  # index of the first character that was not sent
+        self._next = 0  # the index of the first character that was not sent
         self._finished = False
         self._backoff = Backoff(roll, attempts=ATTEMPTS)
         self._now = 0.0
@@ -100,20 +102,21 @@ class StreamPlanner:
     # --- facts ---
 
     def add(self, text: str) -> None:
-        """The handler emitted more text."""
+        """Add text from the handler."""
         # Half a surrogate pair can't be sent; it becomes one "?", so that indexes stay the same.
         self._text += text if text.isascii() else text.encode(errors="replace").decode()
 
     def finish(self) -> None:
-        """The handler's text is complete."""
+        """Note that the handler's text is complete."""
         self._finished = True
 
     def give_up(self, error: ServiceError | ProtocolError) -> None:
-        """Speak no more; what is being spoken is still played."""
+        """Speak no more text; speech that has already begun is still played."""
         self.error = error
 
     def _over(self, stream: SpeechStream, now: float) -> None:
-        """No more sound of `stream` will come. If some is missing, this and everything after it is spoken again."""
+        """Note that no more sound of `stream` will come. If some is missing, its text and all text after it is spoken
+        again."""
         if stream.failure is None:
             self._backoff.reset()
             self.pace = stream.voice.pace
@@ -135,7 +138,7 @@ class StreamPlanner:
 
     @property
     def done(self) -> bool:
-        """All text was spoken and all its sound has come, or the reply has failed."""
+        """Whether all text was spoken and all its sound has come, or the reply has failed."""
         spoken = self._finished and not self.waiting and all(stream.over for stream in self.streams)
         return spoken or self.error is not None
 
@@ -146,16 +149,17 @@ class StreamPlanner:
 
     @property
     def wants_text(self) -> bool:
-        """Whether more text is welcome; if not, the handler waits."""
+        """Whether the planner wants more text; if not, the handler waits."""
         return len(self._text) - self._next < READ_AHEAD
 
     def owed(self) -> float:
-        """Seconds of speech that were sent as text or received as sound, and not yet passed on to the listener."""
+        """Seconds of speech that were sent as text or received as sound, but have not been passed on to the
+        listener."""
         return sum(stream.owed for stream in self.streams)
 
     @property
     def due_at(self) -> float:
-        """When to call `decide` again even if nothing has happened; infinity if that is not necessary."""
+        """The time at which to call `decide` again even if nothing has happened; infinity if this is not necessary."""
         if self.error is not None:
             return inf
         stream = self._open()
@@ -164,7 +168,7 @@ class StreamPlanner:
         return min(self._not_before if self._not_before > self._now and self.waiting else inf, self._sound_by)
 
     def decide(self, now: float, room: bool = True) -> list[StreamCommand]:
-        """What to do now, in order. `room`: whether the connection can take another stream."""
+        """Return the commands to carry out now, in order. `room` is whether the connection can take another stream."""
         self._now = now
         self._watch_silence()
         if (stream := self._open()) is not None:
@@ -187,7 +191,7 @@ class StreamPlanner:
             self.give_up(self._failure or lost(f"no sound came within {FIRST_SOUND_S:g} s", service=SERVICE).error)
 
     def _step(self, room: bool) -> bool:
-        """Do one thing; False if there is nothing to do."""
+        """Make the next command; returns False if there is nothing to do."""
         stream = self._open()
         if stream is None:
             return room and self._may_open() and self._start()
@@ -213,7 +217,7 @@ class StreamPlanner:
         return True
 
     def _send_some(self, stream: SpeechStream) -> bool:
-        """Send what may be sent, in pieces that end with words; False if nothing may be sent yet."""
+        """Send as much text as may be sent, in pieces that end with words; returns False if none may be sent now."""
         count, last = stream.portion(self._text[self._next :], self.owed(), self._now, self._finished)
         end = self._next + count
         while self._next < end:
@@ -227,7 +231,8 @@ class StreamPlanner:
         return last or count > 0
 
     def _end(self, stream: SpeechStream) -> None:
-        """End the stream, with its last piece of text if that still has to be sent; cancel it if it had none."""
+        """End the stream, together with its last piece of text if this is still among the commands; cancel a stream
+        without text."""
         stream.ended = True
         last = self._commands[-1] if self._commands else None
         if stream.end == stream.start:

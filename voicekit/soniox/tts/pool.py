@@ -1,8 +1,8 @@
-"""One speech connection, kept warm until the voice is closed, and shared by its replies.
+"""One speech connection, which is kept open until the voice is closed, and is shared by all replies.
 
-A reply starts streams on it, and each stream gets its events. If the connection is lost, the streams fail, and a new
-connection is opened at once, so that the next reply finds it open. A reply that finds none reads `trouble` and raises
-it, so that a lost connection ends a reply and not the call.
+A reply starts streams on the connection, and each stream gets its events. If the connection is lost, its streams fail,
+and a new connection is opened immediately, so that the next reply finds it open. A reply that finds no connection
+raises `trouble`, so a lost connection ends a reply and not the call.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSoun
 from voicekit.soniox.tts.stream import SpeechStream
 
 STEADY_S = 10.0
-"""Seconds after which an unused connection also counts as one that worked."""
+"""Seconds after which even an unused connection counts as one that worked."""
 
 
 class Waiter(Protocol):
-    """A reply that is notified when the connection, or one of its streams, has changed. `look_again` must not wait."""
+    """A reply that is notified when the connection or one of the reply's streams has changed. `look_again` must not
+    wait."""
 
     def look_again(self) -> None: ...
 
 
 class TtsPool:
-    """The current or next connection. All methods except `keep` are synchronous."""
+    """Holds the current connection, or waits for the next. All methods except `keep` are synchronous."""
 
     def __init__(
         self,
@@ -61,13 +62,13 @@ class TtsPool:
         self._waiting: set[Waiter] = set()
         self._wanted = trio.Event()
         self._lost = trio.Event()
-        self._failure: Failed | None = None  # failure of the last connection or attempt
+        self._failure: Failed | None = None  # the failure of the last connection or attempt
         self._opened = False
         self._has_spoken = False
         self.trouble: ServiceError | ProtocolError | None = None
         """Why there is no connection; None while there is one, or before the first failure."""
         self.hopeless = False
-        """Whether trying again is no use, until another reply asks for it."""
+        """Whether another attempt can't help; a new reply makes the pool try again nevertheless."""
 
     @property
     def has_room(self) -> bool:
@@ -75,7 +76,8 @@ class TtsPool:
         return self._core is not None and self._core.has_room
 
     def attend(self, waiter: Waiter) -> None:
-        """Notify `waiter` whenever something changes, until it leaves; connect now if the pool is waiting."""
+        """Notify `waiter` whenever something changes, until `leave` is called; connect now if the pool is waiting to
+        connect."""
         self._waiting.add(waiter)
         self.hopeless = False
         self._wanted.set()
@@ -85,33 +87,34 @@ class TtsPool:
         self._waiting.discard(waiter)
 
     def start(self, config: TtsConfig, stream: SpeechStream) -> None:
-        """Start `stream`; only if there is room."""
+        """Start `stream`; call this only if there is room."""
         assert self._core is not None, "there is room only on a connection"
         stream.id = self._core.start(config, trio.current_time(), stall_s=stream.stall_s)
         self._streams[stream.id] = stream
 
     def send(self, stream: SpeechStream, text: str, *, end: bool) -> None:
-        """More text for a stream; no effect if it has failed in the meantime."""
+        """Send more text to a stream; this has no effect if the stream has failed in the meantime."""
         if self._core is not None and self._streams.get(stream.id) is stream:
             self._core.text(stream.id, text, trio.current_time(), end=end)
 
     def cancel(self, stream: SpeechStream) -> None:
-        """Stop a stream: it gets no more events."""
+        """Stop a stream, which then gets no more events."""
         if self._streams.get(stream.id) is stream:
             del self._streams[stream.id]
             if self._core is not None:
                 self._core.cancel(stream.id, trio.current_time())
 
     def flush(self) -> None:
-        """Have everything sent that was queued since the last flush."""
+        """Send all messages that were queued since the last flush."""
         if self._shell is not None:
             self._shell.flush()
 
     async def keep(self, task_status: trio.TaskStatus[None]) -> None:
-        """Keep a connection open until cancelled; started when there is one.
+        """Keep a connection open until cancelled; counts as started when the first connection is open.
 
-        Raises the service's error if nothing was ever spoken and trying again is no use. The service often reports a
-        wrong key or an unknown voice only after the connection has opened; this ends the call in the same way.
+        Raises the service's error if nothing has ever been spoken and another attempt can't help. The service often
+        reports a wrong key or an unknown voice only after the connection has opened; this ends the call in the same
+        way.
         """
         self._backoff = Backoff(self._roll, give_up_s=OPENING_S, since=trio.current_time())
         while True:
@@ -121,7 +124,7 @@ class TtsPool:
             again = self._backoff.failed(now, failed.waits(new_keys=self._access.mints))
             if again is None and not self._has_spoken:
                 raise failed.error
-            if again is None and self._backoff.failures == 1:  # the connection worked, so another one may work
+            if again is None and self._backoff.failures == 1:  # this connection has worked, so another one may work
                 again = now + SOON.first
             self.hopeless = again is None
             self._look_again()
@@ -131,7 +134,7 @@ class TtsPool:
             self.hopeless = False
 
     async def _hold(self, task_status: trio.TaskStatus[None]) -> None:
-        """Hold one connection until it is lost; `_failure` has the reason."""
+        """Hold one connection until it is lost; `_failure` then has the reason."""
         self._lost, self._failure = trio.Event(), None
         try:
             address = await self._access.address(self._url)
@@ -171,14 +174,14 @@ class TtsPool:
             self._look_again()
 
     def _fell_through(self, failure: Failed) -> None:
-        """A stream has failed but its connection has not; if no stream ever spoke, none will."""
+        """Handle the failure of a stream whose connection still works; if no stream has ever spoken, none will."""
         if failure.retry is Retry.NEVER and not self._has_spoken:
             self._fail(failure)
         else:
             tell.get()(Trouble(SERVICE, failure.error))
 
     def _fail(self, failure: Failed) -> None:
-        """The connection is lost or useless: report it to the session at once, and wake the waiting replies."""
+        """Report a lost or useless connection to the session immediately, and wake the waiting replies."""
         self._failure, self.trouble = failure, failure.error
         if self._opened:
             tell.get()(Trouble(SERVICE, failure.error))

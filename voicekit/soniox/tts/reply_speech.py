@@ -1,7 +1,7 @@
-"""One reply's speech: text in, sound and word marks out, over as many streams as the rules require.
+"""Speaks one reply: takes text and emits sound and word marks, over as many streams as the rules require.
 
-`voicekit.soniox.tts.planner` decides; here its commands are carried out, and the sound of the streams is joined in the
-order of the text, whatever order it comes in.
+`voicekit.soniox.tts.planner` makes the decisions. Here its commands are carried out, and the sound of the streams is
+joined in the order of the text, in whatever order it comes.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from voicekit.soniox.tts.pool import TtsPool
 from voicekit.soniox.tts.stream import SpeechStream
 
 PATIENCE_S = 5.0
-"""Seconds that a reply with text and nothing to play waits for a connection: longer is dead air."""
+"""The most seconds for which a reply that has text but nothing to play waits for a connection: a longer silence is dead
+air."""
 
 UNTOLD_AHEAD_S = 0.3
-"""Seconds of sound that may wait for playout if the service does not report the words: with more than two seconds,
-information about them would come too late.
+"""The most seconds of sound that may wait for playout if the service does not report the times of words; with the usual
+two seconds, estimates of these times would be made too early.
 """
 
 
 class ReplySpeech:
-    """Speaks one reply. `run` speaks it; `stop` cancels everything still being made, at once."""
+    """Speaks one reply. `run` speaks it; `stop` immediately cancels all speech that is still being made."""
 
     def __init__(self, pool: TtsPool, config: TtsConfig, sound: AudioFormat, planner: StreamPlanner) -> None:
         self._pool = pool
@@ -46,16 +47,17 @@ class ReplySpeech:
         self._at = 0  # samples passed on
         self._began_at = 0  # the first sample of the first stream
         self._marked = WordMark("", 0, 0)
-        self._silent_since: float | None = None  # time since which it has waited for a connection with nothing to play
+        self._silent_since: float | None = None  # since then, it waits for a connection with nothing to play
         self._stopped = False
-        self._alarm = trio.CancelScope()  # expires when the next action is due
+        self._alarm = trio.CancelScope()  # its deadline is the time of the next action
         self._changed = trio.lowlevel.ParkingLot()
-        self._resume: Callable[[], object] = self._changed.unpark_all  # resumes when text was not welcome
+        self._resume: Callable[[], object] = self._changed.unpark_all  # lets more text come after it had to wait
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Speak all text. Raises ServiceError if the rest can't be had, after the available sound was played.
+        """Speak all text. If the rest of the sound can't be had, ServiceError is raised after the available sound was
+        played.
 
-        If this is cancelled, so are the streams.
+        If this is cancelled, the streams are cancelled too.
         """
         self._pool.attend(self)
         try:
@@ -70,7 +72,7 @@ class ReplySpeech:
             self.stop()
 
     def stop(self) -> None:
-        """Cancel all streams and start no other; they get no more events. A second call has no effect."""
+        """Cancel all streams, which then get no more events, and start no others. A second call has no effect."""
         self._stopped, self._alarm.deadline = True, inf
         self._pool.leave(self)
         for stream in self._planner.streams:
@@ -78,7 +80,8 @@ class ReplySpeech:
         self._pool.flush()
 
     def look_again(self) -> None:
-        """Do what the rules decide, at once: called whenever something has changed. Never waits."""
+        """Carry out the planner's decisions immediately. This is called whenever something has changed, and never
+        waits."""
         if self._stopped:
             return
         now = trio.current_time()
@@ -86,14 +89,14 @@ class ReplySpeech:
             self._obey(command)
         self._pool.flush()
         due = min(self._planner.due_at, self._give_up_at(now))
-        if due < self._alarm.deadline:  # a later one is found out when this one has passed
+        if due < self._alarm.deadline:  # a later time is noticed after this one has passed
             self._alarm.deadline = due
         if self._is_playable():
             self._changed.unpark_all()
         self._resume()
 
     def _is_playable(self) -> bool:
-        """Whether `_play` may find something to do: text alone is nothing to it, before there is sound."""
+        """Whether `_play` may have something to do; text alone, before there is sound, is not enough."""
         if not self._planner.streams:
             return self._planner.done
         stream = self._planner.streams[0]
@@ -109,7 +112,7 @@ class ReplySpeech:
                 self._pool.cancel(stream)
 
     def _give_up_at(self, now: float) -> float:
-        """When to stop waiting for a connection; gives up if that is now."""
+        """The time at which to stop waiting for a connection; if it has come, give up."""
         pool, planner = self._pool, self._planner
         if pool.trouble is None or not planner.waiting or any(stream.pieces for stream in planner.streams):
             self._silent_since = None
@@ -123,7 +126,7 @@ class ReplySpeech:
     # The tasks of a reply.
 
     async def _keep_time(self, taker: Taker) -> None:
-        """Call `look_again` whenever something is due, and at the end of the text."""
+        """Call `look_again` whenever an action is due, and at the end of the text."""
         is_complete = False
         while True:
             with self._alarm:
@@ -145,7 +148,7 @@ class ReplySpeech:
         self.look_again()
 
     async def _play(self, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Send the sound on, stream after stream."""
+        """Pass the sound on, one stream after the other."""
         streams = self._planner.streams
         while True:
             stream = streams[0] if streams else None
@@ -157,7 +160,7 @@ class ReplySpeech:
                 streams.remove(stream)
                 self._began_at = self._at
             elif stream is None and self._planner.error is not None:
-                await outbox.until_below(1)  # let the finished sound be heard before the failure silences everything
+                await outbox.until_below(1)  # let the finished sound be heard before the error silences everything
                 raise _of_service(self._planner.error)
             elif stream is None and self._planner.done:
                 return
@@ -165,7 +168,7 @@ class ReplySpeech:
                 await self._changed.park()
 
     async def _send_on(self, stream: SpeechStream, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Send a piece of sound on, after the marks of the words that begin in it."""
+        """Pass a piece of sound on, after the marks of the words that begin in it."""
         if not stream.voice.told:
             await outbox.until_below(self._sound.samples(UNTOLD_AHEAD_S))
         frame = AudioFrame(stream.pieces.popleft(), self._at, self._sound)
@@ -185,7 +188,8 @@ class ReplySpeech:
 
 
 def _of_service(error: ServiceError | ProtocolError) -> ServiceError:
-    """A peer that breaks the protocol ends a reply and not the call, like one that fails."""
+    """`error` as a ServiceError: if the service breaks the protocol, this ends a reply and not the call, like any
+    failure."""
     if isinstance(error, ServiceError):
         return error
     return Unavailable(f"{SERVICE}: {error}", service=SERVICE, retryable=True)

@@ -1,4 +1,4 @@
-"""A stage that has Soniox speak, over one connection that is kept for the whole session."""
+"""A stage that lets Soniox speak, over one connection that is kept for the whole session."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ from voicekit.soniox.tts.reply_speech import ReplySpeech
 
 
 class SonioxTts(Pipeable):
-    """Speaks with Soniox's realtime API, in the sink's own format if the service supports it.
+    """Speaks with Soniox's realtime API, in the sink's format if the service supports it.
 
-    `config` has voice, language and speed (by default the usual model and voice, and English). If key and addresses are
-    not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called
-    for each connection. `wire_log` gets every message. Words are sent as they come; put `sentences()` before it to send
-    whole sentences. With `eager`, a stream is opened before the first word, which saves its start-up time.
+    `config` has the voice, the language and the speed; the default is the usual model and voice, and English. If `key`
+    or the addresses are not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a
+    function, it is called for each connection. `wire_log` is called with every message. Words are sent as they come; to
+    send whole sentences, put `sentences()` before this voice. With `eager`, a stream is opened before the first word,
+    which saves its start-up time.
 
-    ConfigError here for an invalid configuration or a missing key. Opening raises the service's error on the first
-    connection; a permanent error before anything was spoken also ends the call. After that, a reply raises ServiceError
-    if its speech can't be had, and the next reply tries again.
+    Raises ConfigError for an invalid configuration or a missing key. `open` raises the service's error if the first
+    connection fails; a permanent error before anything was spoken also ends the call. After that, a reply whose speech
+    can't be had raises ServiceError, and the next reply tries again.
     """
 
     name = "soniox tts"
@@ -59,7 +60,7 @@ class SonioxTts(Pipeable):
     ) -> None:
         self.produces: AudioFormat | None = None
         self._config = config if config is not None else TtsConfig()
-        tts_config(self._config, PCM16K)  # checks early for a bad option
+        tts_config(self._config, PCM16K)  # an early check for invalid options
         self._url = (endpoints or Endpoints.find()).tts
         self.region = region_of(self._url)
         self._access = Access(key, auth)
@@ -71,14 +72,15 @@ class SonioxTts(Pipeable):
         self._pace = 1.0  # the voice's pace, learned from the last reply
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
-        """The sink's encoding, and its rate if the service has it, else the next higher one; always mono."""
+        """Return the sink's encoding, and its rate if the service has it, else the next higher rate; always mono."""
         rate = next((rate for rate in TTS_RATES if rate >= wanted.rate), TTS_RATES[-1])
         self.produces = AudioFormat(rate, wanted.encoding)
         self._config = msgspec.structs.replace(tts_config(self._config, self.produces), return_timestamps=True)
         return self.produces
 
     def cut(self) -> None:
-        """Cancel what is being made for the current reply; its `cancel` is queued before this returns."""
+        """Cancel the speech that is being made for the current reply; the service's `cancel` message is queued before
+        this returns."""
         if self._current is not None:
             self._current.stop()
 

@@ -1,7 +1,7 @@
-"""The state table of a synthesis stream, as the client sees it; the kinds of cells are in `api.verdict`.
+"""The state table of a synthesis stream on the client's side; `api.verdict` explains the cells.
 
-A synthesis connection carries streams. Each lives from `start` until the service says `terminated`; `audio_end` ends
-only its sound:
+A synthesis connection carries streams. Each stream lives from `start` until the service sends `terminated`; `audio_end`
+ends only its sound:
 
            start        end           audio_end       terminated
     ABSENT ----> OPEN ------> DRAINING ---------> ENDED ----------> ABSENT
@@ -31,7 +31,7 @@ class TtsState(Enum):
 
 
 class TtsInput(Enum):
-    """The events of a stream: the first four are ours, the others the service's."""
+    """The inputs of a stream: the first four come from us, the others from the service."""
 
     START = auto()
     TEXT = auto()
@@ -83,7 +83,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.CANCEL: IGNORE,
         TtsInput.AUDIO: WRONG,
         TtsInput.AUDIO_END: WRONG,
-        TtsInput.ERROR: IGNORE,  # its sound is complete, whatever failed afterwards
+        TtsInput.ERROR: IGNORE,  # the sound is complete, whatever has failed afterwards
         TtsInput.TERMINATED: TtsState.ABSENT,
     },
     TtsState.CANCELLING: {**_CROSSED, TtsInput.START: WRONG, TtsInput.TERMINATED: TtsState.ABSENT},

@@ -1,7 +1,7 @@
-"""One stream of a reply: its text, its sound, and how much more text it may take. Pure.
+"""One stream of a reply: its text, its sound, and how much more text it can take. Pure.
 
-The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are seconds: of the
-clock if their names end in `_at`, else of the stream's own sound.
+The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are in seconds: of
+the clock if their names end in `_at`, else of the stream's own sound.
 """
 
 from __future__ import annotations
@@ -27,44 +27,49 @@ from voicekit.soniox.tts.timing import WordTimer
 from voicekit.writing import whole_clusters
 
 OWED_S: Final = 15.0
-"""The most that may be owed. It limits what is made in vain when the caller interrupts, and what waits in memory."""
+"""The most seconds of speech that may be owed. This limits the speech that is made in vain if the caller interrupts,
+and the sound that waits in memory."""
 DRIP_S: Final = 2.0
-"""If more would be owed, text is sent when there is room for this much: seldom enough to end a message well, often
-enough that the stream does not time out while its sound is taken.
+"""If more would be owed, text is sent when there is room for this many seconds: seldom enough that a message can end
+well, often enough that the stream does not time out while its sound is taken.
 """
 IDLE_S: Final = 3.0
-"""Silence of the handler after which a stream is ended: well before the service ends it (5.2 s)."""
+"""Seconds without text after which a stream is ended: well before the service would end it (5.2 s)."""
 SILENT_S: Final = 2.0
-"""Seconds after its first text in which a reply's first stream must sound, or it is ended: then silence means death."""
+"""Seconds after its first text within which the first stream of a reply must sound; otherwise it counts as dead and is
+ended."""
 SLOW_S: Final = 9.0
-"""Age at which a stream is ended whose text comes more slowly than it is spoken: the service checks this at 11 s."""
+"""The age, in seconds, at which a stream is ended if its text comes more slowly than it is spoken; the service checks
+this at 11 s."""
 SLOW_RATE: Final = 0.9
-"""Seconds of sound per second below which a stream is slow; the service ends it below 0.8."""
+"""A stream with fewer seconds of sound per second than this is slow; the service ends it below 0.8."""
 FULL_S: Final = 100.0
-"""Seconds of sound in one stream, out of 120: the last 15 are an estimate, which may be a third too low."""
+"""The most seconds of sound in one stream. The service allows 120, but the last 15 are an estimate, which may be a
+third too low."""
 QUIET_S: Final = 0.5
-"""Seconds without sound after which a voice that reports no times has spoken everything it was sent. Otherwise a fast
-voice would be waited for while much seems to be owed.
+"""Seconds without sound after which a voice that reports no times counts as having spoken all of its text. Otherwise
+much would seem to be owed by a fast voice, and text would wait.
 """
 RESCUED_WORD: Final = 40
-"""Characters of a word already begun that may still be sent into a full stream."""
+"""How many characters of a word that has begun may still be sent into a full stream."""
 FULL_BYTES: Final = limits.TTS_TEXT_BYTES - 4 * RESCUED_WORD
 SENTENCE_AT: Final = 0.65
 CLAUSE_AT: Final = 0.85
-"""How full a stream must be to end at a sentence, or at a clause. At 1.0 it may end at a word."""
+"""How full a stream must be to end at a sentence (SENTENCE_AT), or at a clause. At 1.0, it may end at a word."""
 _TAIL: Final = 8
-"""Characters already sent that show whether a sentence or a word ended with them."""
+"""How many of the characters sent last are examined to see whether a sentence or a word ended with them."""
 
 
 def _ignore(stream: SpeechStream, now: float) -> None:
-    """For a stream whose end needs no planner."""
+    """Do nothing, for a stream whose end needs no planner."""
 
 
 class SpeechStream:
-    """Has the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound will come.
+    """A stream with the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound
+    will come.
 
-    `pace` is how the voice compared with the estimates before: see `WordTimer`. A `first` stream belongs to a reply
-    that has not sounded yet, so it is given up sooner.
+    `pace` is how much longer the voice took than estimated in earlier streams: see `WordTimer`. A `first` stream
+    belongs to a reply that has no sound so far, so it is ended sooner.
     """
 
     def __init__(
@@ -79,25 +84,25 @@ class SpeechStream:
     ) -> None:
         self.id = ""  # assigned by its connection
         self.start = start
-        self.end = start  # index of the reply's first character that was not sent here
+        self.end = start  # the index of the reply's first character that was not sent to this stream
         self.voice = WordTimer(speed, pace)
-        self.pieces: deque[bytes] = deque()  # sound that was not taken
+        self.pieces: deque[bytes] = deque()  # sound that has not been taken
         self.queued = 0.0  # seconds of that sound
         self.ended = False  # no more text will be sent
         self.over = False  # no more sound will come
         self.failure: Failed | None = None  # the reason, if some sound is missing
-        self.quiet_at = inf  # when to check whether the voice has fallen silent
+        self.quiet_at = inf  # the time at which to check whether the voice has fallen silent
         self.stall_s = FIRST_STALL_S if first else STALL_S
-        """Seconds without sound after which the stream is dead, once its text is complete."""
+        """Seconds without sound after which the stream counts as dead when its text is complete."""
         self._first = first
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
-        self._silent_until = inf  # deadline by which it must end if there was no sound
+        self._silent_until = inf  # the deadline at which the stream must end if there was no sound
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:
-        """More text was sent."""
+        """Note that more text was sent."""
         self.end += len(text)
         self._bytes += len(text.encode())
         self._fed_at = now
@@ -107,7 +112,7 @@ class SpeechStream:
         self.voice.send(text)
 
     def hear(self, event: StreamSound | SoundEnded | StreamFailed | StreamGone, now: float) -> None:
-        """An event of the stream. Called by the connection's reader."""
+        """Take an event of the stream; the connection's reader calls this."""
         if isinstance(event, StreamSound):
             self.voice.hear(event.seconds, event.characters, event.words)
             self.quiet_at = inf if self.voice.told else now + QUIET_S
@@ -124,14 +129,15 @@ class SpeechStream:
             self._when_over(self, now)
 
     def look(self, now: float) -> None:
-        """Notice that the voice has been quiet for a while."""
+        """Check whether the voice has been quiet for a while."""
         if now >= self.quiet_at:
             self.quiet_at = inf
             self.voice.catch_up()
 
     @property
     def owed(self) -> float:
-        """Seconds of sound that are here, plus an estimate of what is still to come for the text sent."""
+        """Seconds of sound that have come and not been taken, plus an estimate of the sound still to come for the text
+        sent."""
         return self.queued + self._unsounded
 
     @property
@@ -139,7 +145,7 @@ class SpeechStream:
         return 0.0 if self.over else self.voice.left()
 
     def resume_at(self) -> int:
-        """The reply's character with which the first incompletely spoken word begins."""
+        """The index in the reply of the first word that was not spoken completely."""
         text, voice = self.voice.text, self.voice
         told = voice.spoken if voice.told else reach(text, voice.sound / voice.pace, self._speed)
         if told >= len(text.rstrip()):
@@ -150,14 +156,14 @@ class SpeechStream:
         return self.voice.sound < SLOW_RATE * (now - self._opened_at)
 
     def dies_at(self) -> float:
-        """When it must be ended unless text comes."""
+        """The time at which the stream must be ended if no text comes."""
         slow_at = self._opened_at + SLOW_S
         return min(self._fed_at + IDLE_S, self._silent_until, slow_at if self._is_slow(slow_at) else inf)
 
     def portion(self, pending: str, owed: float, now: float, finished: bool) -> tuple[int, bool]:
-        """How many characters of `pending` to send now, and whether the stream ends with them; 0 means to wait.
+        """How many characters of `pending` to send now (0 means to wait), and whether the stream ends with them.
 
-        `owed` is for the whole reply, including this stream.
+        `owed` is the total for the reply, including this stream.
         """
         space = self._space(pending)
         allowed = reach(pending, OWED_S - owed, self._speed)
@@ -174,7 +180,7 @@ class SpeechStream:
         return bytes_reach(pending[:count], max(0, FULL_BYTES - self._bytes))
 
     def _drip(self, pending: str, allowed: int, owed: float) -> int:
-        """How much to send of what would be owed too long: a little at a time, at the best possible end."""
+        """How many characters to send while much is owed: a little at a time, up to the best possible end."""
         if OWED_S - owed < DRIP_S:
             return 0
         ends = (self._last(end_of, pending, allowed) for end_of in (sentence_end, clause_end, word_end))
@@ -183,7 +189,7 @@ class SpeechStream:
         )
 
     def _last_portion(self, pending: str, space: int, finished: bool) -> tuple[int, bool]:
-        """What still goes into a stream that can't take everything, so that it ends well."""
+        """How many characters still go into a stream that can't take all of `pending`, so that it ends well."""
         for end_of in (sentence_end, clause_end, word_end):
             place = self._last(end_of, pending, space)
             if place is not None:
@@ -194,7 +200,8 @@ class SpeechStream:
         return (0, False) if len(pending) <= RESCUED_WORD else (whole_clusters(pending, space), True)
 
     def _ending(self, pending: str, now: float) -> int | None:
-        """Where in `pending` the stream should end although all of it fits; None if it should continue."""
+        """The index in `pending` at which the stream should end although all of it fits; None if the stream should
+        continue."""
         sound = self.voice.sound + self._unsounded + seconds_to_say(pending, self._speed)
         age = (now - self._opened_at) / SLOW_S if self._is_slow(now) else 0.0
         fullness = max(sound / FULL_S, self._bytes / FULL_BYTES, age)
@@ -204,7 +211,8 @@ class SpeechStream:
         return ending
 
     def _last(self, end_of: Callable[[str, int], int], pending: str, room: int) -> int | None:
-        """The last such end within `room`; 0 if what was sent ends so; None if there is none."""
+        """The last end in `pending`, within `room`, that `end_of` finds; 0 if the text sent so far has such an end;
+        None if there is none."""
         before = self.voice.text[-_TAIL:]
         place = end_of(before + pending, len(before) + room)
         return max(0, place - len(before)) if place >= max(1, len(before.rstrip())) else None

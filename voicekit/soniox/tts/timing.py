@@ -1,9 +1,9 @@
-"""Follows a voice through the text of one stream: how much of it was spoken, and when each word begins. Pure.
+"""Follows a voice through the text of one stream: how much of the text was spoken, and when each word begins. Pure.
 
-The known facts are points: a time of the stream, and the number of characters spoken by then. The service sends some
-with the timestamps of its words, which may be missing on some messages, or altogether; another is known when the voice
-has spoken everything it was sent. Words between two points are interpolated; after the last one they are estimated from
-the pace so far. So a word should be requested as late as possible.
+The known facts are points: a time of the stream, and the number of characters spoken by then. The timestamps that the
+service sends with words are such points; they may be missing on some messages, or altogether. Another point is known
+when the voice has spoken all of its text. The times of words between two points are interpolated; after the last point,
+they are estimated from the pace so far. So the time of a word should be requested as late as possible.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from voicekit.soniox.api.word_times import SpokenWord
 from voicekit.writing import begins_word, word_spans
 
 GUESS_AFTER_S: Final = 1.0
-"""Seconds of sound without a character before words are estimated: a pause between sentences is shorter."""
+"""Seconds of sound without a timed character after which the times of words are estimated: a pause between sentences is
+shorter."""
 
 PACE_AFTER_S: Final = 2.0
-"""Seconds of sound needed to measure the pace of a voice."""
+"""Seconds of sound that are needed to measure the pace of a voice."""
 
 JUMP_SHORT: Final = 15
-"""Characters by which a jump stays behind the estimate: the aligner finds what is ahead of it."""
+"""How many characters a jump stays behind the estimate, since the aligner finds words only ahead of its position."""
 
 _ORIGIN = (0, 0.0)
 
@@ -41,10 +42,11 @@ class PlacedWord:
 
 
 class WordTimer:
-    """One stream's voice. `sound` counts the seconds received, `told` is whether the service has reported the time of
-    any character.
+    """Follows the voice of one stream. `sound` is the seconds received, `told` is whether the service has reported the
+    time of any character.
 
-    `pace` is the ratio of the voice's time for a text to the estimate (`seconds_to_say`), used until it is measured.
+    `pace` is the ratio of the voice's time for a text to the estimate (`seconds_to_say`); the given value is used until
+    it is measured.
     """
 
     __slots__ = (
@@ -59,21 +61,21 @@ class WordTimer:
         self._pace = pace
         self._text = ""
         self._aligner = Aligner()
-        self._begun = 0  # end of the last word that was reported
-        self._whole = 0  # end of the last word that is certainly complete
+        self._begun = 0  # the end of the last word that was reported
+        self._whole = 0  # the end of the last word that is certainly complete
         self._open = ""  # the spoken part of an unfinished word
-        self._points: deque[tuple[int, float]] = deque()  # characters spoken, and their times
-        self._base = _ORIGIN  # the last point up to the next word to be returned
-        self._told_to = 0.0  # position in the sound of the last report
-        self._given = 0  # end of the last word that `words` returned
+        self._points: deque[tuple[int, float]] = deque()  # numbers of characters spoken, and their times
+        self._base = _ORIGIN  # the last point before the next word to be returned
+        self._told_to = 0.0  # the position in the sound of the last report
+        self._given = 0  # the end of the last word that `words` returned
 
     def send(self, text: str) -> None:
-        """More text for the stream."""
+        """Note that more text was sent to the stream."""
         self._aligner.sent(Text.raw(text, len(self._text)))
         self._text += text
 
     def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord]) -> None:
-        """More sound, with the timed characters in it and the timed words that it completes."""
+        """Take more sound, with its timed characters and the timed words that it completes."""
         if characters and self._is_silent:
             self._jump()
         self._place(words)
@@ -85,17 +87,17 @@ class WordTimer:
             self._told_to = self.sound
 
     def finish(self, words: Iterable[SpokenWord]) -> None:
-        """All sound has come, so all text that was sent is spoken."""
+        """Note that all sound has come, so that all text has been spoken."""
         self._place(words)
         self.catch_up()
 
     def catch_up(self) -> None:
-        """The voice has spoken everything it was sent."""
+        """Note that the voice has spoken all text that was sent so far."""
         self._know(len(self._text), self.sound)
 
     @property
     def text(self) -> str:
-        """All that was sent."""
+        """All text that was sent."""
         return self._text
 
     @property
@@ -120,9 +122,10 @@ class WordTimer:
         return max(0.0, seconds_to_say(self._text[place:], self._speed) - (self.sound - at))
 
     def words(self, until: float) -> list[PlacedWord]:
-        """The words that begin before second `until` and were not returned yet, as far as known or estimated.
+        """Return the words that begin before second `until`, as far as their times are known or estimated; each word is
+        returned only once.
 
-        Their times may go backwards where an estimate was wrong.
+        Times may go back if an estimate was wrong.
         """
         placed = []
         for start, end in word_spans(self._text, self._given):
@@ -135,11 +138,11 @@ class WordTimer:
 
     @property
     def _is_silent(self) -> bool:
-        """Whether the service has sent no times for a while."""
+        """Whether the service has sent no times for words for a while."""
         return self.sound >= self._told_to + GUESS_AFTER_S
 
     def _jump(self) -> None:
-        """Look for the next words where the voice probably is: much was not timed."""
+        """After much speech without times, look for the next words at the place that the voice has probably reached."""
         known, at = self._last
         ahead = reach(self._text[known:], (self.sound - at) / self.pace, self._speed) - JUMP_SHORT
         start = next((start for start, _ in word_spans(self._text, known + max(0, ahead))), len(self._text))
@@ -149,7 +152,7 @@ class WordTimer:
             self._begun = self._whole = start
 
     def _time_of(self, place: int, *, guess: bool) -> float | None:
-        """When the word at `place` begins; None if that is not known yet."""
+        """The time at which the word at `place` begins; None if it is not known now."""
         while self._points and self._points[0][0] <= place:
             self._base = self._points.popleft()
         known, at = self._base
@@ -168,7 +171,8 @@ class WordTimer:
             self._open = character if begins_word(self._open, character) else self._open + character
 
     def _place(self, words: Iterable[SpokenWord]) -> None:
-        """Find timed words in the text. A number may take many; it is over when the next word has begun."""
+        """Find timed words in the text. A number in the text may be spoken as many words; it is over when the next word
+        has begun."""
         for word in words:
             begun = self._aligner.mark(word.text)
             if begun > self._begun:
@@ -183,7 +187,7 @@ class WordTimer:
         return self._points[-1] if self._points else self._base
 
     def _know(self, place: int, at: float) -> None:
-        """Add a point, if it is not before the last one."""
+        """Add a point, unless it is before the last one."""
         last, before = self._last
         point = (place, max(at, before))
         if place > last:

@@ -1,11 +1,12 @@
-"""Contract checks: does your part fulfil its contract? One line in your test checks it.
+"""Contract checks: one line in your test checks whether your part fulfils its contract.
 
 async def test_my_voice_keeps_the_contract(autojump_clock):
     await check_tts(lambda: MyVoice(speed=1.2))
 
-Each check gets a factory, because it uses many new parts: it runs them to the end, repeatedly, cancels them at every
-await, reads slowly or not at all. A broken promise is an AssertionError whose message names it. The checks run in
-virtual time (pytest-trio's `autojump_clock`), with the work of `in_thread` done in the event loop.
+Each check gets a factory, because it makes many parts. It runs them to the end, repeatedly, cancels them at many
+awaits, and reads their output slowly or not at all. If a part breaks a promise of its contract, the check raises an
+AssertionError that names the promise. The checks run in virtual time (pytest-trio's `autojump_clock`), and do the work
+of `in_thread` in the event loop.
 """
 
 from voicekit.testing.contracts.call import check_call

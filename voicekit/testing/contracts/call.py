@@ -29,13 +29,13 @@ LONGEST_LEAD = 0.4
 """The most seconds by which playout hands over sound ahead of the clock."""
 
 SECONDS = 3.0
-"""Seconds of sound that are written: not a multiple of a packet, so that the last one is padded."""
+"""Seconds of sound that are written: not a multiple of a packet, so that the last packet is padded."""
 
 GARBAGE = 300
-"""Invalid messages that a wire gets."""
+"""How many invalid messages a wire gets."""
 
 SOON = 1.5
-"""Seconds within which the end of a call must be seen."""
+"""Seconds within which a call must notice its end."""
 
 LINES: tuple[dict[str, Any], ...] = (
     {},
@@ -48,11 +48,12 @@ LINES: tuple[dict[str, Any], ...] = (
 async def check_call(dialect: Dialect) -> None:
     """Check the wire of `dialect` against its peer.
 
-    The caller's sound arrives once, complete and in order, and their keys arrive. Written sound is played in the same
-    way, on lines that are slow, shaky, or lose all marks. The position never falls, never exceeds what was written, and
-    never exceeds what was played by more than the declared error. A cut silences the far end. Invalid messages raise
-    only RemoteProtocolError. A goodbye, a lost connection and our own hang-up end the call in time with the right
-    reasons; the connection is closed once. The call's sink fulfils the contract of sinks.
+    The caller's sound must arrive only once, complete and in order, and so must the caller's keys. Written sound must
+    be played in the same way, even on lines that are slow, shaky, or lose all marks. The position must never fall,
+    never exceed the written sound, and never exceed the played sound by more than the declared error. A cut must
+    silence the far end. Invalid messages may raise only RemoteProtocolError. A goodbye, a lost connection and our own
+    hang-up must end the call in time and with the right reason; the connection must be closed only once. The call's
+    sink must fulfil the contract of sinks.
     """
     wire: Any = dialect.wire()
     async with bench(wire):
@@ -88,7 +89,7 @@ class ClosedOnce:
 
 @asynccontextmanager
 async def _called(dialect: Dialect, **line: Any) -> AsyncIterator[tuple[Call, ScriptedCarrier]]:
-    """A call that has begun, and its far end; checks at the end that its connection was closed once."""
+    """A call that has begun, and its far end; checks at the end that the connection was closed only once."""
     carrier = carrier_of(PhoneLine(transport=dialect, **{"delay": 0.0, **line}), dialect)
     stream = ClosedOnce(carrier.stream)
     async with trio.open_nursery() as nursery:
@@ -106,7 +107,7 @@ async def _called(dialect: Dialect, **line: Any) -> AsyncIterator[tuple[Call, Sc
 
 
 def _tone(call: Call, at: int, samples: int) -> bytes:
-    """Sound in which each byte encodes its position; none of it is silence, or -1."""
+    """Sound in which each byte encodes its position; no byte is silence, or -1."""
     size = call.sink.format.sample_bytes
     return bytes(1 + (at * size + n) % 120 for n in range(samples * size))
 
@@ -194,7 +195,7 @@ async def _is_cut(dialect: Dialect) -> None:
 def _refuses_garbage(dialect: Dialect) -> None:
     roll, wire = random.Random(1), dialect.wire()
     begun = list(dialect.peer().begin())
-    in_bytes = bool(begun) and all(isinstance(message, bytes) for message in begun)  # so no text ever comes
+    in_bytes = bool(begun) and all(isinstance(message, bytes) for message in begun)  # so the text never comes
     known: list[Any] = begun if in_bytes else [it for it in begun if isinstance(it, str)] or ["{}"]
     strange: list[Any] = ["", "{", "[]", "null", "7", '"x"', b"", b"\0", b"\xff" * 33, "{}", "x" * 1000, "[" * 5000]
     for _ in range(GARBAGE):
@@ -240,7 +241,7 @@ async def _ends(dialect: Dialect) -> None:
 
 
 async def _does_not_start(dialect: Dialect) -> None:
-    """A connection without any message is given up in time, and closed."""
+    """Check that a connection on which no message comes is closed in time."""
     carrier = carrier_of(PhoneLine(transport=dialect, delay=0.0), dialect)
     stream = ClosedOnce(carrier.stream)
     with suppress(Unavailable):
@@ -250,7 +251,8 @@ async def _does_not_start(dialect: Dialect) -> None:
 
 
 class CalledSink:
-    """The sink of a call, as a part that can be opened repeatedly: each time a call begins, and ends."""
+    """The sink of a call, as a part that can be opened repeatedly. Each opening begins a call, which ends when the sink
+    is closed."""
 
     def __init__(self, dialect: Dialect, **line: Any) -> None:
         wire = dialect.wire()

@@ -14,10 +14,11 @@ from voicekit.testing.contracts.stream import Plan
 
 
 async def check_handler(make: Callable[[], Answer], turn: Turn | str = "Good morning", *, within: float = 60.0) -> None:
-    """Check the handlers that `make` makes (whatever `as_handler` takes), each called with `turn`.
+    """Check the handlers that `make` makes (anything that `as_handler` takes), by calling each with `turn`.
 
-    It must end within `within` seconds, emit only text (str), be cancellable at any await, answer again after that, and
-    end if nothing reads its text. A turn given as text does not belong to a call; ending it has no effect.
+    A handler must end within `within` seconds, and emit only text (str). It must be cancellable at any await, and
+    answer again after that. It must end if its text is not read. If `turn` is a text, the turn does not belong to a
+    call, and `Turn.end` has no effect.
     """
     asked = turn if isinstance(turn, Turn) else Turn(1, turn, end_call=lambda farewell: None)
 

@@ -1,4 +1,5 @@
-"""The promises of every `open()`: it opens again, lets errors pass, and can be cancelled at any await."""
+"""Checks the promises of every `open()`: it can be called again, lets errors pass, and can be cancelled at any
+await."""
 
 from __future__ import annotations
 
@@ -13,24 +14,25 @@ from voicekit.flow.groups import alone, sole
 from voicekit.testing.contracts.promise import promise, telling
 
 CLEANUP = 0.5
-"""Seconds that a cancelled part may shield to clean up."""
+"""The most seconds for which a cancelled part may shield its cleanup."""
 
 POINTS = 20
-"""Awaits at which a part is cancelled, spread over all of them from opening to closing."""
+"""At how many awaits a part is cancelled; they are spread over all awaits from opening to closing."""
 
 Exercise: TypeAlias = Callable[[Any], Awaitable[None]]
-"""Makes full use of what an `open()` has yielded."""
+"""A function that makes full use of the object that an `open()` has yielded."""
 
 Equip: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Exercise]]
-"""Puts a part in an environment where it can be used once."""
+"""A function that puts a part into an environment in which it can be used once."""
 
 
 class _Steps(trio.abc.Instrument):
-    """Counts the awaits of the task that enters it and of its child tasks; calls `then` after number `at`."""
+    """Counts the awaits of the task that enters this context and of its child tasks; calls `then` after await number
+    `at`."""
 
     def __init__(self, at: int, then: Callable[[], object]) -> None:
         self.count = 0
-        self.reached: float | None = None  # the time when it did `then`
+        self.reached: float | None = None  # the time at which `then` was called
         self.error: Exception | None = None
         self._at = at
         self._then = then
@@ -62,11 +64,12 @@ class _Steps(trio.abc.Instrument):
 
 
 def _nothing() -> None:
-    """Does nothing."""
+    """Do nothing."""
 
 
 async def check_opening(make: Callable[[], Any], equip: Equip, *, once: bool = False) -> None:
-    """Check all promises of this module; `equip` is called for each use of a part. `once`: it need not open again."""
+    """Check all promises of this module; `equip` is called for each use of a part. If `once`, a part need not open
+    again."""
     await _opens(make(), equip, ["only"] if once else ["first", "second"])
     await _lets_errors_pass(make())
     await _can_be_cancelled(make, equip)
@@ -74,7 +77,7 @@ async def check_opening(make: Callable[[], Any], equip: Equip, *, once: bool = F
 
 @asynccontextmanager
 async def open_part(part: Any) -> AsyncIterator[Any]:
-    """`part.open()`, whose own errors are broken promises."""
+    """Open `part`; an error that opening or closing raises is a broken promise."""
     with telling(part, "while it was opened or closed"):
         async with part.open() as opened:
             yield opened
@@ -87,7 +90,7 @@ async def awaits_of(work: Callable[[], Awaitable[None]]) -> int:
 
 
 def spread(awaits: int) -> list[int]:
-    """Some of the numbers from 1 to `awaits`, the first and the last among them."""
+    """Some of the numbers from 1 to `awaits`, including the first and the last."""
     if awaits <= POINTS:
         return list(range(1, awaits + 1))
     return [1 + round(place * (awaits - 1) / (POINTS - 1)) for place in range(POINTS)]
@@ -96,7 +99,7 @@ def spread(awaits: int) -> list[int]:
 async def cancelled_at(
     part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
 ) -> bool:
-    """Whether `work` was cancelled at its await number `place`, after calling `first`; False if it ended before."""
+    """Cancel `work` at its await number `place`, after calling `first`; returns False if `work` ended before that."""
     scope = trio.CancelScope()
 
     def cancel() -> None:

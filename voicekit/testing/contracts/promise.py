@@ -1,4 +1,4 @@
-"""How a broken promise is reported, and the environment for checks: virtual time, and nothing left behind."""
+"""Reports broken promises, and provides the environment for checks: virtual time, and no tasks left behind."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from voicekit.flow.groups import alone, sole
 from voicekit.flow.threads import inline
 
 SETTLING = 1.0
-"""Seconds in which what a part has released may continue: twice the half second that closing may take."""
+"""Seconds for which a part's tasks may continue after the check: twice the half second that closing may take."""
 
 
 def promise(kept: bool, part: object, sentence: str) -> None:
-    """Raise AssertionError, beginning with the name of the part, unless the promise was `kept`."""
+    """Unless the promise was `kept`, raise AssertionError with the name of the part and `sentence`."""
     if not kept:
         raise AssertionError(f"{who(part)} {sentence}")
 
@@ -35,7 +35,7 @@ def who(part: object) -> str:
 
 
 def check_members(role: Role | Literal["stage"], part: Any) -> None:
-    """The part has everything that its role requires, including a name if necessary."""
+    """Check that the part has all members that its role requires, including a name if it must have one."""
     why = misfit(role, part)
     promise(why is None, part, f"does not fit: {why}")
     if hasattr(part, "name"):
@@ -48,7 +48,7 @@ def check_flag(part: Any, member: str) -> None:
 
 
 def check_format(part: Any, member: str) -> AudioFormat:
-    """The format that the part declares as `member`."""
+    """Return the format that the part declares as `member`."""
     stated: object = getattr(part, member, None)
     if not isinstance(stated, AudioFormat):
         raise AssertionError(f"{who(part)} must declare `{member}` as an AudioFormat, not {stated!r}")
@@ -56,7 +56,7 @@ def check_format(part: Any, member: str) -> AudioFormat:
 
 
 def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
-    """The format that the part chooses, which it must declare as `member` from then on."""
+    """Return the format that the part chooses; from then on, the part must declare this format as `member`."""
     with telling(part, f"when it was offered {offered}"):
         wanted = part.negotiate(offered)
     promise(isinstance(wanted, AudioFormat), part, f"negotiate({offered}) must return an AudioFormat, not {wanted!r}")
@@ -67,7 +67,7 @@ def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
 
 @asynccontextmanager
 async def bench(part: object) -> AsyncIterator[None]:
-    """Check in virtual time, raise a single error without its group, and verify that no task is left behind."""
+    """Require virtual time, raise a single error without its group, and check that no task is left behind."""
     clock = trio.lowlevel.current_clock()
     if not isinstance(clock, MockClock) or clock.autojump_threshold == inf:
         raise ConfigError("contract checks run in virtual time: give the test pytest-trio's fixture autojump_clock")
@@ -95,10 +95,10 @@ def _living_tasks() -> set[trio.lowlevel.Task]:
 
 @contextmanager
 def telling(part: object, when: str) -> Iterator[None]:
-    """Whatever the part raises here is a broken promise; the error itself is the cause."""
+    """Turn every error that the part raises here into a broken promise, with the error as its cause."""
     try:
         yield
-    except Exception as error:  # any error is reported, with itself as the cause
+    except Exception as error:  # every error is reported, as the cause of an AssertionError
         inner = sole(error)
         if isinstance(inner, AssertionError):
             raise inner from inner.__cause__
@@ -106,7 +106,7 @@ def telling(part: object, when: str) -> Iterator[None]:
 
 
 def call_now(part: object, plain: Callable[[], object]) -> None:
-    """Call a method that is promised to be a plain function, and harmless at any time."""
+    """Call a method that must be a plain function, and harmless at any time."""
     name = getattr(plain, "__name__", "it")
     with telling(part, f"when {name}() was called"):
         result = plain()
@@ -117,7 +117,7 @@ def call_now(part: object, plain: Callable[[], object]) -> None:
 
 @contextmanager
 def allocated() -> Iterator[Callable[[], int]]:
-    """Yields a function that returns the number of allocated bytes; memory kept by C libraries is not included."""
+    """Yield a function that returns the number of allocated bytes; memory kept by C libraries is not included."""
     ours = not tracemalloc.is_tracing()
     if ours:
         tracemalloc.start()

@@ -25,41 +25,43 @@ from voicekit.testing.contracts.promise import (
 )
 
 FRAME = 0.02
-"""Seconds per frame, typical of voices."""
+"""Seconds per frame; this is typical of voices."""
 
 AHEAD = 10.0
-"""Seconds that a sink may take ahead of what is heard: playout never needs more than 0.4, a carrier may buffer more."""
+"""The most seconds of sound that a sink may take ahead of the sound being heard: playout never needs more than 0.4, but
+a carrier may buffer more."""
 
 MORE = AHEAD + 2.0
-"""Seconds that no sink may take at once."""
+"""More seconds of sound than any sink may take before they are heard."""
 
 SOME = 2.0
-"""Seconds of writing, cancelled at many points: more than a device usually takes at once."""
+"""Seconds of sound in writes that are cancelled at many points: more than a device usually buffers."""
 
 STUCK = 60.0
-"""Seconds after which a write is considered stuck: longer than a very slow device needs for a frame."""
+"""Seconds after which a write counts as stuck: longer than a very slow device needs for a frame."""
 
 STANDSTILL = 15.0
-"""Seconds without progress after which nothing more is expected: longer than a device may be late."""
+"""Seconds without progress after which no more progress is expected: longer than a device may be late."""
 
 MOST_ERROR = 1.0
-"""Seconds by which an estimated position may be wrong: beyond this, it is useless for words."""
+"""The most seconds by which an estimated position may be wrong: with a larger error, it can't show which words were
+heard."""
 
 LOOK = 0.05
 """Seconds between two looks at the position."""
 
 A_WHILE = 1.0
-"""Seconds for which the position must stand still to be trusted."""
+"""Seconds for which the position must not change, to count as standing still."""
 
 
 async def check_sink(make: Callable[[], Any]) -> None:
     """Check the sinks that `make` makes.
 
-    `write` waits while the device is full, and a cancelled one has taken nothing. Everything written is heard in the
-    end. `position` begins at 0, never falls, never exceeds what was written, and stands still during a hold and after a
-    `discard`. `hold` (if it is pausable), `release` and `discard` are plain functions, and a second call has no effect.
-    `lead`, `packet` and `position_error`, if declared, are seconds within their bounds. It opens again, closes within
-    half a second, and can be cancelled at any await.
+    `write` must wait while the device is full, and a cancelled `write` must not have taken the frame. All written sound
+    must be heard in the end. `position` must begin at 0, never fall, never exceed the written sound, and stand still
+    during a hold and after a `discard`. `hold` (if the sink is pausable), `release` and `discard` must be plain
+    functions whose second call has no effect. `lead`, `packet` and `position_error`, if declared, must be seconds
+    within their bounds. The sink must open again, close within half a second, and be cancellable at any await.
     """
     part = make()
     async with bench(part):
@@ -79,17 +81,17 @@ async def check_sink(make: Callable[[], Any]) -> None:
 
 
 class _Listener:
-    """Writes to an open sink, and checks each time that its position is possible."""
+    """Writes to an open sink, and checks after each write that its position is possible."""
 
     def __init__(self, sink: Any, speaker: Any) -> None:
         self.sink = sink
-        self.written = 0  # samples taken and not discarded
+        self.written = 0  # samples that were taken and not discarded
         self._speaker = speaker
         self._position = 0
         self._why = ""
 
     async def write(self, seconds: float) -> None:
-        """Write that much silence, frame by frame."""
+        """Write `seconds` of silence, frame by frame."""
         sound = self.sink.format
         for _ in range(round(seconds / FRAME)):
             frame = AudioFrame(sound.silence(sound.samples(FRAME)), self.written, sound)
@@ -117,7 +119,7 @@ class _Listener:
         return position
 
     async def hear_all(self) -> None:
-        """Wait until everything written has been heard, and a while longer."""
+        """Wait until all written sound has been heard, and a while longer."""
         since, last = trio.current_time(), self.position()
         while (position := self.position()) < self.written:
             if position > last:
@@ -162,7 +164,8 @@ async def _waits_when_full(sink: Any) -> None:
 
 
 async def _discards(sink: Any) -> None:
-    """Discarded sound is never heard, later sound is, and a write that waits for room continues."""
+    """Check that discarded sound is never heard, that later sound is heard, and that a write that waits for room
+    continues."""
     async with open_part(sink) as speaker:
         listener = _Listener(sink, speaker)
         await listener.write(0.3)

@@ -11,7 +11,7 @@ from voicekit.testing.contracts.promise import promise
 
 
 def check_sound(part: Any, said: Iterable[Any], format: AudioFormat) -> int:  # noqa: A002  # the field's word
-    """How many samples the frames and gaps in `said` span; other items are ignored."""
+    """Check the frames and gaps in `said`, and return how many samples they span; other items are ignored."""
     at = 0
     for item in said:
         if isinstance(item, AudioFrame):
@@ -25,7 +25,7 @@ def check_sound(part: Any, said: Iterable[Any], format: AudioFormat) -> int:  # 
 
 
 def cut(sound: AudioFrame, seconds: float, at: int = 0) -> Iterator[AudioFrame]:
-    """`sound` in frames of `seconds` whose bytes are their own; the first sample is number `at`."""
+    """`sound` cut into frames of `seconds`, each with a copy of its bytes; the first sample has number `at`."""
     size = sound.format.samples(seconds) * sound.format.sample_bytes
     for start in range(0, len(sound.pcm), size):
         frame = AudioFrame(bytes(bytearray(sound.pcm[start : start + size])), at, sound.format)

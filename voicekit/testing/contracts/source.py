@@ -13,32 +13,32 @@ from voicekit.testing.contracts.stage import check_streams, run_once, run_unread
 from voicekit.testing.contracts.stream import CheckedStream, Plan
 
 ENOUGH = 100
-"""Items of a source that does not end: two seconds in frames of telephones."""
+"""How many items of a source that does not end are read: two seconds in frames of telephones."""
 
 AHEAD = 1.0
-"""Seconds that a live source may be ahead of the clock, for a jitter buffer or a first burst."""
+"""The most seconds that a live source may be ahead of the clock, because of a jitter buffer or a first burst."""
 
 SLOW = 0.1
 """Seconds that a slow consumer takes for each item."""
 
 STUCK = 600.0
-"""Seconds for which its output is not read."""
+"""Seconds for which the source's output is not read."""
 
 HOARD = 120.0
-"""Seconds of sound that a source may buffer in that time."""
+"""The most seconds of sound that a source may buffer while its output is not read."""
 
 
 async def check_source(
     make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0, once: bool = False
 ) -> None:
-    """Check the sources that `make` makes; each must end within `within` seconds, unless it never `ends`.
+    """Check the sources that `make` makes; each must end within `within` seconds, unless `ends` is False.
 
-    With `once`, a source is opened and run only once, like that of a call: the check makes a new one for each stream.
-    Without it, one source must open and run again.
+    If `once`, a source is opened and run only once, like that of a call, and the check makes a new source for each
+    stream. Otherwise, one source must open and run again.
 
-    Besides the Stage contract: it ignores its inbox; emits frames in `produces`, whole samples at positions without
-    gaps; keeps pace with the clock if it is `live`, and otherwise loses nothing to a slow consumer; keeps a bounded
-    amount while its output is not read.
+    In addition to the Stage contract, a source must ignore its inbox. It must emit frames in the format `produces`,
+    with whole samples at positions without gaps. If it is `live`, it must keep pace with the clock; otherwise, a slow
+    consumer must not lose any sound. While its output is not read, it may keep only a bounded amount.
     """
     part = make()
     async with bench(part):
@@ -47,7 +47,7 @@ async def check_source(
         room = check_format(part, "produces").samples(2.0)
         plan = Plan(within=within, room=room, enough=None if ends else ENOUGH, judge=_judge)
         await check_streams(make, plan, once=once)
-        await run_once(make(), replace(plan, ends=False))  # the inbox gets nothing, not even an end
+        await run_once(make(), replace(plan, ends=False))  # nothing is put into the inbox, and it does not end
         if ends and not part.live:
             await _loses_nothing(make, plan)
         await _keeps_little(make(), plan)
@@ -74,7 +74,7 @@ def _samples(held: CheckedStream) -> int:
 
 
 async def _keeps_little(part: Any, plan: Plan) -> None:
-    """While its output is not read, its memory does not grow with the sound."""
+    """Check that, while the source's output is not read, its memory does not grow with the sound."""
     most = part.produces.samples(HOARD) * part.produces.sample_bytes
     with allocated() as allocation:
         before = allocation()

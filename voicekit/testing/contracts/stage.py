@@ -1,6 +1,4 @@
-"""Checks the Stage contract (`voicekit.flow.stage`), which also applies to sources, transcribers, handlers and
-voices.
-"""
+"""Checks the Stage contract (`voicekit.flow.stage`), also for sources, transcribers, handlers and voices."""
 
 from __future__ import annotations
 
@@ -17,21 +15,22 @@ from voicekit.testing.contracts.promise import bench, check_members, promise
 from voicekit.testing.contracts.stream import CheckedStream, Plan, anything, stream
 
 MANY = 1_000
-"""Items: more than any stage may take while its output is not read."""
+"""A number of items that no stage may take while its output is not read."""
 
 STUCK = 60.0
-"""Seconds for which its output is not read."""
+"""Seconds for which the stage's output is not read."""
 
 
 async def check_stage(
     make: Callable[[], Any], items: Sequence[Any] = (), *, within: float = 60.0, waits: bool = True
 ) -> None:
-    """Check the stages that `make` makes, with `items` for a stream. AssertionError names the broken promise.
+    """Check the stages that `make` makes, with a stream of `items`. Raises AssertionError with the broken promise.
 
-    Each must end within `within` seconds of the end of its inbox; be cancellable at any await of opening, running and
-    closing, and end half a second later; run again after that, and after a normal end; open again; leave its ends open;
-    let errors pass; end when its far end is closed. With `waits` it must also stop taking items while its output is not
-    read; for a stage that only *offers* signals pass `waits=False`.
+    A stage must end within `within` seconds of the end of its inbox. It must be cancellable at any await of opening,
+    running and closing, and then end within half a second. It must run again after a cancellation and after a normal
+    end, and open again. It must leave the ends of its links open, let errors pass, and end when the far end of its
+    outbox is closed. If `waits`, it must also stop taking items while its output is not read; for a stage that only
+    *offers* signals, pass `waits=False`.
     """
     part = make()
     async with bench(part):
@@ -50,9 +49,9 @@ async def check_streams(
     before_cancel: Callable[[Any], object] = lambda part: None,
     once: bool = False,
 ) -> None:
-    """Every promise that does not depend on the stage's items, with streams by `plan`.
+    """Check every promise that does not depend on the stage's items, with streams that follow `plan`.
 
-    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled. With `once`, each stage
+    `before_cancel(part)` is called each time before a run is cancelled and its stage stays open. If `once`, each stage
     runs only one stream.
     """
 
@@ -67,12 +66,12 @@ async def check_streams(
 
 
 async def check_empty(part: Any, plan: Plan) -> None:
-    """A stream without items ends as well."""
+    """Check that a stream without items ends as well."""
     await run_once(part, replace(plan, items=(), judge=anything))
 
 
 async def check_waits(part: Any, items: Sequence[Any]) -> None:
-    """While its output is not read, the stage stops taking items: senders must wait."""
+    """Check that the stage stops taking items while its output is not read, so that senders must wait."""
 
     def look(held: CheckedStream) -> None:
         greedy = held.fed_all and held.backed_up
@@ -90,7 +89,8 @@ async def run_once(part: Any, plan: Plan) -> CheckedStream:
 
 
 async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[CheckedStream], object]) -> None:
-    """Run the stage while its output is not read, and `look` at it after `seconds`, unless it ends before."""
+    """Run the stage while its output is not read, and call `look` after `seconds`, unless the stage ends before
+    that."""
     plan = replace(plan, within=2 * seconds)
     async with stream(part, plan, reads=False) as held, open_part(part) as run, trio.open_nursery() as nursery:
 
@@ -105,7 +105,7 @@ async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[Chec
 
 
 async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], object]) -> None:
-    """Opened once, run many times: after a normal end, and after cancellations at any point."""
+    """Run a stage that was opened once many times: after a normal end, and after cancellations at many points."""
     async with open_part(part) as run:
         async with stream(part, plan) as held:
             awaits = await awaits_of(partial(held.run_through, run))
@@ -120,7 +120,7 @@ async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], obje
 
 
 async def _runs_once(make: Callable[[], Any], plan: Plan) -> None:
-    """One stream, to its normal end or cancelled at any point; each time with a new stage."""
+    """Run one stream to its normal end, and others that are cancelled at many points, each time with a new stage."""
     part = make()
     async with stream(part, plan) as held, open_part(part) as run:
         awaits = await awaits_of(partial(held.run_through, run))

@@ -1,4 +1,4 @@
-"""One stream through a stage, controlled at both ends: fed, read, timed, and checked for what a stage must not do."""
+"""Runs one stream through a stage: feeds it, reads and times its output, and checks its behaviour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from voicekit.flow.stage import Run
 from voicekit.testing.contracts.promise import promise, telling, who
 
 LONGEST = 3_600.0
-"""Seconds of virtual time for a whole stream; a stage that hangs is detected quickly, since the clock jumps."""
+"""The most seconds of virtual time for a whole stream; a stage that hangs is detected quickly, since the clock
+jumps."""
 
 SILENT = 1.0
 """Seconds for which a stage is watched after a cancellation."""
@@ -24,16 +25,16 @@ WHO_CLOSES = "the line closes the ends, the stage never does"
 
 
 def anything(stream: CheckedStream) -> None:
-    """Judges nothing: any output will do."""
+    """A judge that accepts any output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a stage is run.
 
-    It is fed `items`, each frame at its end time if `paced`, and then the end of the stream if it `ends`; it has
-    `within` seconds from there. Its output is read from a link with capacity `room`, with a pause of `slow` seconds
-    after each item, and passed to `judge`; after `enough` items it is stopped.
+    The stage is fed `items` (if `paced`, each frame at its end time), and then the end of the stream if it `ends`. From
+    then on, the stage has `within` seconds to end. Its output is read from a link with the capacity `room`, with a
+    pause of `slow` seconds after each item, and passed to `judge`. After `enough` items, the stage is stopped.
     """
 
     items: Iterable[Any] = ()
@@ -47,9 +48,7 @@ class Plan:
 
 
 class CheckedStream:
-    """What a check observes in one stream: `said`, item by item, and `times`, in seconds since the stage began
-    to run.
-    """
+    """One stream and its output: the items in `said`, and their `times` in seconds since the stage began to run."""
 
     def __init__(self, part: Any, plan: Plan, reads: bool) -> None:
         self.part = part
@@ -74,7 +73,7 @@ class CheckedStream:
         return bool(self._outbox._link.senders or self._outbox._link.watchers)
 
     async def run_through(self, run: Run[Any, Any]) -> None:
-        """Run the stage to its end and collect its output. AssertionError for anything that goes wrong."""
+        """Run the stage to its end and collect its output. Raises AssertionError for anything that goes wrong."""
         self._began = trio.current_time()
         with telling(self.part, "while it ran"):
             await self._run(run)
@@ -87,7 +86,7 @@ class CheckedStream:
         await self._read.wait()
 
     async def stay_silent(self) -> None:
-        """The stage has been cancelled: nothing more may come of this stream."""
+        """Check that no more output comes, after the stage has been cancelled."""
         self._reading.cancel()
         await self._read.wait()
         self._take_what_is_there()
@@ -96,7 +95,7 @@ class CheckedStream:
         promise(not late, self.part, f"said {late[:1]} after it had been cancelled")
 
     def stop_listening(self) -> None:
-        """Close the far end of the outbox, like a neighbour that has returned; only if it is not read."""
+        """Close the far end of the outbox, like a neighbour stage that has returned; only if the output is not read."""
         self._from_stage.close()
 
     def close(self) -> None:
@@ -126,7 +125,7 @@ class CheckedStream:
         self._read.set()
 
     def finish(self) -> None:
-        """The stage has ended, in whatever way: it must have left its ends open."""
+        """Check that the stage, which has ended in any way, has left its ends open."""
         if not self._over:
             self._check_ends()
 
@@ -157,7 +156,7 @@ class CheckedStream:
 
 @asynccontextmanager
 async def stream(part: Any, plan: Plan, *, reads: bool = True) -> AsyncIterator[CheckedStream]:
-    """A stream to run `part` through; without `reads`, its output is not read."""
+    """A stream to run `part` with; unless `reads`, its output is not read."""
     held = CheckedStream(part, plan, reads)
     try:
         async with trio.open_nursery() as nursery:

@@ -18,22 +18,24 @@ from voicekit.testing.contracts.stage import check_empty, check_streams, run_onc
 from voicekit.testing.contracts.stream import CheckedStream, Plan
 
 FRAME = 0.02
-"""Seconds per frame, as telephones and browsers send them."""
+"""Seconds per frame; telephones and browsers send such frames."""
 
 LONG_FRAME = 0.2
 """Seconds per frame for long sound."""
 
 WARM_UP, LONG = 90.0, 240.0
-"""Seconds of sound before and during the check of its memory; by then, its buffer for a lost connection is full."""
+"""Seconds of sound before and during the check of the transcriber's memory; after the first, its buffer for a lost
+connection is full."""
 
 
 async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: float = 60.0) -> None:
-    """Check the transcribers that `make` makes, with `speech` that contains words, sent in real time.
+    """Check the transcribers that `make` makes, with `speech`, which must contain words and is sent in real time.
 
-    Besides the Stage contract: `negotiate` returns a format and `accepts` declares it; it emits only transcripts, with
-    all words within the sound that it was sent, finals in order and each once; no Endpoint unless `endpoints`; it copes
-    with marks and Gaps in the sound; it ends within `within` seconds of its inbox; it keeps a bounded amount of a long
-    call.
+    In addition to the Stage contract, `negotiate` must return a format, and `accepts` must declare it. The transcriber
+    must emit only transcripts, whose words are all within the sound that it was sent. Finals must be in order, and each
+    word must be final only once. There must be no Endpoint unless `endpoints` is true. Marks and Gaps in the sound must
+    do no harm. The transcriber must end within `within` seconds of the end of its inbox, and may keep only a bounded
+    amount of a long call.
     """
     part = make()
     async with bench(part):
@@ -78,7 +80,7 @@ def _judge(held: CheckedStream) -> None:
 
 
 def _spans(item: Any) -> list[tuple[int, int]]:
-    """The range of sound to which it refers."""
+    """The ranges of sound to which the transcript refers."""
     match item:
         case Interim(words) | Final(words):
             return [(word.start, word.end) for word in words]
@@ -88,24 +90,24 @@ def _spans(item: Any) -> list[tuple[int, int]]:
 
 
 def _converted(speech: AudioFrame, wanted: AudioFormat) -> AudioFrame:
-    """`speech` from sample 0 on, as a pipeline would send it."""
+    """`speech`, counted from sample 0, as a pipeline would send it."""
     transform = resample(wanted).start(StreamContext(speech.format))
     pieces = [*transform.feed(replace(speech, at=0)), *transform.finish()]
     return AudioFrame(b"".join(piece.pcm for piece in pieces), 0, wanted)
 
 
 def _marked(frames: list[AudioFrame]) -> list[Any]:
-    """The frames with marks as a detector would add them: each mark after the frame that decided it."""
+    """The frames, with marks as a detector would add them: each mark comes after the frame that decided it."""
     return [frames[0], SpeechStarted(0), *frames[1:], SpeechStopped(frames[-1].end)]
 
 
 def _holed(frames: list[AudioFrame]) -> list[AudioFrame | Gap]:
-    """The frames with a Gap in the place of each fifth frame."""
+    """The frames, with a Gap in the place of each fifth frame."""
     return [Gap(each.samples, each.at) if place % 5 == 4 else each for place, each in enumerate(frames)]
 
 
 async def _keeps_little(part: Any, sound: AudioFrame) -> None:
-    """In a long call its memory does not grow with the sound that it was sent."""
+    """Check that, in a long call, the transcriber's memory does not grow with the sound that it was sent."""
     looks: list[int] = []
     with allocated() as allocation:
 

@@ -17,21 +17,22 @@ from voicekit.testing.contracts.stage import check_empty, check_streams, check_w
 from voicekit.testing.contracts.stream import CheckedStream, Plan, stream
 
 FORMATS = (PCM16K, AudioFormat(8_000, "mulaw"), AudioFormat(48_000, channels=2))
-"""Formats that sinks use: a device, a telephone, a browser."""
+"""Formats of typical sinks: a device, a telephone, a browser."""
 
 A_LOT = 10_000
-"""Characters, about 14 minutes of speech: more than any voice may take while its sound is not read."""
+"""A number of characters (about 14 minutes of speech) that no voice may take while its sound is not read."""
 
 
 async def check_tts(
     make: Callable[[], Any], text: str = "Hello there. How are you today?", *, within: float = 60.0
 ) -> None:
-    """Check the voices that `make` makes, with `text` word by word, and a breath in between.
+    """Check the voices that `make` makes, with the words of `text` one by one, and with a breath after the first.
 
-    Besides the Stage contract: `negotiate` returns a format, `produces` declares it and all frames have it; positions
-    begin at 0 and have no gaps; each WordMark is at a sample that is spoken, neither `at` nor `said_to` ever falls, and
-    the last reaches the end of the text; `cut` is a plain function, harmless at any time; after a cut and a
-    cancellation there is no sound, and the next reply is spoken completely; text waits while the sound is not read.
+    In addition to the Stage contract, `negotiate` must return a format; `produces` must declare it, and all frames must
+    have it. Positions must begin at 0 and have no gaps. Each WordMark must be at a sample that is spoken. Neither `at`
+    nor `said_to` of the marks may ever fall, and the last mark must reach the end of the text. `cut` must be a plain
+    function that is harmless at any time. After a cut and a cancellation, no more sound may come, and the next reply
+    must be spoken completely. While the sound is not read, text must wait.
     """
     part = make()
     async with bench(part):
@@ -61,7 +62,7 @@ async def _speaks(part: Any, text: str, wanted: AudioFormat, within: float) -> N
 
 
 async def _bears_cuts(part: Any, plan: Plan) -> None:
-    """Cuts without a reply have no effect: before opening, before and between replies, after closing."""
+    """Check that cuts without a reply have no effect: before opening, before and between replies, and after closing."""
     call_now(part, part.cut)
     async with open_part(part) as run:
         for _ in range(2):
@@ -73,7 +74,7 @@ async def _bears_cuts(part: Any, plan: Plan) -> None:
 
 
 class _Judge:
-    """Judges a reply whose text ends at its character `end`."""
+    """Judges a reply whose text has `end` characters."""
 
     def __init__(self, end: int) -> None:
         self._end = end
@@ -95,7 +96,7 @@ class _Judge:
 
 
 def _said(text: str) -> Sequence[Text]:
-    """`text` as a handler emits it, with a breath after the first chunk."""
+    """`text` as a handler would emit it, with a breath after the first chunk."""
     first, *rest = _chunks(text)
     return [first, NOTHING, *rest]
 
@@ -105,7 +106,7 @@ def _chunks(text: str) -> list[Text]:
 
 
 def _cut(text: str) -> Iterator[Text]:
-    """Word by word, each with the white space before it, as language models write."""
+    """`text` word by word, each with the white space before it, as language models write."""
     whole, start = Text.raw(text, 0), 0
     for place in range(1, len(text)):
         if text[place].isspace() and not text[place - 1].isspace():

@@ -10,20 +10,21 @@ from voicekit.errors import ConfigError
 from voicekit.testing.contracts.promise import check_members, promise, telling
 
 SECONDS = 0.6
-"""Seconds of each kind of sound: enough time for a detector to decide."""
+"""Seconds of each kind of sound: enough for a detector to decide."""
 
 PULSE, PERIOD = 0.0015, 0.0083
-"""Seconds; a pulse train of 120 Hz is as harmonic as a vowel."""
+"""The length and the distance of the buzz's pulses, in seconds: a pulse train of 120 Hz is as harmonic as a vowel."""
 
 SAME = 1e-6
-"""Two verdicts that differ by less count as equal; models may compute in a different order."""
+"""Two verdicts that differ by less than this count as equal, since models may compute in a different order."""
 
 
 def check_vad(make: Callable[[], Any]) -> None:
-    """Check the detectors that `make` makes, with silence, noise and a buzz that are generated here.
+    """Check the detectors that `make` makes, with generated silence, noise and a buzz.
 
-    `start` returns a judge for each of `rates` and raises ConfigError for any other; a judge declares its `window` in
-    samples and returns a probability from 0 to 1 for each; judges that are used in turns don't affect each other.
+    `start` must return a judge for each of `rates`, and raise ConfigError for any other rate. A judge must declare its
+    `window` in samples, and return a probability from 0 to 1 for each window. Judges that are used alternately must not
+    affect each other.
     """
     part = make()
     check_members("vad", part)
@@ -46,7 +47,7 @@ def _refuses(part: Any, rate: int) -> None:
 
 
 def _keeps_streams_apart(part: Any, rate: int) -> None:
-    """Two streams are judged in turns, and then one of them alone."""
+    """Check that a stream is judged in the same way alone and alternately with another stream."""
     first, second = _started(part, rate), _started(part, rate)
     mine = _windows(rate, first.window, "noise", "buzz", "silence")
     others = _windows(rate, second.window, "buzz", "silence", "noise")
@@ -79,7 +80,7 @@ def _verdict(part: Any, stream: Any, window: bytes) -> float:
 
 
 def _windows(rate: int, window: int, *sounds: str) -> list[bytes]:
-    """The sounds one after the other, PCM16 mono, in whole windows."""
+    """The sounds one after the other, as whole windows of PCM16 mono."""
     count = int(SECONDS * rate) // window * window or window
     pcm = b"".join(_pcm(sound, rate, count) for sound in sounds)
     return [pcm[start : start + 2 * window] for start in range(0, len(pcm), 2 * window)]

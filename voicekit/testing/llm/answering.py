@@ -29,14 +29,14 @@ JSON = "application/json"
 
 
 class ConnectionCut(Exception):
-    """The script ends the connection here."""
+    """Raised where the script ends the connection."""
 
 
 @dataclass
 class Asked:
-    """One request, and whether its answer was `complete`, or abandoned by the client (`left`).
+    """One request, and whether its answer was sent completely (`complete`) or the client left before that (`left`).
 
-    `sent` are the times (trio's) at which the tokens of the answer were sent.
+    `sent` has the times, by trio's clock, at which the tokens of the answer were sent.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Asked:
 
     @property
     def transcript(self) -> list[tuple[str, str]]:
-        """The roles and texts of the conversation, on any wire, without calls and results."""
+        """The roles and texts of the conversation, without calls and results, whatever the wire."""
         items = self.body.get("messages") or self.body.get("input") or []
         spoken = [(item.get("role", ""), _text(item.get("content"))) for item in items]
         return [(role, text) for role, text in spoken if text and role in ("user", "assistant")]
@@ -62,7 +62,7 @@ class Asked:
 
 @dataclass
 class Response:
-    """The headers of an answer, and its body as it comes."""
+    """The headers of an answer, and its body as an async stream."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -70,11 +70,11 @@ class Response:
 
 
 Take: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[Asked, Response]]
-"""Answers a request: its path, its headers, its body."""
+"""A function that answers a request, given its path, headers and body."""
 
 
 async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> AsyncGenerator[bytes, None]:
-    """The events of `answer`; raises ConnectionCut where the script ends the connection."""
+    """Yield the events of `answer`. Raises ConnectionCut where the script ends the connection."""
     for chunk in wire.begin():
         yield chunk
     stop, calls = "end", 0
@@ -126,7 +126,7 @@ async def _go_through(trouble: AnswerCut | AnswerStall) -> None:
 
 
 def told(status: Status, asked: Asked) -> Response:
-    """The error answer for `status`."""
+    """The answer that reports the error `status`."""
     error = {"error": {"type": status.error_type, "code": status.error_type, "message": status.message}}
     body = status.body if status.body is not None else json.dumps({"type": "error", **error}).encode()
     headers = [("content-type", JSON), ("content-length", str(len(body))), ("x-request-id", "req_1")]

@@ -1,4 +1,4 @@
-"""What a stand-in model answers: words, calls, refusals, and everything that can go wrong."""
+"""The answers of a stand-in model: words, calls, refusals, and everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 
 @dataclass(frozen=True, slots=True)
 class AnswerCalls:
-    """The model calls a tool; `arguments` given as text are sent unchanged, valid or not.
+    """The model calls a tool; if `arguments` are a text, it is sent unchanged, valid or not.
 
-    `index` is the number that the service gives the call in its answer, as some do: the same for all, or None for none.
+    `index` replaces the number of the call in the answer, since some services give all calls the same number, or none
+    (None).
     """
 
     name: str
@@ -27,12 +28,12 @@ class AnswerCalls:
     index: int | Literal["its own"] | None = "its own"
 
     def numbered(self, name: str, own: int) -> Mapping[str, int]:
-        """The field `name` with the call's index, which is rightly `own`."""
+        """The field `name` with the call's index; `own` is the correct one."""
         index = own if self.index == "its own" else self.index
         return {} if index is None else {name: index}
 
     def cut(self) -> list[str]:
-        """The JSON of the arguments in this many pieces, or fewer if it is too short."""
+        """The JSON of the arguments, cut into `pieces` pieces, or fewer if it is too short."""
         text = self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
         size = max(1, -(-len(text) // self.pieces))
         return [text[start : start + size] for start in range(0, len(text), size)]
@@ -40,47 +41,48 @@ class AnswerCalls:
 
 @dataclass(frozen=True, slots=True)
 class Refuses:
-    """The model refuses to answer; if the wire has a place for them, in these words."""
+    """The model refuses to answer; `text` is sent if the wire has a field for the words of a refusal."""
 
     text: str = "I can't help with that."
 
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """The answer ends here for this reason, and not because it is complete."""
+    """The answer ends here for the given reason, and not because it is complete."""
 
     why: Literal["length", "filtered", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing comes for `seconds`."""
+    """The answer pauses for `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerStall:
-    """Nothing more comes, but the connection stays open; `behind` as with AnswerCut."""
+    """The answer stops, but the connection stays open. `behind` has the same meaning as for AnswerCut."""
 
     behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerCut:
-    """The connection is lost: here, or `behind` the report that the answer has stopped, or that the stream is over."""
+    """The connection is lost at this point of the answer. With `behind`, it is lost only after the report that the
+    answer has stopped, or that the stream is over."""
 
     behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An event comes that is not JSON."""
+    """An event is sent that is not JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fails:
-    """An event reports an error in the middle of the answer."""
+    """An event in the middle of the answer reports an error."""
 
     error_type: str = "server_error"
     message: str = "The server had an error."
@@ -90,7 +92,7 @@ AnswerPart: TypeAlias = str | AnswerCalls | Refuses | Stops | Pause | AnswerStal
 
 
 class ScriptedAnswer:
-    """A streamed answer: its parts in order, with text token by token, each `every` seconds."""
+    """A streamed answer: its parts in order, with text as single tokens, one every `every` seconds."""
 
     def __init__(self, *parts: AnswerPart, every: float = 0.0) -> None:
         self.parts = parts
@@ -102,7 +104,8 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An error instead of an answer: HTTP `code`, or with 200 an error where an answer should be."""
+    """An error instead of an answer, with HTTP status `code`. With code 200, the error is sent in the place of the
+    answer."""
 
     code: int
     error_type: str = "server_error"

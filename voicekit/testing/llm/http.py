@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the stand-in: one request after another on a connection, and the moment at which the client leaves."""
+"""HTTP/1.1 for the stand-in: answers one request after another on a connection, and notices when the client leaves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[]
 async def _answered(
     stream: trio.SocketStream, connection: h11.Connection, take: Take, greeted: Callable[[], None]
 ) -> bool:
-    """Whether a request came and its answer went out whole."""
+    """Answer one request; returns whether a request came and its whole answer was sent."""
     request, body = await _received(stream, connection)
     if request is None:
         return False
@@ -81,6 +81,6 @@ async def _send(stream: trio.SocketStream, connection: h11.Connection, response:
 
 
 async def _watch(stream: trio.SocketStream, answering: trio.CancelScope) -> None:
-    """Stop answering when the client is gone; it sends nothing while it is being answered."""
+    """Stop answering when the client is gone; a client sends nothing while it is being answered."""
     await stream.receive_some(1)
     answering.cancel()

@@ -1,4 +1,4 @@
-"""The stand-in in memory: an httpx transport without a network, which runs in virtual time."""
+"""The stand-in in memory: an httpx transport without a network, for virtual time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What language model services refuse: requests with invalid conversations. As strict as the strictest service.
+"""Refuses requests with invalid conversations, as language model services do; as strict as the strictest service.
 
-A more tolerant server may accept two messages of one role in a row; the templates of self-hosted models don't.
+Some services accept two messages with the same role in a row, but the templates of self-hosted models don't.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def why_refused(path: str, body: JsonObject) -> str | None:
-    """Why the service would answer 400 to `body` at `path`; None if it would accept it."""
+    """Why the service would answer with 400 to `body` at `path`; None if it would accept the request."""
     if not isinstance(body.get("model"), str) or body.get("stream") is not True:
         return "expected a model, and stream: true"
     if path.endswith("/chat/completions"):
@@ -114,7 +114,7 @@ def _out_of_order(turns: Sequence[tuple[str, list[str]]]) -> str | None:
 
 
 def _wrong(function: Mapping[str, Any]) -> str | None:
-    """What is wrong with a call as both of OpenAI's wires have it."""
+    """Find what is wrong with a call, in the form that both of OpenAI's wires use."""
     if not NAME.fullmatch(function["name"]):
         return f"name: expected a string that matches '{NAME.pattern}'"
     return None if _is_object(function["arguments"]) else "arguments are no JSON object"

@@ -1,4 +1,4 @@
-"""The stand-in itself: takes requests over loopback or in memory, answers by its script, and remembers both."""
+"""The stand-in server: takes requests over loopback or in memory, answers them by its script, and remembers them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ ScriptedReply: TypeAlias = str | ScriptedAnswer | Status
 
 
 class ModelServer:
-    """Answers one request after another with `replies`; then `otherwise` answers, depending on the request.
+    """Answers one request after another with the next of `replies`; later requests are answered by the function
+    `otherwise`.
 
-    With `key`, any other key is refused with 401. `asked` are the requests so far, oldest first, including refused
-    ones; `greetings` counts those without a question, `connections` and `open_connections` those over loopback.
+    If `key` is given, any other key is refused with 401. `asked` has the requests so far, oldest first, including
+    refused ones. `greetings` counts requests without a question; `connections` and `open_connections` count the
+    connections over loopback.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class ModelServer:
 
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
-        """Answers in memory, whatever the address: for virtual time."""
+        """An httpx transport to this server in memory, for virtual time; it ignores the address."""
         return ModelServerInMemory(self.take, self._was_greeted)
 
     @asynccontextmanager
@@ -73,7 +75,7 @@ class ModelServer:
         self.greetings += 1
 
     def take(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Asked, Response]:
-        """The answer to one request."""
+        """Answer one request."""
         asked = Asked(path, headers, json.loads(body or b"{}"))
         self.asked.append(asked)
         reply = self._refusal(asked) or (self.replies.pop(0) if self.replies else self._otherwise(asked))

@@ -1,4 +1,4 @@
-"""The three wires of language models, from the service's side: how answers are written, and what is refused."""
+"""The three wires of language models, from the service's side: they write answers and refusals."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from voicekit.testing.llm.answers import AnswerCalls
 JsonObject = Mapping[str, Any]
 
 GIVEN, WRITTEN, CACHED = 24, 7, 16
-"""Tokens that every answer claims to have used."""
+"""How many tokens every answer claims to have used."""
 
 
 class ModelWire(Protocol):
-    """Writes the events of one answer, as bytes. The number of the answer makes the ids of its calls unique."""
+    """Writes the events of one answer as bytes. The answer's number makes the ids of its calls unique."""
 
     def begin(self) -> Iterable[bytes]: ...
     def words(self, text: str) -> Iterable[bytes]: ...
@@ -33,7 +33,7 @@ def event(data: JsonObject, kind: str | None = None) -> bytes:
 
 
 class ChatWire:
-    """Chat completions: unnamed chunks, and a last line that is not JSON."""
+    """The chat completions wire: unnamed chunks, and a last line that is not JSON."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -74,7 +74,7 @@ class ChatWire:
 
 
 class ResponsesWire:
-    """Responses: named, numbered events, most of which repeat earlier ones."""
+    """The responses wire: named and numbered events, most of which repeat earlier ones."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -122,7 +122,7 @@ class ResponsesWire:
             yield self._event("response.incomplete", response={"id": "resp_1", **response})
 
     def done(self) -> Iterable[bytes]:
-        """This wire's last event was already sent."""
+        """Write nothing, since this wire's last event has already been sent."""
         return ()
 
     def fail(self, error_type: str, message: str) -> Iterable[bytes]:
@@ -135,7 +135,7 @@ class ResponsesWire:
 
 
 class MessagesWire:
-    """Messages: blocks of text and of calls, each with a beginning and an end."""
+    """The messages wire: blocks of text and of calls, each with a beginning and an end."""
 
     _WHY: Mapping[str, str] = {"calls": "tool_use", "length": "max_tokens", "filtered": "refusal", "refused": "refusal"}
 
@@ -179,7 +179,7 @@ class MessagesWire:
             yield self._event("content_block_delta", **which, delta=delta)
 
     def refuse(self, text: str) -> Iterable[bytes]:
-        """This wire has no text for it; the stop reason is enough."""
+        """Write only the stop reason, since this wire has no field for the words of a refusal."""
         return ()
 
     def stop(self, why: str) -> Iterable[bytes]:

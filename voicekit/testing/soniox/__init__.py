@@ -1,11 +1,10 @@
-"""A scripted peer of the Soniox realtime services, for tests of clients: both websockets, with results and faults on
-demand.
+"""A scripted peer that plays the Soniox realtime services, for tests of clients, with results and faults on demand.
 
     peer = SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     async with peer.transport.connect(Address(peer.endpoints.stt, headers=...)) as socket: ...
 
-It uses the same protocol cores as our other servers; only its ears, its voice and its faults are different. In memory
-it works in virtual time; over loopback (`peer.serve()`) any client can connect to it.
+The peer uses the same protocol code as voicekit's other servers, but has its own recogniser, voice and faults. In
+memory, it works in virtual time; over loopback (`peer.serve()`), any client can connect to it.
 """
 
 from voicekit.testing.soniox.faults import (

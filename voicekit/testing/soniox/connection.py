@@ -1,4 +1,4 @@
-"""One connection of the scripted peer: the websocket, its faults, and the service behind it."""
+"""One connection to the scripted peer: the websocket, its faults, and the service behind it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from voicekit.testing.soniox.record import ConnectionRecord
 from voicekit.testing.soniox.services import Answering, Behaviour, answering
 
 UNSENT: Final = 64
-"""Messages that may wait to be sent; beyond this, the peer stops reading."""
+"""The most messages that may wait to be sent; with more, the peer stops reading."""
 CLOSE_S: Final = 1.0
-"""How long the closing handshake may take."""
+"""The most seconds that the closing handshake may take."""
 RECEIVE_BYTES: Final = 64 * 1024
 
 
@@ -36,15 +36,15 @@ class _Keyed(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """A message that the protocol did not require."""
+    """A message that a fault sends, in addition to those of the protocol."""
 
     message: Message
 
 
 class PeerConnection:
-    """Serves `stream`, of which `head` has been read, until it ends; `record` keeps its history.
+    """Serves `stream`, of which `head` has already been read, until the connection ends; `record` keeps its history.
 
-    `leave` is called with the seconds for which a cut takes the whole service away.
+    If a cut makes the whole service unreachable for some seconds, `leave` is called with these.
     """
 
     def __init__(
@@ -92,7 +92,8 @@ class PeerConnection:
             await trio.aclose_forcefully(self._stream)
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault` happen now, or as soon as possible: a message needs a connection that was accepted."""
+        """Let `fault` happen now, or as soon as possible: a message can be sent only after the connection was
+        accepted."""
         if isinstance(fault, WireFault):
             await self._stream.strike(fault)
             return
@@ -138,7 +139,8 @@ class PeerConnection:
         self.record.subprotocol_key = handshake_key(None, request.proposed_subprotocols)
 
     def _gone(self) -> None:
-        """The library would wait forever for the rest of a request."""
+        """Close a connection whose client has left, since the library would wait forever for the rest of its
+        request."""
         if self._service is None and self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
@@ -159,7 +161,7 @@ class PeerConnection:
             await self._flush(service)
             for fault in self._due(received=self.record.received_count):
                 await self.suffer(fault)
-        if not self._closing:  # otherwise the writer is about to close, or closing
+        if not self._closing:  # otherwise the writer is closing, or will close soon
             scope.cancel()
 
     async def _write(self, socket: trio_websocket.WebSocketConnection, scope: trio.CancelScope) -> None:
@@ -192,7 +194,8 @@ class PeerConnection:
             await self._flush(service)
 
     async def _flush(self, service: Answering) -> None:
-        """Queue what the service has to send. One task at a time, so that its messages stay in order."""
+        """Queue the messages that the service has to send; only one task does this at a time, so that they stay in
+        order."""
         async with self._flushing:
             due = trio.current_time() + service.latency
             for message in service.outgoing():
@@ -213,7 +216,7 @@ class PeerConnection:
     # --- faults ---
 
     def _changed(self, message: Message) -> Message | None:
-        """What is sent instead of `message`."""
+        """The message to send instead of `message`; None for no message."""
         number = self.record.sent_count + 1
         changes = [fault for fault in self._faults if isinstance(fault, Change)]
         changed: Message | None = message
@@ -224,7 +227,7 @@ class PeerConnection:
         return changed
 
     def _due(self, *, received: int = 0, sent: int = 0) -> list[Fault]:
-        """The faults at the message with this number; each only once."""
+        """The faults that are due at the message with this number; each happens only once."""
         due = [
             fault
             for fault in self._faults

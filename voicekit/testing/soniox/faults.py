@@ -3,9 +3,10 @@
     SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     SonioxPeer(script, faults=[Refuse(At(seconds=3.0), "service_unavailable", connection=None)])
 
-A fault happens once on a connection: by default on the first of each service. `connection=None` means each one, and
-`service` restricts it. Messages count from 1, without pings and closing frames; bytes count from the first of the
-connection, including the upgrade. A fault without a moment waits for `peer.suffer`.
+A fault happens once on a connection: by default on the first connection to each service. `connection=None` means every
+connection, and `service` restricts the fault to one service. Messages are counted from 1, without pings and closing
+frames; bytes are counted from the beginning of the connection, including the upgrade. A fault without a moment happens
+when it is passed to `peer.suffer`.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ Where: TypeAlias = Literal["before", "inside", "after"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class At:
-    """A moment in a connection: exactly one of these fields.
+    """A moment in a connection. Exactly one of the fields is given.
 
-    `received`: the client's n-th message. `sent`: the peer's n-th message. `bytes_received`, `bytes_sent`: after this
-    many bytes. `seconds`: this long after the connection was opened.
+    `received` and `sent` are the number of a message from the client or from the peer. `bytes_received` and
+    `bytes_sent` are a number of bytes after which the moment comes. `seconds` are counted from the opening of the
+    connection.
     """
 
     received: int | None = None
@@ -50,14 +52,14 @@ class At:
 
 
 BEFORE_REQUEST: Final = At(bytes_received=0)
-"""The connection is made, and nothing of the upgrade's request has been read."""
+"""The moment at which the connection is made, and nothing of the upgrade request has been read."""
 BEFORE_ANSWER: Final = At(bytes_sent=0)
-"""The upgrade's request has been read, and nothing has been answered."""
+"""The moment at which the upgrade request has been read, and nothing has been answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """When, and on which connection. `moments` are the fields of At that it may use."""
+    """When a fault happens, and on which connection. `moments` are the fields of At that its moment may use."""
 
     moments: ClassVar[tuple[str, ...]] = ("received", "sent", "seconds")
 
@@ -73,8 +75,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class WireFault(Fault):
-    """A fault of the line. At a message it happens `before` any of it is read or written, `inside` it, or
-    `after` it.
+    """A fault of the line. If its moment is a message, it happens `before` any part of the message is read or written,
+    `inside` the message, or `after` it.
     """
 
     moments = ("received", "sent", "bytes_received", "bytes_sent", "seconds")
@@ -91,24 +93,25 @@ class Cut(WireFault):
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen(WireFault):
-    """From here on the peer accepts everything and answers nothing, not even pings."""
+    """From this moment on, the peer accepts everything and answers nothing, not even pings."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopReading(WireFault):
-    """From here on the peer reads nothing, so that the client soon can't send. The peer still sends what it has."""
+    """From this moment on, the peer reads nothing, so that the client soon can't send. The peer still sends its
+    messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stall(WireFault):
-    """The peer's messages stop for some `seconds`."""
+    """The peer sends nothing for some `seconds`; then its messages continue."""
 
     seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reject(Fault):
-    """The upgrade is answered with an HTTP `status` other than 101. It has no moment."""
+    """The upgrade is answered with an HTTP `status` other than 101. This fault has no moment."""
 
     moments = ()
 
@@ -118,9 +121,9 @@ class Reject(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Refuse(Fault):
-    """An error frame with a type in `voicekit.soniox.server.refusal.CODES`, and its consequences.
+    """The peer sends an error frame with a type from `voicekit.soniox.server.refusal.CODES`, and acts accordingly.
 
-    With `stream`, it is the error of the stream of speech that was started last.
+    With `stream`, the error belongs to the stream of speech that was started last.
     """
 
     error_type: str = "internal_error"
@@ -130,14 +133,16 @@ class Refuse(Fault):
 
 @dataclass(frozen=True, slots=True)
 class SayMessage(Fault):
-    """A message with any content, in addition to those of the protocol: garbage, nulls, ten megabytes."""
+    """The peer sends a message with any content, in addition to those of the protocol: garbage, nulls, ten
+    megabytes."""
 
     message: Message = "not even JSON"
 
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """`change` returns the replacement of a message; None for nothing. Without a moment, of every message."""
+    """The peer sends the result of `change` instead of a message, or nothing if this is None. Without a moment, every
+    message is changed."""
 
     moments = ("sent",)
 
@@ -146,7 +151,7 @@ class Change(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Close(Fault):
-    """The peer closes gracefully, without a request."""
+    """The peer closes the connection gracefully, although the client has not asked for it."""
 
     code: int = CLOSE_GOING_AWAY
     reason: str = "Timeout"

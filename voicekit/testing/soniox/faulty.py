@@ -1,4 +1,4 @@
-"""The peer's end of a byte stream, which fails on demand: at a byte, or before, inside or after a message."""
+"""The peer's end of a byte stream that fails on demand: at a byte, or before, inside or after a message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATA_FRAMES: Final = (1, 2)  # the opcodes that begin text and binary messages (
 class FaultyStream(trio.abc.Stream):
     """A server's `stream` with `faults`, of which `head` has already been read.
 
-    `gone` is called when the client is gone, or has been cut off; `cut` by a Cut, with its `away`.
+    `gone` is called when the client is gone, or has been cut off; a Cut calls `cut` with its `away`.
     """
 
     def __init__(
@@ -123,7 +123,8 @@ class FaultyStream(trio.abc.Stream):
         return data
 
     def _limit(self, fault: WireFault) -> int | None:
-        """How many bytes are passed on before `fault`; None if that does not depend on them, or is not known yet."""
+        """How many bytes are passed on before `fault`; None if the fault does not depend on them, or if this is not
+        known so far."""
         at = fault.at
         if at is None or at.received is None:
             return None if at is None else at.bytes_received
@@ -146,7 +147,7 @@ class FaultyStream(trio.abc.Stream):
             await self._stream.send_all(data)
 
     def _next_split(self, data: bytes, is_message: bool) -> tuple[int, WireFault] | None:
-        """The first fault that happens in `data`, and where."""
+        """The first fault that happens in `data`, and the index at which it happens."""
         splits = []
         for place, fault in enumerate(self._faults):
             split = self._split(fault, data, is_message)
@@ -166,7 +167,7 @@ class FaultyStream(trio.abc.Stream):
 
 
 class _Messages:
-    """Where some of the client's messages begin and end, in bytes from the connection's first."""
+    """Finds where some of the client's messages begin and end, in bytes from the beginning of the connection."""
 
     def __init__(self, wanted: Iterable[int]) -> None:
         self.spans: dict[int, tuple[int, int]] = {}
@@ -191,7 +192,7 @@ class _Messages:
                     self.spans[self._count] = (self._at, self._at + size)
 
     def _pass(self) -> bool:
-        """Pass what is known; returns whether another frame begins here."""
+        """Skip the rest of the current frame, as far as it has come; returns whether another frame begins here."""
         count = min(self._passing, len(self._rest))
         self._rest = self._rest[count:]
         self._at += count
@@ -200,7 +201,8 @@ class _Messages:
 
 
 def _frame_size(data: bytes) -> int | None:
-    """Bytes of the frame that begins here, None as long as its header is not complete (RFC 6455, 5.2)."""
+    """The number of bytes of the frame with which `data` begins; None while its header is not complete (RFC 6455,
+    5.2)."""
     if len(data) < 2:
         return None
     length, mask = data[1] & 0x7F, 4 * (data[1] >> 7)

@@ -1,6 +1,4 @@
-"""How clients connect to a double: over loopback or in memory, by bounded pairs of streams, and with httpx over
-those.
-"""
+"""Lets clients connect to a double: over loopback, or in memory by bounded pairs of streams, also with httpx."""
 
 from __future__ import annotations
 
@@ -19,23 +17,23 @@ from voicekit.flow.groups import alone
 from voicekit.soniox.api.region import Endpoints
 
 HOST: Final = "soniox.test"
-"""Where a double in memory is; no such host exists."""
+"""The host name of a double in memory; no such host exists."""
 STT_PATH: Final = "/transcribe-websocket"
 TTS_PATH: Final = "/tts-websocket"
 
 WINDOW_BYTES: Final = 64 * 1024
-"""Bytes in transit in one direction before the sender waits, as in a small socket buffer."""
+"""The most bytes in transit in one direction before the sender waits, as in a small socket buffer."""
 
 
 def stream_pair(window: int = WINDOW_BYTES) -> tuple[trio.abc.Stream, trio.abc.Stream]:
-    """Like `trio.testing.memory_stream_pair`, but bounded."""
+    """Make a pair of streams like `trio.testing.memory_stream_pair`, but with bounded buffers."""
     one, other = memory_stream_pair()
     there, back = _Window(window), _Window(window)
     return _End(one, there, back), _End(other, back, there)
 
 
 class _Window:
-    """The bytes under way in one direction."""
+    """The bytes in transit in one direction."""
 
     def __init__(self, limit: int) -> None:
         self._room = limit
@@ -83,8 +81,8 @@ class _End(trio.abc.Stream):
 
 
 class InMemoryHttp(httpx.AsyncHTTPTransport):
-    """An httpx transport over streams that `connect` makes; a ConnectionRefusedError from it is a refused
-    connection.
+    """An httpx transport over streams that `connect` makes. If `connect` raises ConnectionRefusedError, the connection
+    is refused.
     """
 
     def __init__(self, connect: Callable[[], trio.abc.Stream]) -> None:
@@ -150,7 +148,7 @@ def _seconds(timeout: float | None) -> float:
 
 
 class Doors:
-    """The addresses of a double, and the task group in which its connections are served by `_serve`."""
+    """The addresses of a double, and the nursery in which its method `_serve` serves its connections."""
 
     _nursery: trio.Nursery | None = None
 
@@ -177,7 +175,8 @@ class Doors:
             yield _endpoints(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
 
     def connected(self, nursery: trio.Nursery | None = None) -> trio.abc.Stream:
-        """The client's end of a new connection in memory; the other end is served in `nursery`, or while listening."""
+        """Return the client's end of a new connection in memory; the other end is served in `nursery`, or while
+        `listening` is open."""
         group = nursery or self._group
         ours, theirs = stream_pair()
         group.start_soon(self._serve, ours)

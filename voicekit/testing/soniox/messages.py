@@ -1,4 +1,4 @@
-"""Messages that a peer should never send, and ready-made changes of normal ones: for `SayMessage` and `Change`."""
+"""Messages that a peer should never send, for `SayMessage`, and changes of normal messages, for `Change`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from voicekit.soniox.api.wire import Message
 
 GARBAGE: Final = "not even JSON"
 BINARY: Final = bytes(range(256))
-"""Where text is expected."""
+"""A binary message, for a place in which text is expected."""
 UNKNOWN: Final = {"from_the_future": {"level": 1, "marks": [None, "x"]}}
 
 
 def huge(size: int = 10_000_000) -> str:
-    """An otherwise correct message of this many bytes."""
+    """A correct message of `size` bytes, which is too large."""
     return '{"tokens":[],"padding":"' + "x" * size + '"}'
 
 
 def nulled(*fields: str) -> Callable[[Message], Message]:
-    """Send null in these fields, wherever they occur in the message and its tokens."""
+    """A change that sends null in these fields, wherever they occur in the message and its tokens."""
     return _edited(lambda part: {**part, **dict.fromkeys(fields)})
 
 
 def with_unknown_fields(message: Message) -> Message:
-    """Add an unknown field to the message and to each of its tokens."""
+    """A change that adds an unknown field to the message and to each of its tokens."""
     return _edited(lambda part: {**part, **UNKNOWN})(message)
 
 
 def out_of_order(message: Message) -> Message:
-    """Send the tokens in reverse: final ones after the others, and with times going back."""
+    """A change that reverses the tokens: final tokens come after the others, and times go back."""
     return _edited(lambda part: {**part, "tokens": part["tokens"][::-1]} if "tokens" in part else part)(message)
 
 

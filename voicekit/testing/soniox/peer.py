@@ -1,4 +1,4 @@
-"""The scripted peer itself: how clients connect to it, in memory or over loopback, and what it remembers."""
+"""The scripted peer: clients connect to it in memory or over loopback, and it remembers their connections."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ from voicekit.testing.soniox.services import Behaviour
 PATHS: Final = {STT_PATH: Service.STT, TTS_PATH: Service.TTS}
 LONGEST_HEAD: Final = 8 * 1024
 GOODBYE_S: Final = 0.05
-"""How long a peer in memory may take to end after its client has left; a half-open one does not end by itself."""
+"""The most seconds that a peer in memory may take to end after its client has left; a half-open peer does not end by
+itself."""
 
 
 class SonioxPeer(Doors):
-    """Both realtime services, as a Soniox account offers them, with scripted ears, its own voice, and faults.
+    """Soniox's two realtime services, as an account offers them, with a scripted recogniser, a voice of its own, and
+    faults.
 
     Speech to text understands only `script`, played by a ScriptedSource in pcm_s16le mono at any rate. Text to speech
-    speaks every format without a header, see `spoken`. `faults` is a list that may be extended: it is read when a
-    connection is opened. Without an `account`, every key is accepted.
+    supports every format without a header; `spoken` decodes its sound. `faults` is a list that may be extended: it is
+    read when a connection is opened. Without an `account`, every key is accepted.
 
         peer = SonioxPeer(script, faults=[Cut(At(received=20))])
         transport = peer.transport                    # in memory, for virtual time; needs nothing else
@@ -59,18 +61,19 @@ class SonioxPeer(Doors):
         self._how = Behaviour(
             script or Script(), self.account, offer or Offer(), hearing or Hearing(), speaking or Speaking()
         )
-        self._living: dict[int, PeerConnection] = {}  # by the index of their records
+        self._living: dict[int, PeerConnection] = {}  # the keys are the indexes of their records
         self._away_until: dict[Service, float] = {}
 
     # --- how clients connect ---
 
     @property
     def transport(self) -> PeerInMemory:
-        """Connects to this peer in memory; each connection's server side lives as long as the client's."""
+        """A transport to this peer in memory; the server's side of each connection lives as long as the client's
+        side."""
         return PeerInMemory(self)
 
     async def open_stream(self, host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
-        """A connection in memory, for `TrioWebsocket(stream=peer.open_stream)`. There is no TLS on it."""
+        """Open a connection in memory, without TLS, for `TrioWebsocket(stream=peer.open_stream)`."""
         await trio.lowlevel.checkpoint()
         return self.connected()
 
@@ -98,12 +101,12 @@ class SonioxPeer(Doors):
 
     @property
     def cancelled_at(self) -> list[float]:
-        """When streams of speech were cancelled (trio's time)."""
+        """The times, by trio's clock, at which streams of speech were cancelled."""
         return [stream.cancelled_at for stream in self.streams if stream.cancelled_at is not None]
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault`, which needs no moment, happen now: on the last connection opened, of its service if it
-        has one.
+        """Let `fault`, which needs no moment, happen now, on the connection that was opened last (to the fault's
+        service, if it has one).
         """
         for place in sorted(self._living, reverse=True):
             if fault.service in (None, self.connections[place].service):
@@ -137,13 +140,13 @@ class SonioxPeer(Doors):
         try:
             await self._living[place].serve()
         except* LocalProtocolError:
-            pass  # trio-websocket answers a ping that comes during its close: the client receives nothing of it
+            pass  # trio-websocket answers a ping that comes during its close; the client does not receive this answer
         finally:
             del self._living[place]
 
 
 class PeerInMemory:
-    """A Transport to a scripted peer in memory. The peer's side of each connection ends with the client's."""
+    """A Transport to a scripted peer in memory. The peer's side of each connection ends with the client's side."""
 
     def __init__(self, peer: SonioxPeer) -> None:
         self._peer = peer

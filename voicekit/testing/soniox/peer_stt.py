@@ -1,10 +1,10 @@
-"""From samples to pieces of words: what the scripted peer understands. Pure.
+"""Recognises pieces of words from samples, for the scripted peer. Pure.
 
-The sound of a ScriptedSource has its position in every sample. A piece of a word is understood only if all of its
-samples arrived, in order and once. Of a torn piece, the letters that arrived are understood, followed by TORN. So 20 ms
-that are dropped from a word, or doubled, change the transcript; in silence they shift the times of what follows. Less
-than SLACK at either end of a piece is tolerated, as times on the wire are whole milliseconds. Other sound is not
-understood, but counted.
+The samples of a ScriptedSource encode their position. A piece of a word is understood only if all of its samples have
+arrived once and in order. Of a torn piece, only the letters that arrived are understood, followed by TORN. So 20 ms
+that are dropped or doubled within a word change the transcript; within silence, they shift the times of the following
+words. Less than SLACK_S missing at either end of a piece is tolerated, since times on the wire are whole milliseconds.
+Other sound is not understood, but its samples are counted.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from voicekit.testing.positions import POSITIONS, WINDOW
 from voicekit.testing.scripted import Script
 
 LETTERS: Final = 4
-"""Letters per piece: recognisers split most words into one to three pieces."""
+"""The most letters of a piece: recognisers split most words into one to three pieces."""
 TORN: Final = "?"
 SLACK_S: Final = 0.001
 RUNS: Final = 1_000
-"""Runs that are remembered: more than any test needs, and fewer than a broken client could cause."""
+"""How many runs are remembered: more than any test needs, but fewer than a broken client could cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundingPiece:
-    """`text` of a word, which sounds from sample `start` to `end`; the first piece of a word includes its white
-    space.
+    """A piece of a word: `text` sounds from sample `start` to `end`. The first piece of a word includes the white space
+    before it.
     """
 
     text: str
@@ -49,8 +49,8 @@ class SoundRun:
 
 
 class PeerStt:
-    """Listens to one session's PCM16 at `rate`. `said` collects pieces timed in the session's samples; take them from
-    there.
+    """Listens to the PCM16 of one session at `rate`. Pieces, timed in the session's samples, are added to `said`; the
+    user of this class removes them.
     """
 
     def __init__(self, script: Script, rate: int) -> None:
@@ -62,7 +62,7 @@ class PeerStt:
         self._slack = round(SLACK_S * rate)
         self._pieces = pieces(script, rate)
         self._next = 0  # the first piece that the current run has not reached
-        self._pending = b""  # recent sound, too short to find the position again after losing it
+        self._pending = b""  # recent sound, too short to find its position in the script
 
     def hear(self, data: bytes) -> None:
         pcm = self._pending + data
@@ -78,7 +78,7 @@ class PeerStt:
         self._take_unknown(samples)
 
     def pause(self) -> None:
-        """Another segment begins: an unfinished piece is torn here."""
+        """Note that another segment begins, which tears an unfinished piece."""
         self._take_unknown(len(self._pending) // 2)
         self._pending = b""
         run = self.runs[-1] if self.runs else None
@@ -86,13 +86,13 @@ class PeerStt:
             self._begin(run.source + run.samples)
 
     def begun(self) -> SoundingPiece | None:
-        """What has arrived of the current piece."""
+        """The part of the current piece that has arrived."""
         if self._next >= len(self._pieces) or not self.runs:
             return None
         return self._understood(self._pieces[self._next], self.runs[-1], live=True)
 
     def _follow(self, pcm: bytes) -> int:
-        """Take the samples that follow those before."""
+        """Take the samples that continue the current run; returns their number."""
         run = self.runs[-1] if self.runs else None
         if run is None or run.source is None:
             return 0
@@ -102,7 +102,7 @@ class PeerStt:
         return same
 
     def _find(self, pcm: bytes) -> int:
-        """Begin a run where the script's sound continues, and return the number of samples before that."""
+        """Begin another run where sound of the script is found; returns the number of samples taken."""
         samples = array("h", pcm[: len(pcm) // 2 * 2])
         for place in range(len(samples) - WINDOW + 1):
             if (samples[place + 1] - samples[place] - 1) % POSITIONS:
@@ -117,7 +117,7 @@ class PeerStt:
         return unknown
 
     def _position(self, sample: int, window: bytes) -> int | None:
-        """The position of these samples in the script, trying the likeliest first."""
+        """The position of `window` in the script; the likeliest positions are tried first."""
         end = round(self._script.until * self._rate)
         near = max((run.source + run.samples for run in self.runs[-2:] if run.source is not None), default=0)
         places = range(sample % POSITIONS, end, POSITIONS)
@@ -154,7 +154,7 @@ class PeerStt:
             self.said.append(understood)
 
     def _understood(self, piece: SoundingPiece, run: SoundRun, live: bool) -> SoundingPiece | None:
-        """`piece` as it was heard, in the session's time; with `live`, its end is still to come."""
+        """`piece` as it was heard, in the session's time; if `live`, its end is still to come."""
         if run.source is None:
             return None
         start, end = max(piece.start, run.source), min(piece.end, run.source + run.samples)
@@ -176,7 +176,7 @@ def until(piece: SoundingPiece, end: int) -> SoundingPiece:
 
 
 def pieces(script: Script, rate: int) -> list[SoundingPiece]:
-    """All speech, in pieces of words, timed in the script's samples at `rate`."""
+    """All speech of the script, cut into pieces of words, timed in the script's samples at `rate`."""
     return [
         piece
         for utterance in script.utterances(rate)
@@ -204,6 +204,6 @@ def _letters(piece: SoundingPiece, start: int, end: int) -> str:
 
 
 def _in_common(left: bytes, right: bytes) -> int:
-    """How many samples both begin with."""
+    """How many samples are the same at the beginning of `left` and `right`."""
     differ = (place for place, (one, other) in enumerate(zip(left, right, strict=False)) if one != other)
     return next(differ, min(len(left), len(right))) // 2

@@ -1,6 +1,6 @@
-"""What the scripted peer speaks: a fixed duration of sound per character, whose samples are its code point. Pure.
+"""The voice of the scripted peer: each character sounds for a fixed time, with its code point as the samples. Pure.
 
-So what was heard can be read from the samples, without word marks: see `spoken`.
+So the text that was heard can be read from the samples, without word marks: see `spoken`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voicekit.soniox.api.wire import Timestamps, TtsConfig
 from voicekit.soniox.server.realtime.tts import AUDIO_BYTES
 
 PER_CHARACTER: Final = 0.06
-"""Seconds; a brisk speaker, as the kit's fake voice is."""
+"""Seconds of sound per character, as of a brisk speaker; the same as for `voicekit.testing.fakes`."""
 VALUES: Final = 32_768
 WIDEST: Final = 4  # bytes per sample
 
@@ -28,9 +28,11 @@ _ENCODINGS: dict[str, Encoding] = {
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """How a peer speaks: `first_sound` seconds after a stream's first text, then `faster` times real time.
+    """How a peer speaks: it begins `first_sound` seconds after a stream's first text, and is then `faster` times as
+    fast as real time.
 
-    A message has `chunk` seconds of sound. Text is held back until `holds` characters have come, or its end.
+    A message has `chunk` seconds of sound. Text is held back until `holds` characters, or the end of the text, have
+    come.
     """
 
     per_character: float = PER_CHARACTER
@@ -43,7 +45,7 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """Sound of a stream and its words; the stream's first sample is `at` 0."""
+    """A piece of a stream's sound and its words; `at` is the number of its first sample in the stream."""
 
     data: bytes
     seconds: float
@@ -52,7 +54,8 @@ class SpokenChunk:
 
 
 class PeerTts:
-    """Speaks one stream's text. `text` is what it got, `spoken_to` how many characters of it have been spoken."""
+    """Speaks one stream's text. `text` is the text so far, and `spoken_to` is how many characters of it have been
+    spoken."""
 
     def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
         self.text = ""
@@ -70,7 +73,7 @@ class PeerTts:
 
     @property
     def ready(self) -> bool:
-        """Whether there is something to send: sound, or its end."""
+        """Whether there is sound, or the end of the sound, to send."""
         return self.ended or (len(self.text) >= self._speaking.holds and self.at < len(self.text) * self._letter)
 
     def next(self) -> SpokenChunk:
@@ -89,7 +92,7 @@ class PeerTts:
 
     def _stamps(self, first: int, last: int, done: bool) -> Timestamps | None:
         if done and last == len(self.text) and self.text.endswith(" "):
-            last -= 1  # as the service does with the space at the end of a stream
+            last -= 1  # the service does the same with the space at the end of a stream
         if first >= last:
             return None
         seconds = [place * self._letter / self.rate for place in range(first, last + 1)]
@@ -112,12 +115,12 @@ class PeerTts:
 
 
 def can_speak(config: TtsConfig) -> bool:
-    """Whether it can make sound in this format; only formats without a header are supported."""
+    """Whether the voice can speak in this format; only formats without a header are supported."""
     return config.audio_format in _ENCODINGS
 
 
 def spoken(pcm: bytes, rate: int, per_character: float = PER_CHARACTER) -> str:
-    """The text in PCM16 from this voice; AssertionError if a character is torn. Silence is ignored."""
+    """Read the text from PCM16 of this voice; silence is ignored. Raises AssertionError if a character is torn."""
     letter = round(per_character * rate)
     text = ""
     for value, run in groupby(array("h", pcm)):

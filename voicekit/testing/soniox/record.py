@@ -1,4 +1,4 @@
-"""What a scripted peer remembers of its connections, for tests to assert on."""
+"""The records that a scripted peer keeps of its connections, for tests to assert on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from voicekit.soniox.server.refusal import Refusal
 from voicekit.testing.soniox.peer_stt import SoundRun
 
 KEPT: Final = 50_000
-"""Messages remembered per connection and direction: a quarter of an hour of sound in 20 ms."""
+"""How many messages are remembered per connection and direction: a quarter of an hour of sound in pieces of 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptMessage:
-    """A message at a time (trio's): its text, or "" and the length of the binary data."""
+    """A message and its time, by trio's clock: its text, or "" and the length of the binary data."""
 
     at: float
     text: str
@@ -39,7 +39,7 @@ class SpokenStream:
     text: str = ""
     text_ended_at: float | None = None
     first_sound_at: float | None = None
-    seconds: float = 0.0  # of generated sound
+    seconds: float = 0.0  # seconds of generated sound
     sound_ended_at: float | None = None
     cancelled_at: float | None = None
     over_at: float | None = None
@@ -48,11 +48,11 @@ class SpokenStream:
 
 @dataclass
 class ConnectionRecord:
-    """One connection: `number` counts those of the same service from 1. The repr shows no key.
+    """One connection; `number` counts the connections to the same service from 1. The repr shows no key.
 
-    For speech to text: `config`, the final words as `transcript`, the `runs` of the script's sound that arrived, and
-    `most_ahead`, the most seconds by which the received sound was ahead of real time. For text to speech: the
-    `streams`.
+    For speech to text, `config` is the client's configuration, `transcript` has the final words, and `runs` has the
+    runs of the script's sound that arrived. `most_ahead` is the most seconds by which the received sound was ahead of
+    real time. For text to speech, there are the `streams`.
     """
 
     service: Service
@@ -84,7 +84,7 @@ class ConnectionRecord:
 
     @property
     def key_places(self) -> list[str]:
-        """Where a key was sent: "header", "subprotocol", "message" (each message counts)."""
+        """Where a key was sent: "header", "subprotocol" or "message", with one entry for each time."""
         places = [("header", self.header_key), ("subprotocol", self.subprotocol_key)]
         return [place for place, key in places if key is not None] + ["message"] * len(self.message_keys)
 

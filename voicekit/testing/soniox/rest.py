@@ -1,12 +1,11 @@
-"""A double of the Soniox REST API, for tests of clients: the service's role, with scripted results and faults on
-demand.
+"""A double of the Soniox REST API, for tests of clients, with scripted results and faults on demand.
 
     peer = RestPeer(outcomes={"bad.wav": Outcome(error=("invalid_audio_file", "No audio."))})
     async with peer.listening():                              # in memory, for virtual time
         async with SonioxClient("key", endpoints=peer.endpoints, http=peer.http()) as soniox: ...
     async with peer.serve() as endpoints: ...                 # over loopback
 
-It keeps no bytes of a file: only its size, and a digest.
+Of a file, the double keeps only the size and a digest.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
-KEPT: Final = 10_000  # number of requests that are remembered
-BODY_KEPT: Final = 64 * 1024  # bytes that are remembered of each body
+KEPT: Final = 10_000  # how many requests are remembered
+BODY_KEPT: Final = 64 * 1024  # how many bytes of each body are remembered
 
 
 def said(text: str) -> tuple[TranscriptToken, ...]:
@@ -61,7 +60,7 @@ def said(text: str) -> tuple[TranscriptToken, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The course of a transcription: seconds in the queue, seconds of work, then the words, or an error."""
+    """The course of a transcription: seconds in the queue, then seconds of work, then the words or an error."""
 
     tokens: tuple[TranscriptToken, ...] = said("this is what was said")
     error: tuple[str, str] | None = None
@@ -72,7 +71,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Stored:
-    """A file, as far as it has come; `complete` once it has."""
+    """An uploaded file, as far as it has arrived; `complete` is whether all of it has."""
 
     filename: str
     size: int = 0
@@ -82,7 +81,8 @@ class Stored:
 
 @dataclass(slots=True)
 class Seen:
-    """A request, and its answer: `status` is None until it is answered; `upload` is its form, if any."""
+    """A request and its answer. `status` is None until the request is answered; `upload` is the request's form, if it
+    has one."""
 
     method: str
     target: str
@@ -94,10 +94,10 @@ class Seen:
 
 
 class RestPeer(Doors):
-    """The REST API of an account, with scripted transcriptions, its own voice, and faults.
+    """The REST API of an account, with scripted transcriptions, a voice of its own, and faults.
 
-    `outcomes` are by file name, "" is for all others. `faults` may be extended. Without an `account`, every key is
-    accepted. Webhook calls are kept in `notified`; nothing is posted.
+    `outcomes` are by file name; the outcome for "" applies to all other files. `faults` may be extended. Without an
+    `account`, every key is accepted. Webhook calls are kept in `notified`, and not posted.
     """
 
     def __init__(
@@ -121,13 +121,13 @@ class RestPeer(Doors):
         self._speaking = speaking or Speaking()
         self._arrivals = trio.lowlevel.ParkingLot()
         self._struck: dict[int, int] = {}
-        self._open: dict[int, Seen] = {}  # by exchange
+        self._open: dict[int, Seen] = {}  # the keys are exchanges
         self._watch = RestWatch(self._fault, self._seen, self._over)
 
     # --- how clients connect ---
 
     def http(self) -> httpx.AsyncBaseTransport:
-        """A transport for httpx that leads here, in memory."""
+        """An httpx transport to this double, in memory."""
         return InMemoryHttp(self.connected)
 
     def connected(self, nursery: trio.Nursery | None = None) -> trio.abc.Stream:
@@ -139,7 +139,7 @@ class RestPeer(Doors):
         await FaultyRestConnection(self.server, self._act, self._speak, self._watch, stream).serve()
 
     async def requested(self, count: int) -> None:
-        """Wait until there have been this many requests."""
+        """Wait until `count` requests have come."""
         while len(self.requests) < count:
             await self._arrivals.park()
 
@@ -226,7 +226,7 @@ class RestPeer(Doors):
 
 
 def endless_wav(rate: int) -> bytes:
-    """The header of a WAV of PCM16 mono with unknown length, as in a streamed one."""
+    """The header of a WAV of PCM16 mono with unknown length, as in streamed files."""
     unknown = 0xFFFFFFFF.to_bytes(4, "little")
     numbers = (16).to_bytes(4, "little") + (1).to_bytes(2, "little") + (1).to_bytes(2, "little")
     numbers += rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little")

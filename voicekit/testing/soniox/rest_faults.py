@@ -1,9 +1,9 @@
-"""Faults of the REST double, and for which requests.
+"""Faults of the REST double, and the requests at which they happen.
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 
-A fault happens at the first request with its method and a path that begins with its own; `times` is how often in total.
-Bytes count those of the body.
+A fault happens at the first request with its method and a path that begins with its own path; `times` is how often it
+happens in total. Bytes are counted in the body.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class RestFault:
-    """Which requests: an empty method or path matches any."""
+    """A fault, and the requests at which it happens: an empty method or path matches any."""
 
     method: str = ""
     path: str = ""
@@ -25,21 +25,21 @@ class RestFault:
 
 @dataclass(frozen=True, slots=True)
 class CutUpload(RestFault):
-    """The connection is lost once `after` bytes of the request's body have come."""
+    """The connection is lost when `after` bytes of the request's body have come."""
 
     after: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class CutAnswer(RestFault):
-    """The connection is lost after this many bytes of the answer's body or, with None, before its headers."""
+    """The connection is lost after `after` bytes of the answer's body or, if it is None, before the headers."""
 
     after: int | None = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Instead(RestFault):
-    """Another answer instead of the right one; the request has no effect."""
+    """A wrong answer is sent instead of the right one, and the request has no effect."""
 
     status: int = field(default=200, kw_only=True)
     headers: tuple[tuple[str, str], ...] = field(default=(("content-type", "text/html"),), kw_only=True)
@@ -48,7 +48,8 @@ class Instead(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest(RestFault):
-    """An error of the service, of a type in `voicekit.soniox.server.rest.refusal.REST_CODES`, before any work."""
+    """The service answers with an error, whose type is in `voicekit.soniox.server.rest.refusal.REST_CODES`, before it
+    does any work."""
 
     error_type: str = field(default="internal_error", kw_only=True)
     message: str = field(default="The server had an error processing your request.", kw_only=True)
@@ -57,7 +58,7 @@ class RefusedRequest(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Trickle(RestFault):
-    """The answer's body comes one byte, or `piece`, at a time, with this many seconds before each."""
+    """The answer's body comes in pieces of `piece` bytes, with `every` seconds before each piece."""
 
     every: float = field(default=1.0, kw_only=True)
     piece: int = field(default=1, kw_only=True)
@@ -65,16 +66,17 @@ class Trickle(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Unframed(RestFault):
-    """The answer does not declare its length: only the connection's end ends it, optionally after this many bytes."""
+    """The answer does not declare its length, so only the end of the connection ends it; this may come early, after
+    `after` bytes."""
 
     after: int | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Silence(RestFault):
-    """The request is read, and nothing is answered."""
+    """The request is read, but not answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopReadingRest(RestFault):
-    """Nothing of the request after its headers is read, so that the client soon can't send."""
+    """Only the request's headers are read, so that the client soon can't send."""

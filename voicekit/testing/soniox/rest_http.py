@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection of the REST double: the role's own driver, with faults on demand."""
+"""One HTTP/1.1 connection of the REST double: the server's usual driver, with faults on demand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from voicekit.testing.soniox.rest_faults import (
 
 @dataclass(frozen=True, slots=True)
 class RestWatch:
-    """The double's callbacks for its connections: the fault of a request, each request, and each end."""
+    """The double's callbacks for its connections: to choose the fault of a request, and to note each request and its
+    end."""
 
     fault: Callable[[RestRequest], RestFault | None]
     seen: Callable[[RestRequest, RestExchange], None]
@@ -43,7 +44,7 @@ class FaultyRestConnection(RestConnection):
         super().__init__(server, act, speak, stream)
         self._watch = watch
         self._fault: RestFault | None = None
-        self._taken = self._sent = 0  # bytes of the bodies received and sent
+        self._taken = self._sent = 0  # how many bytes of the bodies were received and sent
 
     async def exchange(self, request: RestRequest, exchange: RestExchange) -> int:
         self._fault, self._taken, self._sent = self._watch.fault(request), 0, 0
@@ -104,11 +105,11 @@ class FaultyRestConnection(RestConnection):
 
     async def finish(self) -> None:
         if isinstance(self._fault, Unframed):
-            raise RestGone  # the connection ends together with the answer
+            raise RestGone  # the connection ends with the answer
         await super().finish()
 
 
 def _bare_head(answer: RestAnswer) -> bytes:
-    """Headers without the length of the body, which h11 would not write."""
+    """The headers, without the length of the body; h11 would not write such headers."""
     lines = [f"HTTP/1.1 {answer.status} ", *(f"{name}: {value}" for name, value in answer.headers)]
     return "\r\n".join([*lines, "connection: close", "", ""]).encode("latin-1")

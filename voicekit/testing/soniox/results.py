@@ -1,7 +1,7 @@
-"""From pieces of words to results: what the scripted peer sends, and when. Pure, and timed by samples received.
+"""Makes the scripted peer's messages from pieces of words, timed by the samples received. Pure.
 
-Pieces first come as non-final tokens, the current one with its letters so far, and are replaced until they are final.
-The configured extras are added: endpoints, speakers, languages, translations.
+A piece is first sent as a non-final token; while it sounds, the token has only its letters so far. Later messages
+replace the token until it is final. Endpoints, speakers, languages and translations are added if they are configured.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LANGUAGE: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """How quickly a peer recognises: seconds of sound after which something happens, and the `latency` of each answer.
+    """How quickly a peer recognises: delays in seconds of sound, and the `latency` of each answer.
 
-    A letter is shown `interim` after it sounded, in at most one message per `cadence`, and its piece is final `final`
-    after it ended; silence of `endpoint` (or of the configured delay, if that is shorter) ends an utterance. A message
-    comes at least every `progress`.
+    A letter is shown `interim` after it sounded, in at most one message per `cadence`, and a piece becomes final
+    `final` after its end. A silence of `endpoint`, or of the configured delay if that is shorter, ends an utterance. A
+    message is sent at least every `progress`.
     """
 
     interim: float = 0.12
@@ -40,7 +40,7 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """One message: tokens, and up to where the sound is final and heard."""
+    """One message: its tokens, and the positions up to which the sound is final and has been heard."""
 
     tokens: tuple[Token, ...]
     final_ms: int
@@ -64,12 +64,12 @@ class Recogniser:
         self._endpoint = round(delay * self._rate)
         self._heard: list[SoundingPiece] = []  # pieces that are not final
         self._tail: tuple[Token, ...] = ()
-        self._utterance_to: int | None = None  # where it ended, as far as known; None between two utterances
+        self._utterance_to: int | None = None  # where the utterance ended, as far as known; None between two utterances
         self._sent_to = 0
         self._final_to = 0
 
     def hear(self, data: bytes) -> PeerResult | None:
-        """What to send now that `data` has come, if anything."""
+        """Take `data`; returns the message to send, if any."""
         self._listen(data)
         total = self.ears.total
         final = self._settled(total - self._final)
@@ -83,15 +83,15 @@ class Recogniser:
 
     @property
     def seconds(self) -> float:
-        """How much sound has come."""
+        """How many seconds of sound have come."""
         return self.ears.total / self._rate
 
     def finalize(self) -> PeerResult:
-        """Everything becomes final, and a <fin> follows."""
+        """Make all tokens final; a <fin> follows them."""
         return self._result([*self._rest(), FIN], (), self.ears.total)
 
     def finish(self) -> PeerResult:
-        """The sound is over: everything becomes final."""
+        """Make all tokens final, since the sound is over."""
         return self._result(self._rest(), (), self.ears.total)
 
     def _listen(self, data: bytes) -> None:
@@ -105,7 +105,7 @@ class Recogniser:
             self.ears.said.clear()
 
     def _over(self) -> bool:
-        """Whether an utterance ends here."""
+        """Whether an utterance ends now."""
         if not self.config.enable_endpoint_detection or self._utterance_to is None or self._unfinished():
             return False
         return self.ears.total >= self._utterance_to + self._endpoint
@@ -115,7 +115,7 @@ class Recogniser:
         return [*self._heard, begun] if begun is not None else self._heard
 
     def _settled(self, to: int) -> list[Token]:
-        """The tokens that become final because they ended before `to`."""
+        """The tokens that become final, because they ended before `to`."""
         count = sum(piece.end <= to for piece in self._heard)
         pieces, self._heard = self._heard[:count], self._heard[count:]
         tokens = []
@@ -154,7 +154,7 @@ class Recogniser:
         )
 
     def _translated(self, tokens: list[Token]) -> list[Token]:
-        """A translation is the same in capitals; it has no times."""
+        """The translation of `tokens`: the same text in capitals, without times."""
         wanted = self.config.translation
         if wanted is None:
             return []

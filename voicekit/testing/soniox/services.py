@@ -1,6 +1,6 @@
-"""What the scripted peer does on a connection: each service's core, and the replacement of the engine behind it.
+"""The services of the scripted peer on one connection: the protocol code, with a scripted engine behind it.
 
-Neither waits: `due_at` is the next time, and `tick` does what is due.
+Neither service waits: `due_at` is the time at which to act next, and `tick` does everything that is due.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from voicekit.testing.soniox.results import Hearing, PeerResult, Recogniser
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a peer answers, the same on all its connections."""
+    """How a peer answers; this is the same on all its connections."""
 
     script: Script
     account: Account
@@ -58,7 +58,7 @@ def answering(record: ConnectionRecord, key: str | None, how: Behaviour, now: fl
 
 
 class _Hearing:
-    """Speech to text."""
+    """Speech to text on one connection."""
 
     def __init__(self, record: ConnectionRecord, key: str | None, how: Behaviour, now: float) -> None:
         self.latency = how.hearing.latency
@@ -125,7 +125,7 @@ class _Hearing:
 
 @dataclass(slots=True)
 class _Stream:
-    """A stream, and when its next message may go."""
+    """A stream of speech, and when its next message may be sent."""
 
     mouth: PeerTts
     record: SpokenStream
@@ -137,7 +137,7 @@ class _Stream:
 
 
 class _Speaking:
-    """Text to speech."""
+    """Text to speech on one connection."""
 
     def __init__(self, record: ConnectionRecord, key: str | None, how: Behaviour, now: float) -> None:
         self.latency = how.speaking.latency

@@ -1,1 +1,1 @@
-"""The HTTP layer of the REST client: requests, bodies, retries, uploads, files written completely or not at all."""
+"""The HTTP layer of the REST client: requests, bodies, retries, uploads, and atomic writes of files."""

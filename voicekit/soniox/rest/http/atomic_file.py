@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all: written beside their path, and moved there at the end."""
+"""Writes files completely or not at all: they are written under another name, and moved to their path at the end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from voicekit.flow.threads import in_thread
 
 @asynccontextmanager
 async def written(path: Path) -> AsyncIterator[IO[bytes]]:
-    """A file that replaces `path` if the block ends without an error; otherwise nothing changes.
+    """Open a file that replaces `path` if the block ends without an error; otherwise nothing changes.
 
-    ConfigError if no file can be created there, DeviceError if the disk fails.
+    Raises ConfigError if no file can be created at `path`, and DeviceError if the disk fails.
     """
     file, beside = _opened(path)  # not in a thread, because an abandoned thread would leave the file behind
     try:
         yield file
         await in_thread(_settle, file, beside, path)
     except BrokenPipeError:
-        raise  # not an error of the file: the reader of the block's output is gone
+        raise  # not an error of the file: the program that reads the block's output is gone
     except OSError as error:
         raise DeviceError(f"{path}: could not be written: {error.strerror}") from error
     finally:
@@ -34,14 +34,14 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
 
 
 def check_writable(path: Path) -> None:
-    """ConfigError if `written` could not write; call it early, before there is anything to lose."""
+    """Raise ConfigError if `written` could not write to `path`. Call this early, before there is anything to lose."""
     file, beside = _opened(path)
     file.close()
     beside.unlink()
 
 
 def _opened(path: Path) -> tuple[IO[bytes], Path]:
-    """A new file that only its owner may read. Devices and folders are left alone, because a file would replace
+    """Open a new file that only its owner may read. This fails for devices and folders, because the file would replace
     them.
     """
     beside = path.with_name(f".{os.urandom(8).hex()}.part")

@@ -1,4 +1,4 @@
-"""Bodies under httpx, both ways, without leaving one of its generators open: trio detects every one that is."""
+"""Bodies of requests and answers, which leave none of httpx's generators open, since trio would detect it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Final
 import httpx
 import trio
 
-CLOSE_S: Final = 0.5  # for returning a connection to the pool, which does not wait for the peer
+CLOSE_S: Final = 0.5  # seconds to return a connection to the pool, which does not wait for the peer
 
 
 class RequestBody(httpx.AsyncByteStream):
-    """A body that is passed on unchanged. httpx's own are generators, which it leaves open when a request fails."""
+    """A request's body that is passed on unchanged. httpx's own bodies are generators, which it leaves open when a
+    request fails."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
@@ -23,7 +24,7 @@ class RequestBody(httpx.AsyncByteStream):
 
 
 class InOne:
-    """The pieces of a body that has one, or none."""
+    """The pieces of a body that consists of one piece, or of none."""
 
     def __init__(self, data: bytes | None) -> None:
         self._left = [] if data is None else [data]
@@ -39,11 +40,11 @@ class InOne:
 
 @asynccontextmanager
 async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The pieces of the body; the block may be left before their end.
+    """Yields the pieces of the answer's body; the block may be left before their end.
 
-    httpx reads through a chain of generators and closes only the outermost, and trio warns about the others. So if the
-    body is left early, it is read on with a cancellation: this ends all of them, and the connection. The answer of a
-    mock is already complete.
+    httpx reads through a chain of generators and closes only the outermost one, and trio warns about the others. So if
+    the body is left early, reading continues under a cancellation, which ends all generators and the connection. The
+    answer of a mock is already complete.
     """
     if response.is_stream_consumed:
         yield InOne(response.content)
@@ -60,8 +61,8 @@ async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes
 
 
 async def close(response: httpx.Response) -> None:
-    """Return the connection to the pool, or close it; works even while being cancelled, as it does not wait for the
-    peer.
+    """Return the connection to the pool, or close it. This works even during a cancellation, since it does not wait for
+    the peer.
     """
     with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
         await response.aclose()

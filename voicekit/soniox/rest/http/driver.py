@@ -1,7 +1,7 @@
-"""Requests over httpx: sent, answered within a time limit, refused with our own errors, and repeated if that is safe.
+"""Sends requests over httpx, with time limits and our own errors, and repeats a request if that is safe.
 
-This never follows a redirect (a key must not go to an address that nobody chose), and never trusts an answer to be what
-it should be.
+This code never follows a redirect, since a key must not go to an address that nobody chose, and checks that each answer
+has the expected form.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from voicekit.soniox.rest.http.upload import Upload
 from voicekit.soniox.rest.schema.requests import encode
 
 ANSWER_BYTES: Final = 256 * 2**20
-"""The longest answer that is read into memory: five hours of speech are about thirty megabytes of tokens."""
+"""The longest answer, in bytes, that is read into memory: five hours of speech are about thirty megabytes of tokens."""
 STEP_BYTES: Final = 256 * 1024
-"""How much of a long answer must come in the time for a whole short one: thirty megabytes over a slow line are
-acceptable, but a server that trickles is not.
+"""How many bytes of a long answer must come within the time for a whole short answer: thirty megabytes over a slow line
+are acceptable, but a server that sends hardly anything is not.
 """
-ERROR_BYTES: Final = 64 * 1024  # of an error's body; the rest adds nothing
+ERROR_BYTES: Final = 64 * 1024  # the most bytes of an error's body that are read; the rest adds nothing
 
 T = TypeVar("T", bound=Struct)
 R = TypeVar("R")
@@ -43,7 +43,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class RestQuery:
-    """One request: where, with what, and the expected answer. `repeat` states when it may be repeated."""
+    """One request: its method, its address, its content, and the expected answer. `repeat` is when it may be
+    repeated."""
 
     method: str
     url: str
@@ -56,12 +57,12 @@ class RestQuery:
 
     @property
     def what(self) -> str:
-        """For messages: the method and the path."""
+        """The method and the path, for error messages."""
         return f"{self.method} {httpx.URL(self.url).path}"
 
 
 class Setback(Exception):
-    """An attempt has failed: how, how far it had come, and how long the service asks us to wait."""
+    """Raised if an attempt has failed: how it failed, how far it had come, and how long the service asks us to wait."""
 
     def __init__(self, failed: errors.Failed, trouble: RequestTrouble, asked: float = 0.0) -> None:
         super().__init__(str(failed.error))
@@ -71,7 +72,7 @@ class Setback(Exception):
 
 
 class Http:
-    """The connection pool, the key and the patience that all requests of a client share."""
+    """The connection pool, the key and the time limits that all requests of a client share."""
 
     def __init__(
         self,
@@ -97,15 +98,16 @@ class Http:
             await client.aclose()
 
     async def _client(self) -> httpx.AsyncClient:
-        """Created at the first request, with a TLS context that a thread has made."""
+        """The httpx client. It is created at the first request, with a TLS context that is made in a thread."""
         if not self._made:
             context = await tls_context(httpx.create_ssl_context)
-            if not self._made:  # unless another task was faster
+            if not self._made:  # another task may have been faster
                 self._made.append(httpx.AsyncClient(verify=context, timeout=self._timeout))
         return self._made[0]
 
     async def answer(self, ask: RestQuery, kind: type[T]) -> T:
-        """The answer as a `kind`. ServiceError, or ProtocolError if the answer is not one."""
+        """Send the request and return its answer as a `kind`. Raises ServiceError, or ProtocolError if the answer is
+        not a `kind`."""
         status, headers, body = await self._patiently(ask)
         try:
             return msgspec.json.decode(body, type=kind)
@@ -115,12 +117,12 @@ class Http:
             raise problem from None
 
     async def done(self, ask: RestQuery) -> None:
-        """Wait for an answer without content."""
+        """Send the request and wait for an answer without content."""
         await self._patiently(ask)
 
     @asynccontextmanager
     async def open(self, ask: RestQuery) -> AsyncIterator[httpx.Response]:
-        """An answer whose body the caller reads; its status is the expected one."""
+        """Send the request and yield the answer, whose status is the expected one; the caller reads its body."""
         response = await self._again(ask, self._begun)
         try:
             yield response
@@ -132,9 +134,9 @@ class Http:
         return await self._again(ask, self._whole, deleted)
 
     async def _again(self, ask: RestQuery, attempt: Callable[[RestQuery], Awaitable[R]], gone: R | None = None) -> R:
-        """The result of `attempt` for `ask`, repeated as often as patience and safety allow.
+        """The result of `attempt` for `ask`, which is repeated as often as its limits and safety allow.
 
-        `gone` is the result if a second attempt finds the thing already deleted.
+        `gone` is the result if a later attempt finds that the object has already been deleted.
         """
         backoff = Backoff(self._roll, attempts=self.patience.attempts)
         lost = False
@@ -146,7 +148,7 @@ class Http:
             except Setback as problem:
                 error = problem.failed.error
                 if lost and gone is not None and getattr(error, "code", None) == 404:
-                    return gone  # the attempt whose answer was lost has deleted it
+                    return gone  # an earlier attempt, whose answer was lost, has deleted it
                 lost = lost or problem.trouble is RequestTrouble.LOST
                 again = may_repeat(problem.failed, problem.trouble, ask.repeat) and (not ask.upload or ask.upload.again)
                 if backoff.failures:
@@ -157,8 +159,8 @@ class Http:
         return await retried(once, backoff)
 
     async def _whole(self, ask: RestQuery) -> tuple[int, dict[str, str], bytes]:
-        """One attempt, with its answer read into memory: within `answer` seconds after the request was sent, or after
-        the last STEP_BYTES.
+        """Make one attempt and read its answer into memory. The answer, or the next STEP_BYTES of it, must come within
+        `answer` seconds.
         """
         with trio.CancelScope() as scope:
             if ask.upload is None:
@@ -173,7 +175,7 @@ class Http:
         raise lost(ask, f"no complete answer within {self.patience.answer:g} s ({step})")
 
     async def _begun(self, ask: RestQuery) -> httpx.Response:
-        """One attempt up to the headers of its answer, within `answer` seconds."""
+        """Make one attempt and wait for the headers of its answer, within `answer` seconds."""
         with trio.move_on_after(self.patience.connect + self.patience.answer):
             return await self._opened(ask)
         raise lost(ask, f"no answer began within {self.patience.answer:g} s")
@@ -182,8 +184,8 @@ class Http:
         scope.deadline = trio.current_time() + self.patience.answer
 
     async def _opened(self, ask: RestQuery, out: Callable[[], None] = lambda: None) -> httpx.Response:
-        """One attempt up to the headers of its answer, with the expected status. `out` is called when everything is
-        sent.
+        """Make one attempt and wait for the headers of its answer, with the expected status. `out` is called when the
+        request has been sent.
         """
         address = await self._access.address(ask.url)
         content = None if ask.json is None else encode(ask.json)
@@ -238,7 +240,8 @@ class Http:
         whole: bool = True,
         moved: Callable[[], None] = lambda: None,
     ) -> bytes:
-        """The body, up to `most` bytes; Setback if it is cut short. `moved` is called for each step."""
+        """Read the body, up to `most` bytes. Raises Setback if the body is cut short. `moved` is called for each
+        step."""
         body = bytearray()
         steps = 0
         try:
@@ -259,11 +262,11 @@ class Http:
         return bytes(body)
 
     def why(self, error: BaseException) -> str:
-        """The text for an httpx error, whose own text may quote the peer, or be empty."""
+        """A text for an httpx error, since the error's own text may quote the peer, or be empty."""
         return self.redact(str(error)) or type(error).__name__
 
     def _cause(self, error: Exception) -> Exception | None:
-        """`error`, unless it contains something that must not be shown."""
+        """`error` as a cause, unless it contains data that must not be shown."""
         return error if self.redact(str(error)) == str(error) else None
 
     def _unexpected(self, status: int, headers: Mapping[str, str], body: bytes, wanted: str) -> ProtocolError:
@@ -271,7 +274,7 @@ class Http:
 
 
 def lost(ask: RestQuery, why: str) -> Setback:
-    """The failure of a request that was sent and not answered, with how much of its upload was sent."""
+    """The failure of a request that was sent but not answered; it says how much of the upload was sent."""
     if ask.upload is not None:
         where = f"the upload of {ask.upload.filename} was interrupted after {ask.upload.so_far}"
         return Setback(errors.lost(f"{where}: {why}", service=SERVICE), RequestTrouble.LOST)
@@ -286,5 +289,5 @@ async def _told(upload: Upload, out: Callable[[], None]) -> AsyncGenerator[bytes
 
 
 def _seconds(asked: str) -> float:
-    """A Retry-After in seconds; a date is useless without a clock that agrees with the server's."""
+    """The seconds of a Retry-After header; a date is ignored, since the server's clock may differ from ours."""
     return float(asked) if asked.isascii() and asked.isdecimal() else 0.0

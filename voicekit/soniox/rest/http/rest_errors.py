@@ -1,4 +1,4 @@
-"""The meaning of unexpected answers. Pure; the table is `voicekit.soniox.api.errors`."""
+"""The errors for unexpected answers. Pure; `voicekit.soniox.api.errors` has the table of errors."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from voicekit.soniox.rest.schema.answers import RestError
 
 SERVICE: Final = "Soniox"
 QUOTED: Final = 80  # characters of an answer that an error quotes
-LOOKED_AT: Final = 64 * 1024  # bytes of it that are searched for keys, far more than are quoted
+LOOKED_AT: Final = 64 * 1024  # bytes of an answer that are searched for keys, far more than are quoted
 
 _decoder = msgspec.json.Decoder(RestError)
 
 
 def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.as_said) -> errors.Failed:
-    """The failure for an error answer, in whichever shape; if it has none, its status decides."""
+    """The failure for an error answer, in any of its formats; if it has none of these, its status decides."""
     said = errors.cleaned(_read(body), redact)
     wrong = [errors.cleaned(one, redact) for one in said.validation_errors or ()]
     fields = [FieldError(one.location, one.error_type, one.message) for one in wrong]
@@ -33,7 +33,7 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
         error_message="; ".join(parts),
         request_id=said.request_id,
     )
-    failed = errors.refused(frame, service=SERVICE, redact=redact)  # again, because parts of a key may have joined
+    failed = errors.refused(frame, service=SERVICE, redact=redact)  # again, since parts of a key may be joined now
     if isinstance(failed.error, ServiceError):
         failed.error.validation_errors = tuple(fields)
         failed.error.more_info = said.more_info
@@ -43,7 +43,7 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
 def unexpected(
     status: int, headers: Mapping[str, str], body: bytes, wanted: str, *, redact: Callable[[str], str] = errors.as_said
 ) -> ProtocolError:
-    """The error for an answer that the API never gives: a web page, a redirect, nothing at all."""
+    """The error for an answer that the API never gives: a web page, a redirect, or nothing at all."""
     kind = redact(headers.get("content-type", "")).partition(";")[0][:QUOTED] or "no content type"
     if 300 <= status < 400:
         where = redact(headers.get("location", "nowhere"))[: 4 * QUOTED]
@@ -70,6 +70,6 @@ def _without_words(status: int, body: bytes, redact: Callable[[str], str]) -> st
 
 
 def _quoted(body: bytes, redact: Callable[[str], str]) -> str:
-    """Redacted before it is cut, because half a key could not be recognised."""
+    """The beginning of the answer. It is redacted before it is cut, because half a key could not be recognised."""
     text = redact(body[:LOOKED_AT].decode("utf-8", "replace"))
     return f"{text[:QUOTED]!r}{'...' if len(text) > QUOTED else ''}"

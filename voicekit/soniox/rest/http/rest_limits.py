@@ -1,4 +1,4 @@
-"""Limits for the parts of a request. The vendor documents them all, unless a comment says otherwise."""
+"""Limits for the parts of a request. The vendor documents all of them, unless a comment says otherwise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voicekit.soniox.api import limits as realtime
 ASYNC_MODEL: Final = "stt-async-v5"
 """The current model for whole files."""
 ASYNC_ALIASES: Final = ("stt-async-v4", "stt-async-v3", "stt-async-preview")
-"""Old names, which the service maps to it."""
+"""Old names, which the service maps to the current model."""
 
 PAGE: Final = (1, 1_000)  # entries per page of a list
 SHARED_PAGE: Final = (1, 200)  # entries per page of shared voices
@@ -47,6 +47,6 @@ SPEECH_BYTES: Final = realtime.TTS_TEXT_BYTES  # UTF-8 bytes of the text to be s
 # --- per account, at any time ---
 
 FILES: Final = 1_000
-PENDING: Final = 100  # transcriptions that are not done
+PENDING: Final = 100  # transcriptions that have not ended
 TRANSCRIPTIONS: Final = 2_000
 VOICES: Final = 20

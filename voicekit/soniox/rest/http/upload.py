@@ -1,4 +1,4 @@
-"""The upload of a form with one file: read in pieces, from a path, bytes or a stream, and never held as a whole."""
+"""Uploads a form with one file, which is read in pieces and never held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from voicekit.errors import ConfigError
 from voicekit.flow.threads import in_thread
 
 PIECE_BYTES: Final = 256 * 1024
-"""Bytes read at once: large enough that the reading thread costs nothing, small enough for smooth progress."""
+"""Bytes per piece: large enough that the reading thread costs little, small enough for smooth progress."""
 
 Content: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | AsyncIterable[bytes]
 """What may be uploaded: a path, bytes, a file open for reading, or anything that yields bytes."""
 
 UploadProgress: TypeAlias = Callable[[int, int | None], None]
-"""Called with the number of bytes sent and, if known, the total."""
+"""A function that is called with the number of bytes sent and the total, if this is known."""
 
 
 class Upload:
-    """The body of one upload. `sent` counts the file's bytes that were passed to the connection.
+    """The body of one upload. `sent` is how many of the file's bytes were passed to the connection.
 
-    `again`: whether it can be sent a second time. ConfigError for a file that can't be read, is too large, or changes
-    while it is read.
+    `again` is whether the body can be sent a second time. Raises ConfigError for a file that can't be read, is too
+    large, or changes while it is read.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Upload:
 
     @property
     def so_far(self) -> str:
-        """How much was sent, in words."""
+        """A description of how much was sent."""
         return f"{self.sent} bytes" if self.size is None else f"{self.sent} of {self.size} bytes"
 
     async def body(self) -> AsyncGenerator[bytes, None]:
-        """The form, piece by piece, from its beginning each time."""
+        """Yields the form piece by piece, from its beginning each time."""
         self.sent = 0
         self._begun = True
         yield self._head
@@ -78,7 +78,7 @@ class Upload:
             async for piece in pieces:
                 self._check(self.sent + len(piece))
                 yield piece
-                self.sent += len(piece)  # after the yield, because only now it has been sent
+                self.sent += len(piece)  # counted after the yield, because only then the piece has been sent
                 if self._progress is not None:
                     self._progress(self.sent, self.size)
         if self.size is not None and self.sent != self.size:
@@ -116,7 +116,7 @@ def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
 
 
 def _size(content: Path | bytes | IO[bytes] | AsyncIterable[bytes]) -> int | None:
-    """The number of bytes, None if it is not known in advance."""
+    """The number of bytes; None if it is not known in advance."""
     if isinstance(content, bytes):
         return len(content)
     if isinstance(content, Path):

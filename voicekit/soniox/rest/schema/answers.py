@@ -1,10 +1,10 @@
-"""The service's answers over HTTP, as typed JSON, for both roles.
+"""The service's answers over HTTP, as typed JSON, for clients and servers.
 
-Decoding skips unknown fields, and uses the default for a missing one; only fields without which an answer is useless
-(an id, a status, a key) are required. Times are aware datetimes in UTC, durations whole milliseconds, and money is a
-decimal number in a string, as the service sends it.
+Decoding skips unknown fields, and uses the default for a missing field; only fields without which an answer is useless
+(an id, a status, a key) are required. Times are datetimes in UTC, durations are whole milliseconds, and an amount of
+money is a decimal number in a string, as the service sends it.
 
-Facts: the vendor's REST API reference.
+Source: the vendor's REST API reference.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class Count(Struct, frozen=True, kw_only=True):
-    """Their number, by origin."""
+    """The number of objects, by their origin."""
 
     total: int = 0
     public_api: int = 0
@@ -37,7 +37,7 @@ class Count(Struct, frozen=True, kw_only=True):
 class Transcription(Struct, frozen=True, kw_only=True):
     """A transcription and its status: "queued", "processing", "completed" or "error".
 
-    The value of the webhook's header is masked. `audio_duration_ms` is known once processing has begun.
+    The value of the webhook's header is masked. `audio_duration_ms` is known as soon as processing has begun.
     """
 
     id: str
@@ -61,14 +61,15 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> bool:
-        """Whether it has completed or failed, so that it will not change any more."""
+        """Whether the transcription has completed or failed, so that it will not change any more."""
         return self.status in ("completed", "error")
 
 
 class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
-    """A piece of a word with its own leading space. Times are milliseconds of the sound; translations have none.
+    """A piece of a word, including any space before it. Times are milliseconds of the sound; translations have no
+    times.
 
-    `translation_status` is "none", "original" or "translation", if a translation was requested.
+    If a translation was requested, `translation_status` is "none", "original" or "translation".
     """
 
     text: str = ""
@@ -83,7 +84,7 @@ class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TranscriptText(Struct, frozen=True, kw_only=True):
-    """The words of a completed transcription: the whole `text`, and each token."""
+    """The result of a completed transcription: the whole `text`, and its tokens."""
 
     id: str = ""
     text: str = ""
@@ -94,14 +95,14 @@ class TranscriptText(Struct, frozen=True, kw_only=True):
 
 
 class Language(Struct, frozen=True, kw_only=True):
-    """A language by its code and its English name."""
+    """A language, with its code and its English name."""
 
     code: str
     name: str = ""
 
 
 class TranslationTarget(Struct, frozen=True, kw_only=True):
-    """A language that a model can translate into, and from which languages."""
+    """A language into which a model can translate, and the languages from which it can do so."""
 
     target_language: str
     source_languages: tuple[str, ...] = ()
@@ -111,7 +112,7 @@ class TranslationTarget(Struct, frozen=True, kw_only=True):
 class SttModel(Struct, frozen=True, kw_only=True):
     """A model for recognition. `transcription_mode` is "real_time" or "async".
 
-    If the lists of translations are empty, `one_way_translation` and `two_way_translation` may be "all_languages".
+    If a list of translations is empty, `one_way_translation` or `two_way_translation` may be "all_languages".
     """
 
     id: str
@@ -140,7 +141,7 @@ class ModelVoice(Struct, frozen=True, kw_only=True):
 
 
 class TtsModel(Struct, frozen=True, kw_only=True):
-    """A model for speech; the speeds are None if it has only one."""
+    """A model for speech; the speeds are None if the model has only one."""
 
     id: str
     aliased_model_id: str | None = None
@@ -172,9 +173,9 @@ class SharedVoice(Struct, frozen=True, kw_only=True):
 
 
 class VoiceModel(Struct, frozen=True, kw_only=True):
-    """Whether one of your own voices can be used with a model: only if `status` is "ready".
+    """The status of one of your own voices for a model. The voice can be used if `status` is "ready".
 
-    Otherwise it is "not_computed", "processing" or "failed", the last with the reason.
+    The other values are "not_computed", "processing" and "failed"; the last has a reason.
     """
 
     model: str
@@ -197,7 +198,7 @@ class Voice(Struct, frozen=True, kw_only=True):
 
 
 class TemporaryKey(Struct, frozen=True, kw_only=True):
-    """A key to give away, and until when it opens new streams."""
+    """A key to give away, and the time until which it opens new streams."""
 
     api_key: str
     expires_at: datetime
@@ -215,7 +216,7 @@ class Violation(Struct, frozen=True, kw_only=True):
 
 
 class RestError(Struct, frozen=True, kw_only=True):
-    """An error, in either of its two shapes: the first names are the API's, the others those of speech."""
+    """An error, in one of two formats: the first fields are used by the API, the others by the speech service."""
 
     status_code: int | None = None
     message: str | None = None

@@ -1,4 +1,4 @@
-"""Answers as plain JSON, for command lines and logs."""
+"""Writes answers as plain JSON, for command lines and logs."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import msgspec
 
 
 def as_json(what: Any, indent: int = 2) -> str:
-    """Structures of the service, and lists and dicts of them, as indented JSON."""
+    """`what`, made of the service's structures, lists and dicts, as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(what), indent=indent).decode()

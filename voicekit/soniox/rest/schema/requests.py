@@ -1,7 +1,7 @@
-"""The requests over HTTP, as typed JSON, and which fields the service would refuse, for both roles.
+"""The requests over HTTP, as typed JSON, and the checks of their fields, for clients and servers.
 
-None uses the service's default and is omitted. `wrongs` names every field that is out of bounds: a client raises the
-first before anything is sent, a server answers with all of them.
+A field that is None is omitted, so that the service uses its default. `wrongs` names every field that is out of bounds:
+a client raises the first before anything is sent, and a server answers with all of them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from voicekit.soniox.api.wrongs import Wrong, Wrongs, between, context, hints, l
 from voicekit.soniox.rest.http import rest_limits as limits
 
 NO_FILE: Final = "00000000-0000-0000-0000-000000000000"
-"""The file id of a request that is checked before there is a file."""
+"""The file id in a request that is checked before the file exists."""
 
 _URL = re.compile(limits.URL_PATTERN)
 _FILE_ID = re.compile(limits.FILE_ID)
 
 
 class TranscriptionRequest(Struct, frozen=True, kw_only=True):
-    """What to transcribe, exactly one of `audio_url` and `file_id`, and how.
+    """What to transcribe (exactly one of `audio_url` and `file_id`), and how.
 
-    When it is done, the service posts to `webhook_url`; the header named here proves that it is the service.
+    When the transcription is done, the service posts to `webhook_url`, with the header that is named here; its value
+    proves that the post is from the service.
     """
 
     model: str = limits.ASYNC_MODEL
@@ -68,10 +69,11 @@ class SpeechRequest(Struct, frozen=True, kw_only=True):
 
 
 class KeyRequest(Struct, frozen=True, kw_only=True):
-    """A temporary key for `usage_type` "transcribe_websocket" or "tts_rt".
+    """A request for a temporary key, with the `usage_type` "transcribe_websocket" or "tts_rt".
 
-    It opens streams for `expires_in_seconds` (1 to 3600), only one if `single_use`, each for at most
-    `max_session_duration_seconds` (1 to 18000). `client_reference_id` appears in the usage of all of them.
+    The key opens streams for `expires_in_seconds` (1 to 3600), but only one stream if `single_use`. Each stream lasts
+    at most `max_session_duration_seconds` (1 to 18000). `client_reference_id` appears in the usage logs of all these
+    streams.
     """
 
     usage_type: str
@@ -82,7 +84,7 @@ class KeyRequest(Struct, frozen=True, kw_only=True):
 
 
 class SharedVoicesQuery(Struct, frozen=True, kw_only=True):
-    """A filter for a model's shared voices: all given values must match."""
+    """A filter for the shared voices of a model: all given values must match."""
 
     model: str = realtime.TTS_MODEL
     gender: str | None = None
@@ -93,25 +95,25 @@ class SharedVoicesQuery(Struct, frozen=True, kw_only=True):
 
 
 class FileFields(Struct, frozen=True, kw_only=True):
-    """Fields sent with a file."""
+    """The fields that are sent with a file."""
 
     client_reference_id: str | None = None
 
 
 class VoiceFields(Struct, frozen=True, kw_only=True):
-    """Fields sent with the recording for a voice; the name must be unique within the project."""
+    """The fields that are sent with the recording for a voice; the name must be unique within the project."""
 
     name: str
 
 
 class RecomputeRequest(Struct, frozen=True, kw_only=True):
-    """The model to prepare a voice for; None for all for which it is not ready."""
+    """The model to prepare a voice for; None for all models for which the voice is not ready."""
 
     model: str | None = None
 
 
 def check(request: Struct) -> None:
-    """ConfigError for the first field of `request` that the service would refuse, or that can't be sent."""
+    """Raise ConfigError for the first field of `request` that the service would refuse, or that can't be sent."""
     for wrong in wrongs(request):
         raise wrong.error
     try:
@@ -121,7 +123,7 @@ def check(request: Struct) -> None:
 
 
 def encode(request: Struct) -> bytes:
-    """`request` as JSON, without what is None."""
+    """`request` as JSON, without fields that are None."""
     return msgspec.json.encode({name: value for name, value in structs.asdict(request).items() if value is not None})
 
 

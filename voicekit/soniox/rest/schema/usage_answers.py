@@ -1,6 +1,6 @@
-"""The service's answers about usage and concurrency, as typed JSON, for both roles; see `types`.
+"""The service's answers about usage and concurrency, as typed JSON, for clients and servers; see `answers`.
 
-Facts: the vendor's REST API reference.
+Source: the vendor's REST API reference.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class UsageLog(Struct, frozen=True, kw_only=True):
 
 
 class UsageEntry(Struct, frozen=True, kw_only=True):
-    """The usage of one model, or of all if `model` is None. Every list has one value for each of `days`."""
+    """The usage of one model, or of all models if `model` is None. Every list has one value for each of `days`."""
 
     model: str | None = None
     days: tuple[date, ...] = ()
@@ -66,14 +66,14 @@ class UsageEntry(Struct, frozen=True, kw_only=True):
 
 
 class UsageSummary(Struct, frozen=True, kw_only=True):
-    """Usage day by day: the total, and for each model that was used."""
+    """The usage day by day: in total, and for each model that was used."""
 
     total: UsageEntry
     models: tuple[UsageEntry, ...] = ()
 
 
 class AtOnce(Struct, frozen=True, kw_only=True):
-    """Numbers of concurrent sessions and streams; as a limit, None means unlimited."""
+    """Numbers of concurrent sessions and streams. If a number is a limit, None means unlimited."""
 
     transcribe_concurrent: int | None = None
     tts_concurrent: int | None = None
@@ -94,10 +94,10 @@ class ConcurrencyLimits(Struct, frozen=True, kw_only=True):
 
 
 class StreamsPeriod(Struct, frozen=True, kw_only=True):
-    """How many streams ran at once in one period.
+    """How many streams ran at the same time in one period.
 
-    `sample_max` is the peak. `sample_sum` over `sample_count` is the mean while any ran, over `total_count` the mean
-    of the whole period.
+    `sample_max` is the peak. `sample_sum` divided by `sample_count` is the mean while any streams ran; divided by
+    `total_count`, it is the mean of the whole period.
     """
 
     period_start: datetime

@@ -1,4 +1,4 @@
-"""A transcript's words with their times, for subtitles, including translations and scripts without spaces. Pure."""
+"""Finds the words of a transcript or its translation, and their times, for subtitles in any script. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRANSLATION: Final = "translation"
 
 @dataclass(frozen=True, slots=True)
 class CaptionWord:
-    """A word with its own leading space, or a piece of a text in a script without spaces."""
+    """A word, including any space before it, or a piece of text in a script without spaces."""
 
     text: str
     start: int
@@ -26,7 +26,7 @@ class CaptionWord:
 
 
 def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[CaptionWord]:
-    """The requested tokens, each with times; a translation follows its original, and has none of its own."""
+    """The requested tokens, each with times. A translation has no times of its own; it follows its original."""
     originals: list[TranscriptToken] = []
     translation: list[TranscriptToken] = []
     last = 0
@@ -46,7 +46,7 @@ def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[Capti
         if translated:
             originals.append(token)
             if token.translation_status in (None, "none"):
-                yield CaptionWord(token.text, start, end, token.speaker)  # already spoken in the requested language
+                yield CaptionWord(token.text, start, end, token.speaker)  # spoken in the requested language
                 originals, last = [], end
         else:
             yield CaptionWord(token.text, start, end, token.speaker)
@@ -58,7 +58,7 @@ def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[Capti
 def _spread(
     translation: Sequence[TranscriptToken], originals: Sequence[TranscriptToken], last: int
 ) -> Iterator[CaptionWord]:
-    """A translation's tokens, spread over the time of the original by their length."""
+    """The tokens of a translation, spread over the time of the original in proportion to their length."""
     start, end = _span(originals, last)
     whole = sum(len(token.text) for token in translation) or 1
     speaker = next((token.speaker for token in originals if token.speaker), None)
@@ -77,7 +77,8 @@ def _span(tokens: Sequence[TranscriptToken], last: int) -> tuple[int, int]:
 
 
 def words_of(pieces: Iterable[CaptionWord]) -> Iterator[CaptionWord]:
-    """Pieces joined up to where a line may be broken: before a space, or anywhere in scripts without spaces."""
+    """Join pieces between the places at which a line may be broken: before a space, or anywhere in scripts without
+    spaces."""
     held: CaptionWord | None = None
     for piece in pieces:
         piece = CaptionWord(_SPACES.sub(" ", piece.text), piece.start, piece.end, piece.speaker)
@@ -93,7 +94,7 @@ def words_of(pieces: Iterable[CaptionWord]) -> Iterator[CaptionWord]:
 
 
 def may_break(before: str, after: str) -> bool:
-    """Whether a line may be broken between the two."""
+    """Whether a line may be broken between `before` and `after`."""
     if not before or not after or not before.strip():
         return False
     return after[0].isspace() or (not before[-1].isspace() and begins_word(before, after))

@@ -1,13 +1,13 @@
-"""Subtitles from a transcript: SRT and WebVTT, split as subtitlers do. Pure.
+"""Makes subtitles from a transcript, as SRT and WebVTT, split as subtitlers would split them. Pure.
 
-    cues = captions(transcript.tokens)                     what was said
-    cues = captions(transcript.tokens, translated=True)    what it was translated to
+    cues = captions(transcript.tokens)                     the words that were said
+    cues = captions(transcript.tokens, translated=True)    their translation
     Path("talk.srt").write_text(srt(cues), encoding="utf-8")
 
-A caption has at most two lines of 42 characters and stays from 5/6 of a second to 7 seconds, as broadcasters require.
-It ends with its sentence, at a pause, where the speaker changes, or when it is full. If people answer each other faster
-than that, captions come a little late rather than too short to be read. If they would come more than a second late,
-several turns share one, each after a dash, so that the delay never grows.
+A caption has at most two lines of 42 characters and is shown for 5/6 of a second to 7 seconds, as broadcasters require.
+It ends with its sentence, at a pause, at a change of speakers, or when it is full. If people answer each other faster
+than captions can be read, captions are shown a little late rather than too briefly. If a caption would be more than a
+second late, several turns share one caption, each after a dash, so that the delay does not grow.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ CLOSING: Final = "\"')]}\u00bb\u201d\u2019\u300d\u300f"
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """The limits of captions. Characters are columns: a wide one, as in Chinese, counts as two.
+    """The limits of captions. Characters are counted in columns: a wide character, as in Chinese, counts as two.
 
-    `pause_ms` is the silence that ends a caption, `linger_ms` how long one stays after its last word if there is time,
-    `late_ms` how much later than its first word one may come before turns and sentences share captions.
+    `pause_ms` is the silence that ends a caption. `linger_ms` is how long a caption stays after its last word, if there
+    is time. `late_ms` is how much later than its first word a caption may be shown; beyond this, turns and sentences
+    share captions.
     """
 
     columns: int = 42
@@ -52,8 +53,8 @@ STYLE: Final = Style()
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What is shown from `start_ms` to `end_ms`. `speaker` is None if there is only one, none is known, or several
-    share it.
+    """The text that is shown from `start_ms` to `end_ms`. `speaker` is None if there is only one speaker, if none is
+    known, or if several share the caption.
     """
 
     start_ms: int
@@ -63,7 +64,7 @@ class Caption:
 
 
 def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, style: Style = STYLE) -> list[Caption]:
-    """The captions of a transcript, in order, never two at once. Translations use the times of their originals."""
+    """The captions of a transcript, in order and without overlaps. Translations use the times of their originals."""
     words = list(words_of(timed(tokens, translated)))
     several = len({word.speaker for word in words if word.speaker is not None}) > 1
     groups = list(_groups(words, style, several))
@@ -80,7 +81,7 @@ def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, sty
 
 
 def srt(cues: Sequence[Caption]) -> str:
-    """As SubRip. A speaker is named in the text when they begin to speak."""
+    """The captions as SubRip. A speaker is named in the text when they begin to speak."""
     blocks, before = [], None
     for number, cue in enumerate(cues, 1):
         named = cue.speaker is not None and cue.speaker != before
@@ -92,7 +93,7 @@ def srt(cues: Sequence[Caption]) -> str:
 
 
 def vtt(cues: Sequence[Caption]) -> str:
-    """As WebVTT. A speaker is named in a voice span, which players may show or colour."""
+    """The captions as WebVTT. A speaker is named in a voice span, which players may show or colour."""
     blocks = ["WEBVTT\n"]
     for cue in cues:
         text = "\n".join(cue.lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -102,7 +103,7 @@ def vtt(cues: Sequence[Caption]) -> str:
 
 
 def readable(tokens: Iterable[TranscriptToken], *, translated: bool = False) -> str:
-    """The text, in a paragraph for each turn of a speaker, named if there are several."""
+    """The text, with a paragraph for each turn of a speaker; speakers are named if there are several."""
     words = list(words_of(timed(tokens, translated)))
     several = len({word.speaker for word in words if word.speaker is not None}) > 1
     paragraphs: list[list[CaptionWord]] = []
@@ -121,8 +122,8 @@ def speaker_label(speaker: str | None) -> str:
 
 
 def _groups(words: Iterable[CaptionWord], style: Style, several: bool) -> Iterator[tuple[int, list[CaptionWord]]]:
-    """Words that share one caption, and when it appears: with the first of them, or when the previous one has been
-    shown long enough.
+    """Yield the words of each caption, and the time at which it appears: with its first word, or when the previous
+    caption has been shown long enough.
     """
     group: list[CaptionWord] = []
     start = earliest = 0
@@ -139,7 +140,8 @@ def _groups(words: Iterable[CaptionWord], style: Style, several: bool) -> Iterat
 
 
 def _short(word: CaptionWord, style: Style) -> Iterator[CaptionWord]:
-    """A word in pieces that fit into a line, with its time spread over them by length; usually it is one piece."""
+    """Cut a word into pieces that fit into a line, with its time spread over them by length; usually there is only one
+    piece."""
     most = style.columns - len(speaker_label(word.speaker))
     said, whole, lasts = 0, len(word.text), word.end - word.start
     for piece in _pieces(word.text):
@@ -193,12 +195,12 @@ def _label(group: Sequence[CaptionWord], several: bool) -> str:
 
 
 def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
-    """Words in lines, balanced if there are two."""
+    """Break words into lines; if there are two, their lengths are balanced."""
     turns = _turns(group)
     lines = _laid_out(turns, style, label)
     if len(lines) == 2 and lines != ["".join(turn).strip() for turn in turns]:
         words = [word for turn in turns for word in turn]
-        for place in range(len(words) - 1, 0, -1):  # the shortest longer line; if equal, the longer one at the bottom
+        for place in range(len(words) - 1, 0, -1):  # balance, if equal with the longer line below
             one, other = "".join(words[:place]).strip(), "".join(words[place:]).strip()
             widths = _columns(one) + len(label), _columns(other)
             if max(widths) <= style.columns and max(widths) <= max(_columns(lines[0]) + len(label), _columns(lines[1])):
@@ -207,7 +209,8 @@ def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
 
 
 def _laid_out(turns: Sequence[Sequence[str]], style: Style, label: str) -> list[str]:
-    """Turns in separate lines if possible, else all words in lines, the first of which has room for a label."""
+    """Put turns into separate lines if possible, else break all words into lines, with room for a label in the
+    first."""
     lines = ["".join(turn).strip() for turn in turns]
     if 1 < len(lines) <= style.lines and all(_columns(line) <= style.columns for line in lines):
         return lines
@@ -215,7 +218,7 @@ def _laid_out(turns: Sequence[Sequence[str]], style: Style, label: str) -> list[
 
 
 def _turns(group: Sequence[CaptionWord]) -> list[list[str]]:
-    """The words of each turn, each after a dash if there are several turns."""
+    """The words of each turn; if there are several turns, each begins with a dash."""
     turns: list[list[str]] = []
     for place, word in enumerate(group):
         if place == 0 or word.speaker != group[place - 1].speaker:
@@ -264,5 +267,5 @@ def _clock(ms: int, mark: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without the format's special characters; short, as it takes space from the text."""
+    """A speaker's name without the format's special characters, shortened, since it takes space from the text."""
     return "".join(letter for letter in name if letter.isalnum() or letter in " _-")[:8] or "?"

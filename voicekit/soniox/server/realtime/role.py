@@ -1,4 +1,4 @@
-"""What both realtime roles have in common: the client's key, what the server offers, and the messages to send."""
+"""The common part of the two realtime servers: the client's key, the server's offer, and the messages to send."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import CloseConnection, Refusal
 
 REFUSE_S: Final = 0.3
-"""Seconds that the refusal of a handshake's key waits for the client's first message. If a client is refused before it
-has sent anything, its send fails, and it never reads the reason.
+"""Seconds for which the refusal of a handshake's key waits for the client's first message. If a client is refused
+before it has sent anything, its send fails, and it never reads the reason.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAlive:
-    """The client is connected but has nothing to send."""
+    """The event that the client is still connected but has nothing to send."""
 
 
 class ServedConnection:
-    """One connection whose handshake had `key`, if any; `closing` is set when the socket should be closed."""
+    """One connection, whose handshake had `key`, if any. `closing` is set when the socket should be closed."""
 
     service: ClassVar[Service]
 
@@ -40,7 +40,7 @@ class ServedConnection:
         """Whether the client has sent a valid key."""
 
     def outgoing(self) -> list[Message]:
-        """The messages to send now, each once."""
+        """Return the messages to send now; each is returned only once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 
@@ -48,7 +48,7 @@ class ServedConnection:
         self._outgoing.append(encode(response))
 
     def _admit(self, api_key: str | None, refuse: Callable[[], Refusal | None], now: float) -> Key | Refusal:
-        """The key of a session or stream that begins now, or why it is refused."""
+        """Return the key of a session or stream that begins now, or the reason why it is refused."""
         secret = self._account.one_key(self._handshake_key, api_key)
         key = secret if isinstance(secret, Refusal) else self._key(secret, now)
         self.known = self.known or isinstance(key, Key)

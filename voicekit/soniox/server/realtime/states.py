@@ -1,4 +1,4 @@
-"""Which events may happen in which state: the state tables of both services, as the service sees them.
+"""Which events may happen in which state: the state tables of the two realtime services, from the server's side.
 
 A transcription connection:
 
@@ -9,8 +9,8 @@ A stream of a synthesis connection:
     ABSENT --start--> OPEN --text_end--> DRAINING --audio_end--> ENDED --terminated--> ABSENT
                       any of the three --cancel, error--> ABSENT
 
-The inputs are those of the client's tables, seen from the other side; a keepalive counts as AUDIO. The kinds of cells
-are in `api.verdict`: WRONG is a mistake of the engine.
+The inputs are the same as in the client's tables; a keepalive counts as AUDIO. `api.verdict` explains the cells; WRONG
+is a mistake of the engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One stream of speech on the service's side, with its timers, and the events about streams."""
+"""One stream of speech on the service's side with its timers, and the events about streams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicekit.soniox.server.refusal import Refusal, timeout
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """A stream begins; text follows."""
+    """The event that a stream begins; its text follows."""
 
     stream: str
     config: TtsConfig
@@ -22,7 +22,7 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextCame:
-    """More text to speak, possibly none; with `end`, no more follows."""
+    """The event that more text has come, possibly none; if `end`, no more follows."""
 
     stream: str
     text: str
@@ -31,7 +31,8 @@ class TextCame:
 
 @dataclass(frozen=True, slots=True)
 class StreamOver:
-    """Stop speaking: the client cancelled the stream, or it was refused for the given reason."""
+    """The event that a stream is over and must not be spoken further: the client has cancelled it, or it was refused
+    for the given reason."""
 
     stream: str
     refusal: Refusal | None = None
@@ -39,13 +40,13 @@ class StreamOver:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnded:
-    """The connection is over, and so are all its streams."""
+    """The event that the connection is over, and with it all its streams."""
 
     refusal: Refusal | None = None
 
 
 class ServedStream:
-    """A stream's state, what was sent and spoken, and when it times out."""
+    """A stream's state, the amounts of its text and sound, and its timeouts."""
 
     __slots__ = (
         "_any_sound", "_config", "_ends_at", "_fed_at", "_judged", "_per_second", "_started_at",
@@ -59,9 +60,9 @@ class ServedStream:
         self.sound = 0.0  # seconds
         self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
         self._started_at = self._fed_at = now
-        self._ends_at = ends_at  # the time limit of its key
+        self._ends_at = ends_at  # the time limit of the stream's key
         self._any_sound = False
-        self._judged = False  # whether the pace of its sound has been checked
+        self._judged = False  # whether the pace of the sound has been checked
 
     def feed(self, text: str, now: float) -> None:
         self.text_bytes += len(text.encode())
@@ -69,20 +70,20 @@ class ServedStream:
         self._fed_at = now
 
     def speak(self, data: bytes, seconds: float | None) -> None:
-        """Sound is sent; its duration must be given if the format has no fixed size."""
+        """Count sound that is sent; its duration must be given if the format has no fixed size."""
         if seconds is None:
             seconds = len(data) / self._per_second if self._per_second else 0.0
         self.sound += seconds
         self._any_sound = self._any_sound or bool(data)
 
     def used(self, now: float) -> StreamUse:
-        """Its usage if it ends now."""
+        """The stream's usage if it ends now."""
         model, reference = self._config.model or "", self._config.client_reference_id or ""
         return StreamUse(Service.TTS, model, reference, self._started_at, now, self.letters, self.sound)
 
     @property
     def dies_at(self) -> float:
-        """When to call `judge`."""
+        """The time at which to call `judge`."""
         if self.state is ServedTts.ENDED:
             return math.inf
         return min(self._ends_at, self._judged_at)
@@ -95,14 +96,14 @@ class ServedStream:
         return starves_at if self._judged else min(starves_at, self._started_at + limits.TTS_RATE_CHECK_S)
 
     def judge(self, now: float) -> Refusal | None:
-        """Why the stream ends now; None if it continues. Its pace is checked once."""
+        """Why the stream must end now; None if it continues. The pace of its sound is checked only once."""
         if now >= self._ends_at:
             return Refusal("temp_api_key_session_expired", "The session duration limit was exceeded.")
         if self.state is ServedTts.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:
             return timeout("Request timeout")
         if not self._any_sound and now >= self._started_at + limits.TTS_AUDIO_WAIT_S:
             return timeout("Stream killed: no audio output within timeout")
-        # the same condition as in `dies_at`, with exactly the same arithmetic
+        # the same arithmetic as in `dies_at`, so that rounding makes no difference
         if now >= self._started_at + limits.TTS_RATE_CHECK_S:
             self._judged = True
             if self.sound < limits.TTS_LEAST_RATE * (now - self._started_at):

@@ -1,9 +1,9 @@
 """One transcription connection on the service's side, without a socket, a clock or a recogniser.
 
-`receive` takes the client's messages and returns what they request; `result` and `finish` take results. `outgoing`
-returns the messages to send; once `closing` is set, the socket should be closed after them. `states.SERVED_STT` defines
-what may happen when. A refusal is an error frame and a close with code 1000; a key may be refused in this way although
-the upgrade succeeded.
+`receive` takes the client's messages and returns their requests as events; `result` and `finish` take the engine's
+results. `outgoing` returns the messages to send; if `closing` is set, the socket should be closed after them. The table
+`states.SERVED_STT` defines which inputs are possible in which state. A refusal is an error frame and a close with code
+1000; even after a successful upgrade, a key may be refused in this way.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from voicekit.soniox.stt.states import SttInput
 END: Final = Token(text=END_TOKEN, is_final=True)
 FIN: Final = Token(text=FIN_TOKEN, is_final=True)
 HELD_S: Final = 40.0
-"""How long a socket with a key in its handshake may wait for its configuration. The service's limit is not known here;
-its speech connections are closed after more than 40 s.
+"""The most seconds that a socket with a key in its handshake may take to send its configuration. The service's own
+limit is not known; it closes unused speech connections after more than 40 s.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The session begins."""
+    """The event that the session begins."""
 
     config: SttConfig
 
 
 @dataclass(frozen=True, slots=True)
 class AudioCame:
-    """Sound in the configured format; its first byte is number `at` of the session."""
+    """The event that sound in the configured format has come; its first byte is number `at` of the session."""
 
     data: bytes = field(repr=False)
     at: int
@@ -62,8 +62,8 @@ class AudioCame:
 
 @dataclass(frozen=True, slots=True)
 class FinalizeAsked:
-    """Everything before byte `at` should become final, followed by a `<fin>`; the client has added this much
-    silence.
+    """The request to make all sound before byte `at` final, followed by a `<fin>`. The client has added
+    `trailing_silence_ms` of silence.
     """
 
     at: int
@@ -72,12 +72,13 @@ class FinalizeAsked:
 
 @dataclass(frozen=True, slots=True)
 class EndAsked:
-    """The sound is over: the rest of the results and `finish` should follow."""
+    """The event that the sound is over; the rest of the results should follow, and then `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SttEnded:
-    """The connection is over; `refusal` is the reason if the client made a mistake or exceeded a limit."""
+    """The event that the connection is over; `refusal` is the reason if the client made a mistake or exceeded a
+    limit."""
 
     refusal: Refusal | None = None
 
@@ -86,7 +87,7 @@ SttServerEvent: TypeAlias = Configured | AudioCame | FinalizeAsked | KeptAlive |
 
 
 class SttServer(ServedConnection):
-    """One connection whose handshake had `key`, if any."""
+    """One transcription connection, whose handshake had `key`, if any."""
 
     service = Service.STT
 
@@ -98,14 +99,14 @@ class SttServer(ServedConnection):
         self._began = False
         self._ends_at = self._most_bytes = math.inf
         self._bytes = 0
-        self._fins = 0  # requested but not answered
+        self._fins = 0  # requests to finalize that have not been answered
         self._per_second = 0  # bytes of sound per second, for a raw format
-        self._finals, self._total_ms = 0, 0.0  # final tokens, and milliseconds of sound processed
+        self._finals, self._total_ms = 0, 0.0  # the number of final tokens, and the milliseconds of sound processed
 
     # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[SttServerEvent]:
-        """What the client's message requests."""
+        """Take a message from the client; returns its requests."""
         self._heard_at = now
         if len(message) > MESSAGE_BYTES:
             return self.refuse(invalid("Message is too long."))
@@ -119,18 +120,18 @@ class SttServer(ServedConnection):
             return self._control(message)
         try:
             # The documentation does not state how the service distinguishes text that carries sound from control
-            # messages. One is base64, the other a JSON object, and base64 never begins with a brace.
+            # messages. Sound is base64, which never begins with a brace, and a control message is a JSON object.
             return self._audio(binascii.a2b_base64(message.encode(), strict_mode=True))
         except (binascii.Error, UnicodeError):
             return self.refuse(invalid("Invalid base64."))
 
     def closed(self) -> list[SttServerEvent]:
-        """The socket is closed."""
+        """Note that the socket is closed."""
         return self._over(None)
 
     @property
     def due_at(self) -> float | None:
-        """When to call `tick`."""
+        """The time at which to call `tick`."""
         if self.state is ServedStt.CLOSED:
             return None
         if self._refused is not None:
@@ -141,7 +142,7 @@ class SttServer(ServedConnection):
         return min(idle_at, self._ends_at)
 
     def tick(self, now: float) -> list[SttServerEvent]:
-        """Refuse a client that is late, or whose time is over."""
+        """Refuse a client that is late, or whose session has reached its time limit."""
         if self.due_at is None or now < self.due_at:
             return []
         if self._refused is not None:
@@ -157,10 +158,10 @@ class SttServer(ServedConnection):
     # --- from the engine ---
 
     def result(self, tokens: Sequence[Token], final_ms: Number, total_ms: Number) -> None:
-        """Send results: new final tokens, then the whole tail. LocalProtocolError for anything that the service would
-        never send.
+        """Send results: new final tokens, then the whole tail. Raises LocalProtocolError for results that the service
+        would never send.
 
-        This includes a marker that was not requested: END without endpoint detection, FIN without a request.
+        Among these are markers that were not requested: END without endpoint detection, and FIN without a request.
         """
         if self._do(SttInput.RESULT):
             self._check(tokens)
@@ -168,14 +169,14 @@ class SttServer(ServedConnection):
             self._say(SttResponse(tokens=tuple(tokens), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms))
 
     def finish(self, final_ms: Number, total_ms: Number) -> list[SttServerEvent]:
-        """All results were sent: send the last message and close."""
+        """Send the last message and close, after all results were sent."""
         if not self._do(SttInput.FINISHED):
             return []
         self._say(SttResponse(tokens=(), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms, finished=True))
         return self._over(None, CloseConnection())
 
     def refuse(self, refusal: Refusal) -> list[SttServerEvent]:
-        """Send an error and close; also for the faults of an engine."""
+        """Send an error and close; this is also for faults of an engine."""
         if self.state is ServedStt.CLOSED:
             return []
         self._say(SttResponse(tokens=(), **refusal.fields(self._account.request_id())))
@@ -219,7 +220,7 @@ class SttServer(ServedConnection):
             return self.refuse(invalid("Control request is malformed."))
         if control.type == "keepalive":
             return [KeptAlive()] if self._asked(SttInput.AUDIO) else []
-        if control.type != "finalize":  # another configuration has no type
+        if control.type != "finalize":  # a second configuration has no type
             return self.refuse(invalid("Control request invalid type."))
         if not self._asked(SttInput.FINALIZE):
             return []
@@ -232,14 +233,14 @@ class SttServer(ServedConnection):
         return [EndAsked()] if self._asked(SttInput.END) else []
 
     def _asked(self, what: SttInput) -> bool:
-        """Change the state for a message of the client; False if the message has no effect any more."""
+        """Change the state for a message from the client; returns False if the message has no effect any more."""
         cell = SERVED_STT[self.state][what]
         if isinstance(cell, ServedStt):
             self.state = cell
         return cell is not IGNORE
 
     def _do(self, what: SttInput) -> bool:
-        """Whether the engine may do `what` now; False if the connection is over."""
+        """Check that the engine may do `what` now; returns False if the connection is over."""
         cell = SERVED_STT[self.state][what]
         if cell is WRONG:
             raise LocalProtocolError(f"transcription server: {what.name} is not possible in {self.state.name}")

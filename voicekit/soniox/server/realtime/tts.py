@@ -1,11 +1,12 @@
 """One synthesis connection and its streams on the service's side, without a socket, a clock or a voice.
 
-`receive` takes the client's messages and returns what they request; `audio` and `terminated` take sound. `outgoing`
-returns the messages to send; once `closing` is set, the socket should be closed after them. `states.SERVED_TTS` defines
-what may happen to a stream when.
+`receive` takes the client's messages and returns their requests as events; `audio` and `terminated` take the engine's
+sound. `outgoing` returns the messages to send; if `closing` is set, the socket should be closed after them. The table
+`states.SERVED_TTS` defines which inputs are possible in which state of a stream.
 
-A refusal that names a stream ends that stream, with an error frame and `terminated`; one that names none ends the
-connection. If an engine still reports about a stream that is over, the report is dropped: the engine could not know.
+A refusal that names a stream ends that stream, with an error frame and `terminated`; a refusal without a stream ends
+the connection. If an engine still reports about a stream that is over, the report is dropped, since the engine could
+not know this.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY, CloseConnection, Re
 from voicekit.soniox.tts.states import TtsInput
 
 AUDIO_BYTES: Final = 256 * 1024
-"""The most sound in one message: with base64 well below the 1 MiB that clients accept. The service's limit is not
-known.
+"""The most bytes of sound in one message: as base64, they are well below the 1 MiB that clients accept. The service's
+limit is not known.
 """
 
 TtsServerEvent: TypeAlias = StreamStarted | TextCame | StreamOver | KeptAlive | StreamEnded
 
 
 class TtsServer(ServedConnection):
-    """One connection whose handshake had `key`, if any."""
+    """One synthesis connection, whose handshake had `key`, if any."""
 
     service = Service.TTS
 
@@ -52,7 +53,7 @@ class TtsServer(ServedConnection):
     # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[TtsServerEvent]:
-        """What the client's message requests."""
+        """Take a message from the client; returns its requests."""
         if self._over:
             return []
         self._heard_at = now
@@ -65,7 +66,7 @@ class TtsServer(ServedConnection):
         except RemoteProtocolError:
             return self.refuse(None, invalid("Request is malformed."), now)
         if request.keep_alive:
-            if self._handshake_key is not None:  # with the key in a message, keepalive had no effect (measured)
+            if self._handshake_key is not None:  # if the key is in a message, a keepalive has no effect (measured)
                 self._active_at = now
             return [KeptAlive()]
         if not request.stream_id:
@@ -73,12 +74,12 @@ class TtsServer(ServedConnection):
         return self._asked(request.stream_id, request, now)
 
     def closed(self) -> list[TtsServerEvent]:
-        """The socket is closed."""
+        """Note that the socket is closed."""
         return [] if self._over else self._end(None)
 
     @property
     def due_at(self) -> float | None:
-        """When to call `tick`."""
+        """The time at which to call `tick`."""
         if self._over:
             return None
         if self._refused is not None:
@@ -108,10 +109,11 @@ class TtsServer(ServedConnection):
         seconds: float | None = None,
         end: bool = False,
     ) -> list[TtsServerEvent]:
-        """Send sound of a stream, its last with `end`. LocalProtocolError for more than a message may contain.
+        """Send sound of a stream; if `end`, it is the last. Raises LocalProtocolError for more sound than a message may
+        contain.
 
-        `seconds` is needed if the format has no fixed size. A message that would exceed the limit of a stream's sound
-        is not sent; the stream ends with an error.
+        `seconds` must be given if the format has no fixed size. A message that would exceed the limit for a stream's
+        sound is not sent, and the stream ends with an error.
         """
         if len(data) > AUDIO_BYTES:
             raise LocalProtocolError(
@@ -128,12 +130,12 @@ class TtsServer(ServedConnection):
         return []
 
     def terminated(self, stream: str, now: float) -> None:
-        """Report that a stream is over, after its last sound."""
+        """Tell the client that a stream is over, after its last sound."""
         if self._engine(stream, TtsInput.TERMINATED) is not None:
             self._drop(stream, now)
 
     def refuse(self, stream: str | None, refusal: Refusal, now: float) -> list[TtsServerEvent]:
-        """End `stream`, or the connection if it is None, with an error; also for the faults of an engine."""
+        """End `stream`, or the connection if `stream` is None, with an error; this is also for faults of an engine."""
         if self._over:
             return []
         self._say(TtsResponse(stream_id=stream, **refusal.fields(self._account.request_id())))
@@ -206,7 +208,7 @@ class TtsServer(ServedConnection):
     # --- internal ---
 
     def _engine(self, stream: str, what: TtsInput) -> ServedStream | None:
-        """Change a stream's state for the engine's report; None if its client is gone."""
+        """Change a stream's state for a report from the engine; returns None if the stream's client is gone."""
         live, state, cell = self._cell(stream, what)
         if cell is WRONG:
             raise LocalProtocolError(

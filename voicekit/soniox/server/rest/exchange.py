@@ -1,4 +1,4 @@
-"""One request of the REST API until its answer: its address, its key, its body, and its consequences."""
+"""Handles one request of the REST API until its answer: its address, its key, its body, and its effects."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from voicekit.soniox.server.rest.shared import (
 )
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
-BODY_BYTES: Final = 2**20  # for a request that is not an upload: a context of 10,000 characters plus some reserve
+BODY_BYTES: Final = 2**20  # of a request without an upload: a context of 10,000 characters, plus some reserve
 PREFLIGHT: Final = (
     ("access-control-allow-methods", "GET, POST, DELETE"),
     ("access-control-allow-headers", "authorization, content-type, x-request-id"),
     ("access-control-max-age", "600"),
 )
-FIELD_BYTES: Final = 64 * 1024  # for a form, excluding its file: fields, part headers and boundaries
+FIELD_BYTES: Final = 64 * 1024  # the most bytes of a form without its file: fields, part headers and boundaries
 
 
 class RestExchange:
-    """One request, until its answer."""
+    """The handling of one request, up to its answer."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class RestExchange:
         self._came = 0  # bytes
         self.known = False
         """Whether the client has sent a valid key."""
-        self._page: tuple[tuple[str, str], ...] = ()  # CORS headers for the requesting web page
+        self._page: tuple[tuple[str, str], ...] = ()  # CORS headers for the web page that made the request
         try:
             origin = request.headers.get("origin")
             if origin is not None and origins is not None and self._preflight(origin, origins, request):
@@ -86,11 +86,11 @@ class RestExchange:
 
     @property
     def upload(self) -> ReceivedUpload | None:
-        """The form of an upload so far: its fields, and its file's name and size."""
+        """The form of an upload so far: its fields, and the name and size of its file."""
         return self._call.upload
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
-        """A piece of the body. Once there is an answer, the rest of the body has no effect."""
+        """Take a piece of the body. If there is already an answer, the rest of the body has no effect."""
         if self.answer is not None:
             return []
         try:
@@ -100,7 +100,7 @@ class RestExchange:
         return self._effects()
 
     def end(self, now: float) -> list[Effect]:
-        """The body is complete. Afterwards there is an answer, or something to speak."""
+        """Note that the body is complete. After this call there is an answer, or a text to speak."""
         if self.answer is not None:
             return []
         self._call.now, self._call.body = now, self.body
@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """The client is gone. A partial upload should be dropped; a speech is over."""
+        """Note that the client is gone: a partial upload is dropped, and a speech is over."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)
@@ -129,7 +129,7 @@ class RestExchange:
     # --- speech ---
 
     def speaking(self) -> RestAnswer:
-        """The headers of the answer to a Speak; the sound is its body, of unknown length."""
+        """Return the headers of the answer to a Speak; its body is the sound, whose length is unknown."""
         if self._speaking is None:
             raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
@@ -138,24 +138,25 @@ class RestExchange:
 
     @property
     def ends_at(self) -> float:
-        """When the sound must end at the latest, because of a temporary key; inf for never."""
+        """The time at which the sound must end at the latest, because of a temporary key; inf for never."""
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """The speech is over, complete or not, and lasted this long. A second call has no effect."""
+        """Note that the speech is over, complete or not, after `seconds` of sound. A second call has no effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
-        """The answer if the engine can't speak after all; only before `speaking`."""
+        """Return the answer if the engine can't speak after all; call this only before `speaking`."""
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
 
     # --- internal ---
 
     def _preflight(self, origin: str, origins: Callable[[str], bool], request: RestRequest) -> bool:
-        """Whether the request only asked if a web page may make another; Problem for a page that may not."""
+        """Whether the request only asks if a web page may make another request. Raises Problem for a page that may
+        not."""
         if not origins(origin):
             raise Problem("permission_denied", f"Pages of {origin[:100]!r} may not use this server.")
         self._page = (("access-control-allow-origin", origin), ("vary", "Origin"))
@@ -170,7 +171,7 @@ class RestExchange:
     def _find(self, request: RestRequest) -> tuple[RestRoute, tuple[str, ...]]:
         path = self._path
         found = [(route, ids) for route in self._routes if (ids := _match(route.path, path)) is not None]
-        found.sort(key=lambda one: len(one[1]))  # a word takes precedence over a placeholder: /count is not an id
+        found.sort(key=lambda one: len(one[1]))  # a fixed segment takes precedence: /count is not an id
         if not found:
             raise Problem("not_found", f"There is nothing at {path}.")
         fewest = len(found[0][1])
@@ -250,7 +251,7 @@ class RestExchange:
         return self.answer
 
     def _forget(self) -> None:
-        """Drop the partial upload, if any."""
+        """Drop the partial upload, if there is one."""
         upload = self._call.upload
         if upload is not None and upload.begun:
             self._call.effects.append(Dropped(upload.id))
@@ -261,7 +262,7 @@ class RestExchange:
 
 
 def _match(pattern: str, path: str) -> tuple[str, ...] | None:
-    """The ids in `path`, None if it does not match."""
+    """The ids in `path`; None if it does not match."""
     wanted, said = pattern.split("/"), path.split("/")
     if len(wanted) != len(said):
         return None

@@ -1,4 +1,4 @@
-"""Files on the service's side: names and sizes are kept here, the bytes wherever the driver puts them."""
+"""Files on the service's side: names and sizes are kept here, and the bytes wherever the driver stores them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from voicekit.soniox.server.rest.shared import (
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """How much an account may keep."""
+    """The most files, transcriptions and voices that an account may keep."""
 
     files: int = limits.FILES
     transcriptions: int = limits.TRANSCRIPTIONS
@@ -31,7 +31,7 @@ class Quotas:
 
 
 class ServedFiles:
-    """Uploading, listing, deleting."""
+    """Uploads, lists and deletes files."""
 
     def __init__(self, desk: RestDesk, quotas: Quotas) -> None:
         self._desk = desk
@@ -62,12 +62,12 @@ class ServedFiles:
 
 
 def counted(number: int) -> Count:
-    """The count of things that all came through the API."""
+    """The count of objects that were all created through the API."""
     return Count(total=number, public_api=number)
 
 
 def arrived(call: RestCall) -> ReceivedUpload:
-    """The file in the request's form; Problem if there is none."""
+    """The file in the request's form. Raises Problem if there is none."""
     upload = call.upload
     if upload is None or not upload.begun:
         raise invalid([violation("body.file", "a file")], "Missing required field: file")

@@ -1,9 +1,9 @@
-"""Reads multipart forms (RFC 7578) piece by piece: a file passes through without ever being held.
+"""Reads multipart forms (RFC 7578) piece by piece: a file passes through and is never kept.
 
 form = ReceivedForm(content_type) for event in form.feed(data): ... a PartBegun for each part, then its bytes
 form.finished whether the last boundary has come
 
-The work is linear in the bytes, however they are split, and a form has at most PARTS parts.
+The work grows linearly with the number of bytes, however they are split, and a form has at most PARTS parts.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 
 from voicekit.errors import RemoteProtocolError
 
-HEAD_BYTES: Final = 16 * 1024  # bytes of a part's headers: far more than any client sends
-PARTS: Final = 64  # parts per form: the API's forms have two
+HEAD_BYTES: Final = 16 * 1024  # the most bytes of a part's headers: far more than any client sends
+PARTS: Final = 64  # the most parts of a form: the API's forms have two
 
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """A part begins: its name, and the file name if it is a file."""
+    """The event that a part begins, with its name, and its file name if it is a file."""
 
     name: str
     filename: str | None
@@ -30,7 +30,7 @@ FormEvent = PartBegun | bytes
 
 
 class ReceivedForm:
-    """A multipart body as it arrives. RemoteProtocolError if it is invalid."""
+    """Reads a multipart body as it arrives. Raises RemoteProtocolError if the body is invalid."""
 
     def __init__(self, content_type: str) -> None:
         kind = Message()
@@ -39,13 +39,13 @@ class ReceivedForm:
         if kind.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
             raise RemoteProtocolError(f"expected a multipart/form-data body with a boundary, got {content_type!r}")
         self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._rest = bytearray(b"\r\n")  # as if a line had ended before the first boundary, which has none
-        self._at = 0  # index of the first byte in the rest that has not been examined
+        self._rest = bytearray(b"\r\n")  # the line end that each boundary but the first has before it
+        self._at = 0  # the index of the first byte in the rest that has not been examined
         self._parts = 0
         self._in_head = self.finished = False
 
     def feed(self, data: bytes) -> list[FormEvent]:
-        """The events in `data`. Bytes that may be the beginning of a boundary are kept until more come."""
+        """Take `data` and return its events. Bytes that may be the beginning of a boundary are kept until more come."""
         events: list[FormEvent] = []
         if not self.finished:
             self._rest += data
@@ -66,7 +66,7 @@ class ReceivedForm:
         return True
 
     def _content(self, events: list[FormEvent]) -> bool:
-        """Pass on what precedes the next boundary; returns whether there is one."""
+        """Pass on the bytes before the next boundary; returns whether there is one."""
         found = self._rest.find(self._mark, self._at)
         after = found + len(self._mark)
         whole = found >= 0 and after + 2 <= len(self._rest)

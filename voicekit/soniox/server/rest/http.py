@@ -1,7 +1,7 @@
-"""The driver of the REST role: one HTTP/1.1 connection, with h11 between a byte stream and the role.
+"""The driver of the REST server: one HTTP/1.1 connection, with h11 between a byte stream and the server.
 
-It reads requests, passes their bodies on piece by piece, lets `act` carry out the effects and `speak` synthesise
-speech, and writes the answers. It keeps nothing of a body.
+The driver reads requests, passes their bodies on piece by piece, lets `act` carry out the effects and `speak`
+synthesise speech, and writes the answers. It keeps no part of a body.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from voicekit.soniox.server.rest.shared import Effect, RestAnswer, RestRequest, 
 READ_BYTES: Final = 64 * 1024
 LINGER_BYTES: Final = 2**20
 LINGER_S: Final = 2.0
-"""How much of an unwanted body is read, and for how long, before the connection is closed: a client that is still
-sending would otherwise lose the answer, since closing with unread bytes resets the connection.
+"""How many bytes of an unwanted body are read (LINGER_BYTES), and for how many seconds, before the connection is
+closed. Otherwise a client that is still sending would lose the answer, since closing with unread bytes resets the
+connection.
 """
 
 BROKEN_STREAM: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -43,25 +44,25 @@ MakeSpeech: TypeAlias = Callable[[SpeechRequest], AsyncGenerator[SpokenPiece, No
 
 
 class RestGone(Exception):
-    """The connection is over."""
+    """Raised if the connection is over."""
 
 
 class RestConnection:
-    """One connection of a client, on `stream`."""
+    """One connection from a client, on `stream`."""
 
     def __init__(self, server: RestServer, act: Act, speak: MakeSpeech, stream: trio.abc.Stream) -> None:
         self._server, self._act, self._speak, self._stream = server, act, speak, stream
         self._h11 = h11.Connection(h11.SERVER)
 
     async def serve(self) -> None:
-        """Answer requests until either side ends the connection, and close it."""
+        """Answer requests until one side ends the connection, and close it."""
         async with self._stream:
             with suppress(RestGone):
                 while await self._answer_one():
                     pass
 
     async def _answer_one(self) -> bool:
-        """Read and answer a request; returns whether another may come."""
+        """Read and answer a request; returns whether another one may come."""
         head = await self._next()
         if not isinstance(head, h11.Request):
             return False
@@ -70,7 +71,7 @@ class RestConnection:
         return await self._may_go_on()
 
     async def exchange(self, request: RestRequest, exchange: RestExchange) -> int:
-        """Read the rest of the request and answer it; the status of the answer."""
+        """Read the rest of the request and answer it; returns the status of the answer."""
         try:
             return await self.reply(exchange, await self._read(exchange))
         except RestGone:
@@ -80,7 +81,7 @@ class RestConnection:
     # --- reading ---
 
     async def _read(self, exchange: RestExchange) -> Speak | None:
-        """Read the body until there is an answer; returns what to speak, if anything."""
+        """Read the body until there is an answer; returns the speech to make, if any."""
         while exchange.answer is None:
             event = await self._next()
             effects = await self.receive(exchange, event)
@@ -92,13 +93,13 @@ class RestConnection:
         return None
 
     async def receive(self, exchange: RestExchange, event: h11.Event) -> list[Effect]:
-        """The effects of a piece of the body, or of its end."""
+        """Take a piece of the body, or its end, and return the effects."""
         if isinstance(event, h11.Data):
             return exchange.receive(bytes(event.data), trio.current_time())
         return exchange.end(trio.current_time()) if isinstance(event, h11.EndOfMessage) else []
 
     async def _next(self) -> h11.Event:
-        """The next event; RestGone at the end, and if the data is not HTTP."""
+        """Wait for the next event. Raises RestGone at the end of the connection, and if the data is not HTTP."""
         while True:
             try:
                 event = self._h11.next_event()
@@ -119,7 +120,7 @@ class RestConnection:
     # --- answering ---
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
-        """Send the answer, which is sound if there is something to speak; returns its status."""
+        """Send the answer, which is sound if there is a speech to make; returns its status."""
         if speech is not None:
             spoken = self._speak(speech.request)
             if not isinstance(spoken, Refusal):
@@ -148,12 +149,12 @@ class RestConnection:
         finally:
             exchange.spoken(trio.current_time(), seconds)
         if session.cancelled_caught:
-            raise RestGone  # the key's session is over, and this is the only way left to report it
+            raise RestGone  # the time of the key's session is over, which can be reported only by this
         await self.finish()
         return answer.status
 
     async def head(self, answer: RestAnswer, framing: list[tuple[str, str]]) -> None:
-        """Send the headers of an answer; `framing` gives the length of its body."""
+        """Send the headers of an answer; `framing` is the header that defines the length of its body."""
         headers = [*answer.headers, *framing, *([("connection", "close")] if answer.close else [])]
         await self.send(h11.Response(status_code=answer.status, headers=headers))
 
@@ -162,7 +163,7 @@ class RestConnection:
         await self.send(h11.Data(data=data))
 
     async def finish(self) -> None:
-        """The answer is complete."""
+        """Complete the answer."""
         await self.send(h11.EndOfMessage())
 
     async def send(self, event: h11.Event) -> None:

@@ -1,4 +1,4 @@
-"""Temporary keys, and the numbers of concurrent sessions and streams."""
+"""Temporary keys, and the current numbers of sessions and streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, R
 
 
 class ServedKeys:
-    """Creates temporary keys, which the account then accepts, and reports what is running."""
+    """Creates temporary keys, which the account then accepts, and reports how many sessions and streams are running."""
 
     def __init__(self, desk: RestDesk) -> None:
         self._desk = desk

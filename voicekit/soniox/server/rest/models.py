@@ -1,4 +1,4 @@
-"""What a server offers over HTTP: models for recognition and speech, and the voices that come with them."""
+"""The models that a server offers over HTTP, for recognition and speech, and the voices that come with them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ M = TypeVar("M", SttModel, TtsModel)
 
 
 def _neutral(name: str) -> SharedVoice:
-    """A voice of which only the name is known: the vendor's clients refuse one without these words."""
+    """A voice of which only the name is known; the vendor's clients refuse a voice without these descriptions."""
     return SharedVoice(id=name, gender="neutral", age="middle_aged")
 
 
@@ -31,7 +31,7 @@ def _languages(codes: Iterable[str]) -> tuple[Language, ...]:
 
 
 def _stt_models(offer: Offer) -> tuple[SttModel, ...]:
-    """The current models and, under their old names, their capabilities."""
+    """The current models, and the same models under their old names, with their capabilities."""
     translation = "all_languages" if offer.translates else None
     now = SttModel(
         id=realtime.STT_MODEL,
@@ -102,7 +102,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, offer: Offer) -> Catalogue:
-        """The lists that match `offer`, with the voices that it names, or else some of the service's."""
+        """The lists that match `offer`, with the voices that `offer` names, or else some of the service's voices."""
         known = {voice.id: voice for voice in _VOICES}
         voices = _VOICES if offer.voices is None else tuple(known.get(name) or _neutral(name) for name in offer.voices)
         return cls(_stt_models(offer), _tts_models(offer), voices)

@@ -1,4 +1,4 @@
-"""Reads requests and writes answers: JSON is checked for its type and bounds, and lists are split into pages."""
+"""Reads requests, whose JSON is checked for types and bounds, and writes answers, whose lists are split into pages."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """Things of one kind by id, in the order in which they were added, which is also the order of pages; at most
-    `most`.
-    """
+    """The objects of one kind by id, at most `most`. Pages list them in the order in which they were added."""
 
     def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
         self._kind, self._most, self._view = kind, most, view
@@ -37,7 +35,8 @@ class Shelf(Generic[T]):
         return (thing for _, thing in self._things.values())
 
     def routes(self, delete: Callable[[RestCall], RestAnswer], counts: Callable[[int], Any]) -> list[RestRoute]:
-        """Routes for the list of the things, their number, and a single one; `delete` handles a deletion."""
+        """Routes for the list of the objects, for their number, and for a single object; `delete` handles a
+        deletion."""
         path = f"/v1/{self._kind}s"
         return [
             RestRoute("GET", path, self._page),
@@ -47,12 +46,12 @@ class Shelf(Generic[T]):
         ]
 
     def admit(self) -> None:
-        """Problem if there is no room for another one."""
+        """Raise Problem if there is no room for another object."""
         if len(self) >= self._most:
             raise Problem("limit_exceeded", f"At most {self._most} {self._kind}s can be kept.")
 
     def put(self, name: str, thing: T) -> None:
-        """Store it, and replace one with the same name."""
+        """Store an object; it replaces an object with the same id."""
         number = self._things[name][0] if name in self._things else next(self._numbers)
         self._things[name] = (number, thing)
 
@@ -60,14 +59,14 @@ class Shelf(Generic[T]):
         return self._things.get(name, (0, None))[1]
 
     def find(self, name: str) -> T:
-        """The thing; Problem if there is none."""
+        """The object with this id. Raises Problem if there is none."""
         found = self.get(name)
         if found is None:
             raise Problem(f"{self._kind}_not_found", f"{self._kind.capitalize()} {name} was not found.")
         return found
 
     def drop(self, call: RestCall) -> RestAnswer:
-        """Delete the thing that the path names."""
+        """Delete the object that the path names."""
         self.find(call.ids[0])
         del self._things[call.ids[0]]
         return answer(204)
@@ -85,9 +84,9 @@ def page(
     most: tuple[int, int] = limits.PAGE,
     usual: int | None = None,
 ) -> RestAnswer:
-    """A page of numbered `things` under `name`; Problem for a wrong limit or cursor.
+    """A page of numbered `things` under `name`. Raises Problem for an invalid limit or cursor.
 
-    A cursor is the number of the last thing, so it stays valid when things are added or deleted.
+    A cursor is the number of the last object on a page, so it stays valid when objects are added or deleted.
     """
     limit = number(call, "limit", most, most[1] if usual is None else usual)
     after = _place(call.query.get("cursor", [""])[0])
@@ -97,7 +96,7 @@ def page(
 
 
 def number(call: RestCall, name: str, bounds: tuple[int, int], usual: int | None = None) -> int:
-    """A whole number from the query; Problem if it is invalid, or out of bounds."""
+    """A whole number from the query. Raises Problem if it is invalid, or out of bounds."""
     said = call.query.get(name, ["" if usual is None else str(usual)])[0]
     if not said.isdecimal() or not bounds[0] <= int(said) <= bounds[1]:
         raise invalid([violation(f"query.{name}", f"an integer from {bounds[0]} to {bounds[1]}")])
@@ -105,14 +104,14 @@ def number(call: RestCall, name: str, bounds: tuple[int, int], usual: int | None
 
 
 def answer(status: int, body: Any = None) -> RestAnswer:
-    """`body` as JSON, or nothing."""
+    """An answer with `body` as JSON, or without a body."""
     if body is None:
         return RestAnswer(status)
     return RestAnswer(status, (("content-type", "application/json"),), msgspec.json.encode(body))
 
 
 def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
-    """The body as a `kind` whose fields are all within bounds; otherwise Problem. Null is the same as absent."""
+    """The body as a `kind`. Raises Problem if a field is out of bounds. A field that is null counts as absent."""
     try:
         said = _without_nulls(msgspec.json.decode(call.body or b"{}"))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -123,7 +122,7 @@ def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
-    """`said` as a `kind`; Problem that names the invalid fields."""
+    """`said` as a `kind`. Raises Problem with the invalid fields."""
     missing = [name for name in required if name not in said]
     if missing:
         message = f"Missing required field: {missing[0]}"
@@ -151,7 +150,7 @@ def _without_nulls(said: Any) -> Any:
 
 
 def _place(cursor: str) -> int:
-    """The number in a cursor; 0 without a cursor."""
+    """The number in a cursor; 0 if there is no cursor."""
     if not cursor:
         return 0
     try:

@@ -15,7 +15,7 @@ REST_CODES: Final[dict[str, int]] = {
     "file_not_found": 404,
     "transcription_not_found": 404,
     "voice_not_found": 404,  # the service's status is not known
-    "not_found": 404,  # not known either: an address that does not exist
+    "not_found": 404,  # for an address that does not exist; not known either
     "method_not_allowed": 405,  # not known either
     "transcription_invalid_state": 409,
 }

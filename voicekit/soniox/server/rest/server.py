@@ -3,13 +3,13 @@
     server = RestServer(Account(["secret"]))
     exchange = server.begin(Request("POST", "/v1/files", headers), now)
     effects = exchange.receive(data, now)       for each piece of the body, while there is no answer yet
-    effects = exchange.end(now)                 the body is complete: there is an answer, or something to Speak
-    effects = exchange.lost(now)                or else: the client is gone before its answer was complete
+    effects = exchange.end(now)                 the body is complete: there is an answer, or a Speak effect
+    effects = exchange.lost(now)                instead, if the client is gone before its answer is complete
 
 Effects are instructions for the driver: keep bytes under an id, drop them, transcribe, prepare a voice, call a webhook.
 The engine reports to `server.jobs` (`processing`, `completed`, `failed`, `notified`) and `server.voices` (`prepared`).
-After a Speak, the driver calls `speaking` and sends those headers, then sound, then calls `spoken`; or `refuse` before
-any sound.
+After a Speak, the driver calls `speaking`, sends the headers that it returns and then the sound, and calls `spoken`. If
+there is no sound, it calls `refuse` instead.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ __all__ = [
 
 
 class RestServer:
-    """All endpoints of one account. It shares `account` with the websockets: keys, and what is running."""
+    """All endpoints of one account. The websockets share `account`, with its keys and the numbers of running sessions
+    and streams."""
 
     def __init__(
         self,
@@ -66,10 +67,12 @@ class RestServer:
         stoppable: bool = False,
         origins: Callable[[str], bool] | None = None,
     ) -> None:
-        """`offer` is what the engines support; `epoch` is the date of `now` 0.0; `mint` creates unguessable strings.
+        """`offer` is what the engines support, `epoch` is the date of the time 0.0, and `mint` creates strings that
+        can't be guessed.
 
-        With `stoppable`, a transcription that is being processed can be deleted, which drops its id. `origins` decides
-        which web pages may use the API, from their `Origin`; without it, pages get neither a permission nor a refusal.
+        If `stoppable`, a transcription that is being processed can be deleted, which drops its id. `origins` decides by
+        the `Origin` of a web page whether the page may use the API; without `origins`, pages get neither a permission
+        nor a refusal.
         """
         offer, quotas = offer or Offer(), quotas or Quotas()
         catalogue = catalogue or Catalogue.of(offer)
@@ -91,7 +94,7 @@ class RestServer:
         return self._desk.account
 
     def begin(self, request: RestRequest, now: float) -> RestExchange:
-        """The headers of a request have come. The exchange may already have its answer: a wrong key, an unknown
-        address.
+        """Begin the exchange for a request whose headers have come. It may already have an answer, for example because
+        of a wrong key or an unknown address.
         """
         return RestExchange(self._desk, self.routes, self._speech, request, now, self._origins)

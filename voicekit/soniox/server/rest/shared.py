@@ -1,4 +1,4 @@
-"""What all parts of the REST role share: requests and answers, effects, routes, ids and dates."""
+"""The common definitions for all parts of the REST server: requests and answers, effects, routes, ids and dates."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionReq
 from voicekit.soniox.server.account import Account
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""The default date of `now` 0.0: in tests, always the same."""
+"""The default date of the time 0.0, so that dates in tests are always the same."""
 
 
-# --- what a driver passes in and sends out ---
+# --- requests and answers of the driver ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class RestAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A file begins to arrive; from now on its bytes belong under `id`."""
+    """A file begins to arrive; its bytes are to be kept under `id`."""
 
     id: str
     filename: str
@@ -59,7 +59,7 @@ class FileChunk:
 
 @dataclass(frozen=True, slots=True)
 class FileKept:
-    """The file is complete."""
+    """The file is complete, and is to be kept."""
 
     id: str
     size: int
@@ -67,7 +67,8 @@ class FileKept:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The bytes under `id` are no longer needed: deleted, or refused before they were complete."""
+    """The bytes under `id` are no longer needed: the object was deleted, or the file was refused before it was
+    complete."""
 
     id: str
 
@@ -92,7 +93,7 @@ class PrepareVoice:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise; the exchange waits for `speaking`, sound, and `spoken`, or for `refuse`."""
+    """Synthesise speech; the exchange waits for `speaking`, sound and `spoken`, or for `refuse`."""
 
     request: SpeechRequest
 
@@ -142,7 +143,8 @@ RestHandler = Callable[[RestCall], RestAnswer | None]
 
 @dataclass(frozen=True, slots=True)
 class RestRoute:
-    """A method and a path ("{id}" stands for one segment), and its handler; uploads state the largest size."""
+    """A method and a path, in which "{id}" stands for one segment, and its handler. `uploads` is the largest size of an
+    upload."""
 
     method: str
     path: str
@@ -153,7 +155,7 @@ class RestRoute:
 
 
 class RestDesk:
-    """The account, the date of `now`, and ids in a fixed order, so that a run can be repeated."""
+    """The account, dates, and ids in a fixed order, so that a run can be repeated."""
 
     def __init__(
         self, account: Account, epoch: datetime = EPOCH, mint: Callable[[], str] = secrets.token_urlsafe

@@ -1,4 +1,4 @@
-"""Speech from a complete text: a text in, sound out, errors in the speech service's own format."""
+"""Speech from a complete text: takes a text and answers with sound; errors have the speech service's own format."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CONTENT_TYPES: Final = {
     "flac": "audio/flac",
     "aac": "audio/aac",
 }
-"""All others are audio/pcm."""
+"""The content types of the formats; all other formats are audio/pcm."""
 
 
 class ServedSpeech:
-    """Checks a request to speak; after the account has admitted it, `end` must follow."""
+    """Checks a request to speak; after `begin` has admitted it, `end` must be called."""
 
     def __init__(self, desk: RestDesk, voices: ServedVoices, offer: Offer) -> None:
         self._desk, self._voices, self._offer = desk, voices, offer
@@ -35,13 +35,13 @@ class ServedSpeech:
         return [RestRoute("POST", "/tts", self._speak, speech=True)]
 
     def begin(self, key: Key, now: float) -> None:
-        """Count it; Problem if the account admits no more."""
+        """Count a speech that begins. Raises Problem if the account admits no more."""
         refusal = self._desk.account.begin(key, Service.TTS, now)
         if refusal is not None:
             raise Problem.of(refusal)
 
     def end(self, request: SpeechRequest, began: float, now: float, seconds: float) -> None:
-        """It is over, after this many seconds of sound."""
+        """Note that a speech is over, after `seconds` of sound."""
         reference = request.client_reference_id or ""
         self._desk.account.end(StreamUse(Service.TTS, request.model, reference, began, now, len(request.text), seconds))
 

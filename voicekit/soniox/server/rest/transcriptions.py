@@ -1,9 +1,9 @@
-"""Transcriptions on the service's side: queued, processing, then completed or error; they can be deleted except while
-processing.
+"""Transcriptions on the service's side. They are queued, processed, and then completed or in error. They can be
+deleted, except during processing.
 
     QUEUED --processing--> PROCESSING --completed--> COMPLETED        QUEUED, PROCESSING --failed--> ERROR
 
-The engine changes their status; for a deleted one this has no effect. Deleting one that is being processed is refused.
+The engine changes the status of a transcription; if it has been deleted, this has no effect.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _BEFORE: Final = {"processing": ("queued",), "completed": ("processing",), "erro
 
 @dataclass(slots=True)
 class Job:
-    """A transcription, its request, and its words once they exist."""
+    """A transcription, its request, and its words as soon as they exist."""
 
     now: Transcription
     request: TranscriptionRequest
@@ -53,7 +53,7 @@ class Job:
 
 
 class ServedTranscriptions:
-    """Creating, listing, deleting; and the engine's side of it."""
+    """Creates, lists and deletes transcriptions, and takes the engine's reports."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class ServedTranscriptions:
         offer: Offer | None = None,
         stoppable: bool = False,
     ) -> None:
-        """`stoppable` allows deleting one that is being processed, which the service refuses."""
+        """`stoppable` allows deleting a transcription that is being processed, which the service refuses."""
         self._desk, self._files, self._usage, self._pending = desk, files, usage, quotas.pending
         self._models, self._offer, self._stoppable = models, offer or Offer(), stoppable
         self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)
@@ -80,13 +80,13 @@ class ServedTranscriptions:
     # --- from the engine ---
 
     def processing(self, name: str, *, duration_ms: int | None = None) -> None:
-        """The engine has begun, and may already know the length of the sound."""
+        """Note that the engine has begun; it may already know the length of the sound."""
         self._move(name, "processing", audio_duration_ms=duration_ms)
 
     def completed(
         self, name: str, tokens: Sequence[TranscriptToken], now: float, *, duration_ms: int | None = None
     ) -> list[Effect]:
-        """A transcription is completed with these words; a webhook may be called."""
+        """Note that a transcription is completed with these words; the result may be a webhook to call."""
         job = self._move(name, "completed", audio_duration_ms=duration_ms)
         if job is None:
             return []
@@ -106,12 +106,12 @@ class ServedTranscriptions:
         return _notify(job)
 
     def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
-        """A transcription has failed with this type and message; a webhook may be called."""
+        """Note that a transcription has failed with this type and message; the result may be a webhook to call."""
         job = self._move(name, "error", error_type=error_type, error_message=message)
         return [] if job is None else _notify(job)
 
     def notified(self, name: str, status_code: int) -> None:
-        """The webhook was called and answered with this status."""
+        """Note that the webhook was called and has answered with this status."""
         job = self._jobs.get(name)
         if job is not None:
             job.now = msgspec.structs.replace(job.now, webhook_status_code=status_code)
@@ -179,8 +179,8 @@ class ServedTranscriptions:
             call.effects.append(Dropped(job.now.id))
         elif job.now.status == "processing":
             raise Problem("transcription_invalid_state", "A transcription cannot be deleted while it is processing.")
-        # Its file stays. The reference states that it is deleted too, but the vendor's newest client then deletes the
-        # file itself, and would fail if it were gone.
+        # The transcription's file stays. The reference states that it is deleted too, but the vendor's newest client
+        # then deletes the file itself, and would fail if it were gone.
         return self._jobs.drop(call)
 
     def _transcript(self, call: RestCall) -> RestAnswer:
@@ -196,7 +196,7 @@ def _wrong(field: str, expected: str, message: str) -> Problem:
 
 
 def _notify(job: Job) -> list[Effect]:
-    """What to post to the webhook, if there is one."""
+    """The post to the webhook, if there is one."""
     url, name, value = job.now.webhook_url, job.request.webhook_auth_header_name, job.request.webhook_auth_header_value
     if url is None:
         return []

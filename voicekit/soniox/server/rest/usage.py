@@ -1,4 +1,4 @@
-"""Usage by request and by day, and the number of concurrent streams by minute.
+"""The usage of each request and day, and the number of concurrent streams in each minute.
 
 Costs are zero unless the server's operator sets them: there is no price list here.
 """
@@ -18,8 +18,8 @@ from voicekit.soniox.server.rest.reading import answer, page, violation
 from voicekit.soniox.server.rest.refusal import invalid
 from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, RestRoute
 
-KEPT: Final = 100_000  # entries; then the oldest are dropped, because a server that runs for months must not grow
-PERIODS: Final = 10_000  # per answer of the history; our own limit
+KEPT: Final = 100_000  # the most entries; the oldest are dropped, so that a server that runs for months does not grow
+PERIODS: Final = 10_000  # the most periods in an answer; our own limit
 YEARS: Final = range(2000, 2200)  # other years are mistakes, and the first and last possible years break arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
 _SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the value of `total_count`
@@ -32,7 +32,7 @@ _COSTS: Final = ("cost_usd", "input_cost_usd", "output_cost_usd")
 
 
 class ServedUsage:
-    """The logs, and statistics from them."""
+    """The usage logs, and the statistics from them."""
 
     def __init__(self, desk: RestDesk) -> None:
         self._desk = desk
@@ -49,7 +49,7 @@ class ServedUsage:
         ]
 
     def add(self, log: UsageLog) -> None:
-        """Another entry, which must not end before the last one."""
+        """Add an entry, which must not end before the last one."""
         self._logs[next(self._numbers)] = log
         _bound(self._logs)
 

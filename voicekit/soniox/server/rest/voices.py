@@ -1,4 +1,4 @@
-"""Users' own voices on the service's side; the engine prepares each for the models that can use it."""
+"""Users' own voices on the service's side; the engine prepares each voice for the models that can use it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TO_BE_DONE: Final = ("not_computed", "failed")
 
 
 class ServedVoices:
-    """Creating, preparing, listing, deleting; and the engine's side of it."""
+    """Creates, prepares, lists and deletes voices, and takes the engine's reports."""
 
     def __init__(self, desk: RestDesk, quotas: Quotas, models: Sequence[str]) -> None:
         self._desk = desk
@@ -42,7 +42,7 @@ class ServedVoices:
         ]
 
     def prepared(self, name: str, model: str, error: tuple[str, str] | None = None) -> None:
-        """The voice is ready for `model`, or has failed with an error type and a message."""
+        """Note that the voice is ready for `model`, or has failed with an error type and a message."""
         voice = self._voices.get(name)
         if voice is not None:
             kind, message = error or (None, None)
@@ -50,7 +50,7 @@ class ServedVoices:
             self._set(voice, VoiceModel(model=model, status=status, error_type=kind, error_message=message))
 
     def refuse(self, name: str, model: str) -> Problem | None:
-        """Why this voice can't be used; None if it can, or if it is not one of these."""
+        """Why this voice can't be used; None if it can be used, or is not a user's own voice."""
         voice = self._voices.get(name)
         found = None if voice is None else next((one for one in voice.models if one.model == model), None)
         if voice is None or (found is not None and found.status == "ready"):
