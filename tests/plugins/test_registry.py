@@ -51,7 +51,7 @@ def test_a_default_is_the_first_that_a_plugin_brings_as_one(registry: Registry) 
     first.tts("lark", "a:b", default=True)
     second.tts("crow", "a:b", default=True)
     assert registry.default("tts") == Use("lark")
-    with pytest.raises(ConfigError, match=r"^no plugin registers a default sink: choose one of: later, loud$"):
+    with pytest.raises(ConfigError, match=r"^no plugin registers a default sink; choose one of: later, loud$"):
         registry.default("sink")
 
 

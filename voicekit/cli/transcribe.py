@@ -127,7 +127,7 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
     twice = [target for target, count in Counter(job.target for job in jobs).items() if target and count > 1]
     if twice:
         raise ConfigError(
-            f"--to: expected a different result file for each source, but several would become {twice[0]}"
+            f"--to: expected a different result file for each source, but several would be written to {twice[0]}"
         )
     for job in jobs:
         if job.target is not None:

@@ -67,7 +67,7 @@ def _check_kind(function: Callable[..., object], options: pluggy.HookimplOpts, w
         raise PluginError(f"{where}: a hook can't be a wrapper, because each plugin is called separately")
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise PluginError(
-            f"{where}: a hook must be a plain function; only what it returns may be async (see the "
+            f"{where}: a hook must be a plain function; only its return value may be async (see the "
             "hook's documentation)"
         )
 

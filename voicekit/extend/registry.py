@@ -112,7 +112,7 @@ class Registry:
     def default(self, role: Role) -> Use:
         """The default part for `role`; ConfigError if no plugin has registered one."""
         if role not in self._defaults:
-            raise ConfigError(f"no plugin registers a default {role}: choose one of: {listed(self.names(role))}")
+            raise ConfigError(f"no plugin registers a default {role}; choose one of: {listed(self.names(role))}")
         return Use(self._defaults[role])
 
     def names(self, role: Role) -> tuple[str, ...]:

@@ -208,10 +208,10 @@ NOT_ASYNCIO = (
 _OF_ASYNCIO = ("no running event loop", "no current event loop", "framework like asyncio")
 
 SHAPES = """a handler is one of
-    async def handler(turn, say): ...       (says what it likes with `await say(text)`),
-    def handler(turn): ...                  (returns what to say, or None; may be async),
-    def handler(turn): ...                  (yields what to say, piece by piece; may be async),
-    a text                                  (is said to every turn)"""
+    async def handler(turn, say): ...       (speaks with `await say(text)`),
+    def handler(turn): ...                  (returns the answer, or None; may be async),
+    def handler(turn): ...                  (yields the answer piece by piece; may be async),
+    a text                                  (the answer to every turn)"""
 
 
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:

@@ -154,9 +154,7 @@ def _wanted(
             raise ConfigError(f"{where}: not every phrase fills {name!r}, so {_name(function)} needs a default for it")
         elif not optional:
             can = ", ".join([*dict.fromkeys([*sure, *perhaps]), "turn", "say", "slots"])
-            raise ConfigError(
-                f"{where}: {_name(function)} has the parameter {name!r}, which is unknown here; it may have {can}"
-            )
+            raise ConfigError(f"{where}: {_name(function)} has the unknown parameter {name!r}; it may have: {can}")
     if "say" in wanted and not any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):
         raise ConfigError(f"{where}: {_name(function)} takes `say`, so it must be `async def`")
     return wanted

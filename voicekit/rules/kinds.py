@@ -82,7 +82,7 @@ def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
     if "|" in name:
         return choice(name.split("|"), where)
     known = ", ".join([*KINDS, *named])
-    raise ConfigError(f"{where}: expected a kind of slot ({known}, or such as '4 digits' or 'a|b|c'), got {name!r}")
+    raise ConfigError(f"{where}: expected a kind of slot ({known}, or one like '4 digits' or 'a|b|c'), got {name!r}")
 
 
 def choice(choices: Choices, where: str) -> SlotKind:

@@ -96,7 +96,7 @@ class _Parser:
         while self._next not in ("", "|", *_CLOSING.values()):
             rows = [before + after for before, after in product(rows, self._piece())]
             if len(rows) > MOST_VARIANTS:
-                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more than that")
+                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more")
         return rows
 
     def _piece(self) -> Sequence[PhraseWords]:

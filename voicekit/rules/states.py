@@ -193,7 +193,7 @@ def ask_state(
         raise ConfigError(f"{where}: expected a slot name that is a valid Python name")
     patterns = (_alone(Slot(slot, kind)), *(read(phrases, table.named, where) if phrases else ()))
     if slot not in filled_by(patterns)[0]:
-        raise ConfigError(f"{where}: expected phrases that all fill {slot!r}, got {list(phrases)!r}")
+        raise ConfigError(f"{where}: expected each phrase to fill the slot {slot!r}, got {list(phrases)!r}")
     expects = _usual(kind) if expect is None else checked_answer(expect)
     question = Question(Slot(slot, kind), patterns, check, expects)
     return State(prompt, question, table=table, reprompts=reprompts, give_up=give_up, where=where)

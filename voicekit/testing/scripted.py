@@ -229,4 +229,4 @@ def _check_samples(frame: AudioFrame) -> None:
     """The position in the sound must be the frame's."""
     first = array("h", frame.pcm[:2])[0] % POSITIONS
     if first != frame.at % POSITIONS:
-        raise AssertionError(f"{frame!r} holds the samples of position {first} (modulo {POSITIONS})")
+        raise AssertionError(f"{frame!r} contains the samples of position {first} (modulo {POSITIONS})")

@@ -129,7 +129,7 @@ class Hearing:
         """Take back the decoded job."""
         job, segment = decoded.job, decoded.job.segment
         if job is not self._job:
-            raise LocalProtocolError("hearing: expected the job that was given out last")
+            raise LocalProtocolError("hearing: expected the last job that was handed out")
         self._job = None
         self._hop = min(LONGEST_HOP, 2 * (self._total - job.end))
         self._outbox.say(take(segment, decoded))

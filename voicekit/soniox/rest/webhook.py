@@ -64,7 +64,7 @@ class WebhookReceiver:
             self._secret = secret.encode()
         except UnicodeEncodeError:
             raise ConfigError(
-                "webhook: expected a text as the secret, got one with half a character (a lone surrogate)"
+                "webhook: expected text as the secret, got a lone surrogate (half a character) in it"
             ) from None
         self.header = header
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()

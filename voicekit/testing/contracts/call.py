@@ -245,7 +245,7 @@ async def _does_not_start(dialect: Dialect) -> None:
     stream = ClosedOnce(carrier.stream)
     with suppress(Unavailable):
         async with open_call(stream, dialect.wire(), start_timeout=1.0):
-            raise AssertionError(f"{dialect.wire().name}: began a call before any message came")
+            raise AssertionError(f"{dialect.wire().name}: began a call before it received a message")
     promise(stream.closed == 1, dialect.wire(), "must have a connection closed on which no call starts")
 
 

@@ -251,10 +251,10 @@ class SttServer(ServedConnection):
         if final != sorted(final, reverse=True):
             raise LocalProtocolError("transcription server: expected final tokens before interim ones")
         if END in tokens and not self.config.enable_endpoint_detection:
-            raise LocalProtocolError("transcription server: <end> without endpoint detection")
+            raise LocalProtocolError("transcription server: got <end> without endpoint detection")
         self._fins -= list(tokens).count(FIN)
         if self._fins < 0:
-            raise LocalProtocolError("transcription server: <fin> without a request to finalize")
+            raise LocalProtocolError("transcription server: got <fin> without a request to finalize")
 
     def _over(self, refusal: Refusal | None, closing: CloseConnection | None = None) -> list[SttServerEvent]:
         if self.state is ServedStt.CLOSED:

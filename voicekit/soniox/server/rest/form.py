@@ -81,7 +81,7 @@ class ReceivedForm:
 
     def _boundary(self, ending: bytes) -> None:
         if ending not in (b"--", b"\r\n"):
-            raise RemoteProtocolError(f"a boundary of a form: expected a line end or '--' behind it, got {ending!r}")
+            raise RemoteProtocolError(f"a boundary of a form: expected a line end or '--' after it, got {ending!r}")
         self.finished = ending == b"--"
         self._in_head = not self.finished
         self._parts += 1
