@@ -155,7 +155,7 @@ def test_a_hook_without_the_marker_is_an_error() -> None:
 )
 def test_a_misspelt_argument_is_an_error_with_a_guess(hook: str, function: Callable[..., Any], told: str) -> None:
     """A hook takes what is offered, by name and position; what it can't be given is said before it is asked."""
-    with pytest.raises(PluginError, match=rf"plugin 'rules': {hook}: expected arguments {told}"):
+    with pytest.raises(PluginError, match=rf"plugin 'rules': {hook}: expected only arguments {told}"):
         loaded(plugin("rules", **{hook: function}))
 
 
@@ -166,7 +166,7 @@ def test_a_class_in_place_of_its_instance_is_an_error() -> None:
         @hookimpl
         def voicekit_answer(self, turn: object) -> None: ...
 
-    with pytest.raises(PluginError, match=r"plugin 'rules': .* expected arguments from \(turn\), got 'self'"):
+    with pytest.raises(PluginError, match=r"plugin 'rules': .* expected only arguments from \(turn\), got 'self'"):
         loaded(Rules)
 
 

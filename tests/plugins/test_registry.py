@@ -122,7 +122,7 @@ def test_an_unknown_option_is_a_config_error_that_says_what_is_accepted(registry
     """A slip in an option gets a guess and the list."""
     with pytest.raises(ConfigError) as told:
         Use("loud", gian=2.0).build(registry, "sink")
-    expected = "sink 'loud': unknown option 'gian' (did you mean 'gain'?); it takes: gain, device, api_key"
+    expected = "sink 'loud': unknown option 'gian' (did you mean 'gain'?); known options: gain, device, api_key"
     assert str(told.value) == expected
 
 

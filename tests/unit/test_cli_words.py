@@ -270,9 +270,9 @@ def test_a_new_plugin_may_have_echo_in_its_name(name, module, titled):
         (["Bot"], "expected a lower-case letter, then"),
         (["../bot"], "expected a lower-case letter, then"),
         (["bot-"], "expected a name that ends in a letter or digit"),
-        (["there"], "there exists already and would be overwritten"),
-        (["watch", "--plugin"], "a plugin called 'watch' is installed already"),
-        (["taken", "--plugin"], "voicekit-taken exists already"),
+        (["there"], "there already exists and would be overwritten"),
+        (["watch", "--plugin"], "a plugin called 'watch' is already installed"),
+        (["taken", "--plugin"], "voicekit-taken already exists"),
     ],
 )
 def test_init_refuses(arguments, message, capsys, monkeypatch, tmp_path):

@@ -481,9 +481,9 @@ def test_a_key_after_words_is_a_key():
         (lambda rules: rules.ask("Day?", "day", choices=[]), "ask('day'): expected a list of choices"),
         (lambda rules: rules.ask("Day?", "day", phrases=["on {date}"]), "expected each phrase to fill the slot 'day'"),
         (lambda rules: rules.ask("Day?", "day", reprompts="Day?"), "reprompts: expected a list of texts"),
-        (lambda rules: rules.ask("Day?", "day", reprompts=[5]), "reprompts: expected a text or vary(...), got 5"),
-        (lambda rules: rules.ask(None, "day"), "ask('day'): prompt: expected a text"),
-        (lambda rules: rules.ask("Day?", "day", give_up=5), "ask('day'): give_up: expected a text"),
+        (lambda rules: rules.ask("Day?", "day", reprompts=[5]), "reprompts: expected text or vary(...), got 5"),
+        (lambda rules: rules.ask(None, "day"), "ask('day'): prompt: expected text"),
+        (lambda rules: rules.ask("Day?", "day", give_up=5), "ask('day'): give_up: expected text"),
         (lambda rules: rules.ask("Day?", "day").then(lambda date: date), "ask('day').then: "),
         (lambda rules: rules.menu("Well?").then("x"), "menu: a menu has no value"),
         (lambda rules: rules.form(), "form: expected states that rules.ask(...) returned"),
@@ -536,7 +536,10 @@ def _two_kinds(rules):
         (_form_without_then, "form(day): nothing happens after the form is filled"),
         (_unknown_gap, "ask('day'): 'Day, {name}?': neither a phrase nor a question fills the slot 'name'"),
         (_unknown_gap_in_the_end, "'{name}, right?': neither a phrase nor a question fills the slot 'name'"),
-        (_two_kinds, "expected one kind for the slot 'day', got 'text' here, 'Monday|Friday|Saturday' in ask('day')"),
+        (
+            _two_kinds,
+            "expected a single kind for the slot 'day', got 'text' here, 'Monday|Friday|Saturday' in ask('day')",
+        ),
     ],
 )
 def test_what_is_missing_is_told_at_the_first_turn(make, expected):

@@ -198,7 +198,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
         (
             "[[rule]]\nphrases = ['a']",
             1,
-            "rule[1].say: expected what the rule says, or goto, leave, end, transfer or digits, got nothing",
+            "rule[1].say: expected an answer: say, goto, leave, end, transfer or digits, got nothing",
         ),
         (
             "[[rule]]\nphrases = ['a']\nsay = 'b'\n[[rule]]\nphrases = ['(a']\nsay = 'b'",

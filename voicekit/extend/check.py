@@ -38,7 +38,7 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
         elif options is None or not options.get("optionalhook"):
             raise PluginError(f"{where}: there is no hook {hook!r}{guess(hook, HOOKS)}")
     if not found:
-        raise PluginError(f"plugin {name!r}: expected a module or object with hooks, got {kind_of(plugin)} with none")
+        raise PluginError(f"plugin {name!r}: expected a module or object with hooks, got {kind_of(plugin)} without any")
     return tuple(hook for hook in HOOKS if hook in found)
 
 
@@ -79,7 +79,7 @@ def _check_arguments(function: Callable[..., object], hook: str, where: str) -> 
         if not optional and (each.kind is each.KEYWORD_ONLY or each.name not in HOOKS[hook]):
             offered = ", ".join(HOOKS[hook])
             raise PluginError(
-                f"{where}: expected arguments from ({offered}), got {each.name!r}{guess(each.name, HOOKS[hook])}"
+                f"{where}: expected only arguments from ({offered}), got {each.name!r}{guess(each.name, HOOKS[hook])}"
             )
 
 

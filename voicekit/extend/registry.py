@@ -219,7 +219,7 @@ def _check_options(where: str, signature: inspect.Signature, options: Mapping[st
     for name in options:
         if name not in named and not takes_any:
             known = ", ".join(named) or "none"
-            raise ConfigError(f"{where}: unknown option {name!r}{guess(name, named)}; it takes: {known}")
+            raise ConfigError(f"{where}: unknown option {name!r}{guess(name, named)}; known options: {known}")
     for name, parameter in named.items():
         if parameter.default is parameter.empty and name not in options:
             raise ConfigError(f"{where}: the option {name!r} is required")

@@ -175,7 +175,7 @@ def _made(function: Callable[..., Any], name: str | None, policy: ToolPolicy) ->
     name = str(name or getattr(function, "__name__", ""))
     where = f"tool {name!r}"
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{where}: expected a name of at most 64 letters, digits, '_' and '-'; pass `name`")
+        raise ConfigError(f"{where}: expected a name of at most 64 letters, digits, '_' and '-'; pass one as `name`")
     policy.check(where)
     signature = Signature(function, where)
     return Tool(function, ToolSpec(name, described(function), signature.schema), signature, policy)

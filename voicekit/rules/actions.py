@@ -42,7 +42,7 @@ class Step:
             raise ConfigError("Step: expected only a transfer, got a transfer with goto or end")
         if not isinstance(self.say, str | Vary | None) or not isinstance(self.to, Place | None):
             raise ConfigError(
-                f"Step: expected `say` to be a text or vary(...) and `goto` to be a state or a form, got {self!r}"
+                f"Step: expected `say` to be text or vary(...), and `goto` to be a state or a form, got {self!r}"
             )
 
 
@@ -92,7 +92,7 @@ def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Co
         return _fixed(_written(outcome(answer, where), where))
     if isinstance(answer, type) or not callable(answer):
         raise ConfigError(
-            f"{where}: expected a text, vary(...), Step(...), a state, a form or a function, got {answer!r}"
+            f"{where}: expected text, vary(...), Step(...), a state, a form or a function, got {answer!r}"
         )
     wanted = _wanted(answer, where, sure, perhaps)
     return Action(_caller(answer, where, wanted), speaks="say" in wanted)
@@ -142,7 +142,7 @@ def _wanted(
 ) -> Collection[str]:
     """The names of the parameters of `function`."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigError(f"{where}: expected a function that returns what to say, but {_name(function)} yields")
+        raise ConfigError(f"{where}: expected a function that returns its answer, but {_name(function)} yields")
     wanted = []
     for name, it in inspect.signature(function).parameters.items():
         optional = it.default is not it.empty

@@ -20,7 +20,7 @@ def check_rules(table: Table, states: Sequence[State], forms: Sequence[Form]) ->
             question = asked[name].question if name in asked else None
             if question is not None and question.slot.kind.name != kind.name:
                 both = f"{kind.name!r} here, {question.slot.kind.name!r} in {asked[name].where}"
-                raise ConfigError(f"{fills.where}: expected one kind for the slot {name!r}, got {both}")
+                raise ConfigError(f"{fills.where}: expected a single kind for the slot {name!r}, got {both}")
     confirmations = [form.confirmation for form in forms if form.confirmation is not None]
     all_gaps = [gaps for state in (*states, *confirmations) for gaps in state.gaps]
     for where, names in (*all_gaps, *(gaps for form in forms for gaps in form.gaps)):

@@ -96,7 +96,7 @@ def choice(choices: Choices, where: str) -> SlotKind:
             if not words:
                 raise ConfigError(f"{where}: expected a choice that contains words, got {way!r}")
             if spoken.setdefault(words, value.strip()) != value.strip():
-                raise ConfigError(f"{where}: {way!r} can't stand for both {spoken[words]!r} and {value!r}")
+                raise ConfigError(f"{where}: {way!r} can't mean both {spoken[words]!r} and {value!r}")
     return SlotKind("|".join(value.strip() for value in choices), partial(_find_choices, spoken), is_choice=True)
 
 

@@ -146,7 +146,7 @@ class _Loader:
             read(phrases, table.named, table.where)
         answer, when = self._answer(rule), self._when(rule)
         if answer is None:
-            raise rule.wrong("say", "what the rule says, or goto, leave, end, transfer or digits")
+            raise rule.wrong("say", "an answer: say, goto, leave, end, transfer or digits")
         with rule.blamed("say"):
             table.on(*phrases, answer=answer, when=when)
 

@@ -93,7 +93,7 @@ class State(Table, Place):
         """What happens after the question is answered: a function (`@day.then`), or a text, a Step, another place."""
         if self.question is None:
             raise ConfigError(
-                f"{self.where}: a menu has no value, so it can't have `then`; give its keys answers instead"
+                f"{self.where}: a menu has no value, so it can't have `then`; give answers to its keys instead"
             )
         where = f"{self.where}.then"
         sure, perhaps = filled_by(self.question.patterns)

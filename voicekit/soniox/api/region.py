@@ -92,8 +92,8 @@ class ApiKey:
     def __init__(self, secret: str) -> None:
         if not _HEADER_VALUE.fullmatch(secret):
             raise ConfigError(
-                f"Soniox key: expected printable characters without spaces, got {len(secret)} characters, not all of "
-                "them printable (was a line break or a space copied along?)"
+                f"Soniox key: expected printable characters without spaces, got {len(secret)} characters, some of "
+                "which are not allowed (did you also copy a line break or a quotation mark?)"
             )
         self._secret = secret
 

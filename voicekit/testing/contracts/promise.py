@@ -70,7 +70,7 @@ async def bench(part: object) -> AsyncIterator[None]:
     """Check in virtual time, raise a single error without its group, and verify that no task is left behind."""
     clock = trio.lowlevel.current_clock()
     if not isinstance(clock, MockClock) or clock.autojump_threshold == inf:
-        raise ConfigError("contract checks run in virtual time: give the test pytest-trio's fixture autojump_clock")
+        raise ConfigError("contract checks run in virtual time: add pytest-trio's fixture autojump_clock to the test")
     before = _living_tasks()
     threads = inline.set(True)
     try:

@@ -242,7 +242,9 @@ class SttServer(ServedConnection):
         """Whether the engine may do `what` now; False if the connection is over."""
         cell = SERVED_STT[self.state][what]
         if cell is WRONG:
-            raise LocalProtocolError(f"transcription server: {what.name} is not possible in {self.state.name}")
+            raise LocalProtocolError(
+                f"transcription server: {what.name} is not possible in the state {self.state.name}"
+            )
         return cell is not IGNORE
 
     def _check(self, tokens: Sequence[Token]) -> None:
