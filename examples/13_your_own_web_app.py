@@ -1,9 +1,10 @@
 """A bot on your own page: a Starlette app with a login, in which voicekit is mounted.
 
-    VOICEKIT_SECRET=... python examples/13_your_own_web_app.py      then http://localhost:8000/ (ann, sesame)
+    VOICEKIT_SECRET=... python examples/13_your_own_web_app.py
 
-The page is 20 lines of HTML and JavaScript. Only a visitor who is logged in gets a token, which is valid for one call.
-You need voicekit-browser and voicekit-serve; without SONIOX_API_KEY, also voicekit-local.
+Then open http://localhost:8000/ as the user ann with the password sesame. The page is 20 lines of HTML and JavaScript.
+Only a visitor who is logged in gets a token, which is valid for one call. You need voicekit-browser and voicekit-serve;
+without SONIOX_API_KEY, also voicekit-local.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ async def hello() -> dict[str, str]:
 
 @app.websocket("/talk")
 async def talk(websocket: WebSocket) -> None:
-    """A call, as PCM16 mono at 16 kHz in binary messages, in each direction. The text message "clear" asks the client
-    to drop the sound that it has not yet played.
+    """A call: binary messages with PCM16 mono at 16 kHz, in each direction. The text message "clear" asks the client to
+    drop the sound that it has not yet played.
     """
     await websocket.accept()
     await host.run(make_session, host.wire(websocket))

@@ -33,7 +33,7 @@ model = models[0].build(registry, "handler") if models else None
 
 @bot.otherwise
 async def ask_the_model(turn, say):
-    """Let the model answer. If it takes long, say first that it is thinking."""
+    """Let the model answer. If the answer takes long, ask the caller to wait."""
     if model is None:
         await say("Sorry, I don't know that. Ask me what I can do.")
         return

@@ -38,7 +38,7 @@ def test_an_installed_plugin_that_fails_to_import_is_named(install: Install, sou
     ) as told:
         load_plugins()
     assert told.value.__cause__ is not None
-    assert told.value.__notes__ == ["to go on without: VOICEKIT_BLOCK=sonar"]
+    assert told.value.__notes__ == ["to continue without what failed: VOICEKIT_BLOCK=sonar"]
 
 
 def test_a_voicefile_that_fails_is_named_and_not_kept(voicefile: Callable[[str], Path]) -> None:
@@ -67,7 +67,7 @@ def test_all_broken_plugins_are_told_at_once(install: Install) -> None:
         load_plugins()
     also, block = told.value.__notes__
     assert also.startswith("also broken: plugin 'bee' (voicekit-bee 1.0): the import raised ModuleNotFoundError")
-    assert block == "to go on without: VOICEKIT_BLOCK=ant,bee"
+    assert block == "to continue without what failed: VOICEKIT_BLOCK=ant,bee"
 
 
 def test_a_program_that_lists_plugins_can_go_on_without_the_broken_ones(install: Install) -> None:

@@ -354,7 +354,7 @@ def test_a_plugin_has_checks_of_its_own(quiet, capsys, monkeypatch):
     assert [list(each.values()) for each in found if each["about"] in ("models", "cards")] == [
         ["models", "ok", "prepared", ""],
         ["models", "wrong", "one is missing", "fetch it"],
-        ["cards", "wrong", "its check raised LookupError: no card", "install it anew"],
+        ["cards", "wrong", "its check raised LookupError: no card", "reinstall it"],
     ]
 
 

@@ -66,11 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speakers", action="store_true", help="label the words with their speakers")
     parser.add_argument("--translate", metavar="CODE", help="output a translation into this language")
     parser.add_argument(
-        "--context", metavar="TEXT", help="describe the recording: its topic, names and words to expect"
+        "--context", metavar="TEXT", help="describe the recording, such as its topic, names and words to expect"
     )
     parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="model to use (%(default)s)")
     parser.add_argument(
-        "--at-once", type=int, default=AT_ONCE, metavar="N", help="files to transcribe in parallel (%(default)s)"
+        "--at-once",
+        type=int,
+        default=AT_ONCE,
+        metavar="N",
+        help="number of files to transcribe in parallel (%(default)s)",
     )
     parser.add_argument(
         "--keep", action="store_true", help="do not delete the files and transcriptions from Soniox afterwards"
