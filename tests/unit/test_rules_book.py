@@ -230,7 +230,7 @@ def test_a_function_that_returns_what_cannot_be_said_is_an_error():
     """It names the rule, and what was expected."""
     rules = Rules()
     rules.on("hello", answer=lambda: 5)
-    with pytest.raises(TypeError, match=r"rules.on\('hello'\) returned 5 \(int\); expected a text"):
+    with pytest.raises(TypeError, match=r"rules.on\('hello'\) returned 5 \(int\); expected text"):
         Caller(rules).says("hello")
 
 

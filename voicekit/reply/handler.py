@@ -211,7 +211,7 @@ SHAPES = """a handler is one of
     async def handler(turn, say): ...       (speaks with `await say(text)`),
     def handler(turn): ...                  (returns the answer, or None; may be async),
     def handler(turn): ...                  (yields the answer piece by piece; may be async),
-    a text                                  (the answer to every turn)"""
+    text                                    (the answer to every turn)"""
 
 
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:

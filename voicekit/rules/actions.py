@@ -110,7 +110,7 @@ def outcome(result: object, where: str) -> RuleOutcome:
         case Step(say, to, end, transfer, digits):
             sayings = () if say is None else outcome(say, where).sayings
             return RuleOutcome(sayings, True, to, end, transfer, digits)
-    kinds = "a text, vary(...), Step(...), a state, a form or None"
+    kinds = "text, vary(...), Step(...), a state, a form or None"
     raise TypeError(f"{where} returned {result!r:.80} ({type(result).__name__}); expected {kinds}")
 
 
