@@ -59,7 +59,7 @@ class WebhookReceiver:
 
     def __init__(self, secret: str, header: str = HEADER) -> None:
         if not secret or not header:
-            raise ConfigError("webhook: expected the name of a header, and a secret")
+            raise ConfigError("webhook: expected a header's name and a secret")
         try:
             self._secret = secret.encode()
         except UnicodeEncodeError:
