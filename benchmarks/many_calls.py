@@ -105,10 +105,31 @@ def _resident() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.many_calls", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, metavar="R", help="turns of each way (5)")
-    parser.add_argument("--seconds", type=float, default=EXCHANGE_S, metavar="S", help="of each turn (an exchange)")
-    parser.add_argument("--calls", type=int, nargs="+", default=CALLS, metavar="N", help="at once (1 10 20)")
-    parser.add_argument("--memory", type=int, default=100, metavar="N", help="calls whose memory is measured (100)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        metavar="R",
+        help="number of rounds; every variant runs once in each (5)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=EXCHANGE_S,
+        metavar="S",
+        help="seconds per round (default: those of one exchange)",
+    )
+    parser.add_argument(
+        "--calls",
+        type=int,
+        nargs="+",
+        default=CALLS,
+        metavar="N",
+        help="numbers of concurrent calls to measure (1 10 20)",
+    )
+    parser.add_argument(
+        "--memory", type=int, default=100, metavar="N", help="number of calls whose memory is measured (100)"
+    )
     options = parser.parse_args()
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     print(f"{'ms of CPU per second of a call':32}{'min':>8}{'median':>8}{'max':>8}{'ratio':>8}{'pace':>8}")

@@ -77,7 +77,7 @@ def seconds(plugins: Plugins) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.observed", description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
-        "--rounds", type=int, default=15, metavar="R", help="rounds; every variant runs once in each (15)"
+        "--rounds", type=int, default=15, metavar="R", help="number of rounds; every variant runs once in each (15)"
     )
     rounds = parser.parse_args().rounds
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))

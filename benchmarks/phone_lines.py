@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=10, metavar="N", help="concurrent callers (10)")
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="seconds per trial (4)")
     parser.add_argument(
-        "--rounds", type=int, default=5, metavar="R", help="rounds; every variant runs once in each (5)"
+        "--rounds", type=int, default=5, metavar="R", help="number of rounds; every variant runs once in each (5)"
     )
     parser.add_argument("--ramp", action="store_true", help="find how many calls one core can carry")
     parser.add_argument(

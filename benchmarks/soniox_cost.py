@@ -173,7 +173,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="seconds per turn (1)")
     parser.add_argument("--calls", type=int, default=10, metavar="N", help="concurrent calls (10)")
-    parser.add_argument("--repeats", type=int, default=1, metavar="R", help="how often each row is measured (1)")
+    parser.add_argument("--repeats", type=int, default=1, metavar="R", help="how often to measure each row (1)")
     options = parser.parse_args()
     effort = Effort(options.calls, options.seconds, options.repeats)
     versions = {name: version(name) for name in ("trio-websocket", "websockets")}

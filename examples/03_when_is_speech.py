@@ -1,4 +1,4 @@
-"""A pipeline written by hand: reads a sound file at real speed and prints when somebody speaks in it.
+"""A pipeline written by hand: it reads a sound file at real speed, and prints when speech starts and stops.
 
 python examples/03_when_is_speech.py FILE
 """

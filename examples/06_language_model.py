@@ -1,5 +1,6 @@
-"""A bot that asks a language model with one tool, a table. Set OPENAI_API_KEY, or OPENAI_BASE_URL for another
-server.
+"""A bot that answers with a language model, which has one tool: it looks up free tables.
+
+Set OPENAI_API_KEY. To use another server than OpenAI's, set OPENAI_BASE_URL.
 """
 
 import trio

@@ -1,10 +1,10 @@
-"""A web server that gives browsers and telephones short-lived keys, each for one stream, and never the main key.
+"""A web server that gives browsers and mobile apps short-lived keys, each for one stream. They never get the main key.
 
     SONIOX_API_KEY=... python examples/07_keys_for_browsers.py 8000
     curl -X POST -H "Authorization: Bearer let me in" http://127.0.0.1:8000/key
 
-In your own web framework you need only the three lines in `reply_to`: check the user, ask the desk, return its answer.
-They run under trio, as the client does: in a framework on trio, or in a separate thread beside asyncio.
+In your own web framework you need only the steps of `reply_to`: check the user, ask the key desk, return its answer.
+They must run under trio, like the Soniox client: in a framework on trio, or in a separate thread beside asyncio.
 """
 
 import hmac

@@ -1,8 +1,8 @@
-"""A phone line on Twilio: callers hear that the call is recorded, ask a question, and get an answer; ten at a time.
+"""A phone line on Twilio: callers hear that the call is recorded, ask a question, and get an answer.
 
-Set TWILIO_AUTH_TOKEN, and SONIOX_API_KEY; without the latter a local server hears and speaks. Make the program
-reachable (docs/carriers/twilio.md shows a tunnel), enter https://.../twilio/voice as the webhook of your number, and
-run
+Set TWILIO_AUTH_TOKEN and SONIOX_API_KEY; without SONIOX_API_KEY, a local server recognises and speaks. Make the program
+reachable from outside (docs/carriers/twilio.md shows a tunnel), enter https://.../twilio/voice as the webhook of your
+number, and run
 
     PUBLIC_URL=https://... python examples/08_phone_line.py
 
@@ -19,7 +19,7 @@ from voicekit import Bot, CallPolicy, Policy, load_plugins
 from voicekit.rules import Rules, Step
 
 CONSENT = "This is the tea house. We record calls to learn from them; if you mind, press nine. What can I do for you?"
-"""Cannot be interrupted: a caller who speaks or presses a key meanwhile is answered after it."""
+"""The greeting. It cannot be interrupted: if the caller speaks or presses a key meanwhile, the bot answers after it."""
 
 CALLS = Path("calls")
 

@@ -3,7 +3,7 @@
     voicekit chat examples/09_opening_hours.py                    keys are typed
     voicekit serve examples/09_opening_hours.py --transport twilio --public-url https://...
 
-The digits of a parcel number arrive as one turn: the first digit interrupts the prompt, # or a pause ends the number.
+The digits of a parcel number arrive as one turn. The first digit interrupts the prompt; # or a pause ends the number.
 """
 
 from datetime import UTC, datetime

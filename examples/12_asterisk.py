@@ -1,12 +1,12 @@
-"""A telephone line on your Asterisk: greets, gives the opening hours, and transfers callers to an extension.
+"""A bot on your Asterisk: it greets callers, gives the opening hours, and transfers callers to an extension.
 
     extensions.conf     exten => 100,1,Stasis(voicekit)
     export VOICEKIT_ARI_PASSWORD=...
     voicekit serve examples/12_asterisk.py --transport ari:http://127.0.0.1:8088/voicekit,context=people
 
-The extensions 201 and 202 of the context `people` belong to two telephones: callers press a key or say the name, and
-are transferred after they have heard the announcement. docs/asterisk.md has the rest of Asterisk's configuration. The
-bot also works with `voicekit chat examples/12_asterisk.py`, but cannot transfer anybody there.
+The extensions 201 and 202 of the context `people` are two telephones. Callers press a key or say the name, and are
+transferred after they have heard the announcement. docs/asterisk.md has the rest of Asterisk's configuration. The bot
+also works with `voicekit chat examples/12_asterisk.py`, but can't transfer calls there.
 """
 
 import trio

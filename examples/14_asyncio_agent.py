@@ -1,7 +1,7 @@
-"""An agent of an asyncio framework as the handler: pydantic-ai here; LangGraph's `astream` works the same way.
+"""An agent from an asyncio framework as the handler: here pydantic-ai. LangGraph's `astream` works the same way.
 
-Run `pip install pydantic-ai-slim` with the extra of your model, and set its key. Without a model the example uses
-pydantic-ai's TestModel, which repeats the question.
+Run `pip install pydantic-ai-slim` with the extra of your model, and set its key. Without a model, the example uses
+pydantic-ai's TestModel, which always gives the same answer.
 """
 
 import sys
@@ -20,7 +20,7 @@ agent = Agent(model, instructions="You take bookings for a small restaurant. Be 
 
 @voicekit.aio.handler
 async def bot(turn: voicekit.Turn) -> AsyncIterator[str]:
-    """Runs on the asyncio loop; when the caller interrupts, the agent's run is cancelled there."""
+    """The handler. It runs on the asyncio loop; if the caller interrupts, the agent's run is cancelled."""
     async with agent.run_stream(turn.text or "Greet the caller.") as answer:
         async for text in answer.stream_text(delta=True):
             yield text

@@ -1,7 +1,7 @@
 """A FastAPI app with a voice bot beside its other routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
 
-The app stays on asyncio; voicekit runs on trio in a thread beside it. Needs fastapi and uvicorn; uvloop reduces the CPU
-time of both.
+The app stays on asyncio; voicekit runs on trio in a thread beside it. You need fastapi and uvicorn; uvloop saves CPU
+time.
 """
 
 from collections.abc import AsyncIterator
@@ -32,15 +32,15 @@ async def hello() -> dict[str, str]:
 
 @app.websocket("/talk")
 async def talk(websocket: WebSocket) -> None:
-    """A call: PCM16 mono at 16 kHz in binary messages, both ways. The text "clear" drops sound that is not
-    played yet.
+    """A call: binary messages with PCM16 mono at 16 kHz, in each direction. The text message "clear" asks the client to
+    drop the sound that it has not yet played.
     """
     await websocket.accept()
     await host.run(make_session, host.wire(websocket))
 
 
 def make_session(call: Call) -> voicekit.Session:
-    """Called in trio's thread. Soniox hears and speaks if SONIOX_API_KEY is set; here the voice is silent."""
+    """Called in trio's thread. This session hears only keys and its voice is silent, so it needs no speech service."""
     policy = voicekit.Policy(call=voicekit.CallPolicy(greeting="Hello. Press a key."))
     return voicekit.Session(handler=answer, call=call, stt=None, vad=None, tts="quiet", policy=policy)
 

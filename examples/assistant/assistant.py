@@ -2,7 +2,8 @@
 
     voicekit chat examples/assistant/assistant.py        or, to talk to it, `voicekit talk` (needs voicekit-device)
 
-Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic is installed with a key.
+Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic is installed and its key
+is set.
 """
 
 import os
@@ -32,7 +33,7 @@ model = models[0].build(registry, "handler") if models else None
 
 @bot.otherwise
 async def ask_the_model(turn, say):
-    """Let the model speak, and say that it is thinking only if that takes long."""
+    """Let the model answer. If the answer takes long, ask the caller to wait."""
     if model is None:
         await say("Sorry, I don't know that. Ask me what I can do.")
         return

@@ -53,5 +53,5 @@ def test_what_is_there_is_not_overwritten(fresh):
     before = {path: path.read_bytes() for path in fresh.bot.rglob("*") if path.is_file()}
     done = fresh.run("voicekit", "init", "front-desk")
     assert done.returncode == 2
-    assert done.stderr == "voicekit: front-desk exists already and would be overwritten: choose another name\n"
+    assert done.stderr == "voicekit: front-desk already exists and would be overwritten: choose another name\n"
     assert {path: path.read_bytes() for path in fresh.bot.rglob("*") if path.is_file()} == before

@@ -208,7 +208,7 @@ async def test_lists_and_keys(folder: Path, peer: RestPeer) -> None:
     [
         (("key", "stt", "--seconds", "7200"), "from 1 to 3600"),
         (("transcribe", "a.wav", "b.wav", "-o", "x.txt"), "--to FOLDER"),
-        (("transcribe", "a.wav", "out/../a.wav", "--to", "out"), "several would become"),
+        (("transcribe", "a.wav", "out/../a.wav", "--to", "out"), "several would be written to"),
         (("transcribe", "a.wav", "--to", "nowhere"), "a folder that exists"),
         (("transcribe", "a.wav", "-o", "nowhere/x.srt"), "no file can be created there"),
         (("transcribe", "a.wav", "-o", "out"), "expected a file"),

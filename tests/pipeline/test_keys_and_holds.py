@@ -441,7 +441,7 @@ def test_targets_and_keys_are_checked_and_not_quoted() -> None:
             with pytest.raises(ConfigError, match=r"^transfer: expected a number such as"):
                 await call.transfer(target)
         for keys in ("", "x", "12 3"):
-            with pytest.raises(ConfigError, match=r"expected keys \(0-9"):
+            with pytest.raises(ConfigError, match=r"expected the keys 0-9"):
                 await call.send_digits(keys)
         await call.send_digits("12w#")
         carrier.say(*carrier.peer.stop())

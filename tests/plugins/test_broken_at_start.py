@@ -38,7 +38,7 @@ def test_an_installed_plugin_that_fails_to_import_is_named(install: Install, sou
     ) as told:
         load_plugins()
     assert told.value.__cause__ is not None
-    assert told.value.__notes__ == ["to go on without: VOICEKIT_BLOCK=sonar"]
+    assert told.value.__notes__ == ["to continue without what failed: VOICEKIT_BLOCK=sonar"]
 
 
 def test_a_voicefile_that_fails_is_named_and_not_kept(voicefile: Callable[[str], Path]) -> None:
@@ -67,7 +67,7 @@ def test_all_broken_plugins_are_told_at_once(install: Install) -> None:
         load_plugins()
     also, block = told.value.__notes__
     assert also.startswith("also broken: plugin 'bee' (voicekit-bee 1.0): the import raised ModuleNotFoundError")
-    assert block == "to go on without: VOICEKIT_BLOCK=ant,bee"
+    assert block == "to continue without what failed: VOICEKIT_BLOCK=ant,bee"
 
 
 def test_a_program_that_lists_plugins_can_go_on_without_the_broken_ones(install: Install) -> None:
@@ -155,7 +155,7 @@ def test_a_hook_without_the_marker_is_an_error() -> None:
 )
 def test_a_misspelt_argument_is_an_error_with_a_guess(hook: str, function: Callable[..., Any], told: str) -> None:
     """A hook takes what is offered, by name and position; what it can't be given is said before it is asked."""
-    with pytest.raises(PluginError, match=rf"plugin 'rules': {hook}: expected arguments {told}"):
+    with pytest.raises(PluginError, match=rf"plugin 'rules': {hook}: expected only arguments {told}"):
         loaded(plugin("rules", **{hook: function}))
 
 
@@ -166,7 +166,7 @@ def test_a_class_in_place_of_its_instance_is_an_error() -> None:
         @hookimpl
         def voicekit_answer(self, turn: object) -> None: ...
 
-    with pytest.raises(PluginError, match=r"plugin 'rules': .* expected arguments from \(turn\), got 'self'"):
+    with pytest.raises(PluginError, match=r"plugin 'rules': .* expected only arguments from \(turn\), got 'self'"):
         loaded(Rules)
 
 

@@ -51,7 +51,7 @@ def test_a_default_is_the_first_that_a_plugin_brings_as_one(registry: Registry) 
     first.tts("lark", "a:b", default=True)
     second.tts("crow", "a:b", default=True)
     assert registry.default("tts") == Use("lark")
-    with pytest.raises(ConfigError, match=r"^no plugin registers a default sink: choose one of: later, loud$"):
+    with pytest.raises(ConfigError, match=r"^no plugin registers a default sink; choose one of: later, loud$"):
         registry.default("sink")
 
 
@@ -122,7 +122,7 @@ def test_an_unknown_option_is_a_config_error_that_says_what_is_accepted(registry
     """A slip in an option gets a guess and the list."""
     with pytest.raises(ConfigError) as told:
         Use("loud", gian=2.0).build(registry, "sink")
-    expected = "sink 'loud': unknown option 'gian' (did you mean 'gain'?); it takes: gain, device, api_key"
+    expected = "sink 'loud': unknown option 'gian' (did you mean 'gain'?); known options: gain, device, api_key"
     assert str(told.value) == expected
 
 

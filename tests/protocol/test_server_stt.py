@@ -106,7 +106,7 @@ def test_what_the_engine_says_follows_the_table(state: ServedStt, what: SttInput
     """What the table allows is sent and moves the connection; the rest is the engine's mistake, or came too late."""
     core, cell = server(state), SERVED_STT[state][what]
     if cell is WRONG:
-        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible in {state.name}"):
+        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible in the state {state.name}"):
             ENGINE[what](core)
         return
     ENGINE[what](core)

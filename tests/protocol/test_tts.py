@@ -192,7 +192,7 @@ def test_no_more_streams_than_allowed() -> None:
     one = connection.start(CONFIG, 0.0)
     connection.start(CONFIG, 0.0)
     assert not connection.has_room
-    with pytest.raises(LocalProtocolError, match="2 streams at work"):
+    with pytest.raises(LocalProtocolError, match="2 open streams"):
         connection.start(CONFIG, 0.0)
     connection.cancel(one, 0.0)
     assert not connection.has_room

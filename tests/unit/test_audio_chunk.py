@@ -84,7 +84,7 @@ def test_a_format_that_changes_within_a_window_is_an_error() -> None:
     """Bytes of two formats are never put into one window."""
     chunker = Chunker(4)
     chunker.feed(counted(0, 3))
-    with pytest.raises(FormatMismatch, match=r"pcm16 16000 Hz mono.*pcm16 16000 Hz stereo at 3"):
+    with pytest.raises(FormatMismatch, match=r"pcm16 16000 Hz mono.*pcm16 16000 Hz stereo at sample 3"):
         chunker.feed(counted(3, 3, STEREO))
 
 

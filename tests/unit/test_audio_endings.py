@@ -111,7 +111,7 @@ def test_a_promise_that_misses_by_more_names_the_option_that_plays_it(tmp_path, 
     """What is there is played only when that was asked for."""
     path = tmp_path / "x.wav"
     path.write_bytes(wav()[:-missing])
-    with pytest.raises(ConfigError, match=r"cut short: .*; set cut_short=yes to play what is there"):
+    with pytest.raises(ConfigError, match=r"incomplete: .*; set cut_short=yes to play what is there"):
         FileSource(path)
     assert read(path, cut_short=True) == RATE - (missing + 1) // 2
     FileSource(path, cut_short=True)

@@ -225,7 +225,7 @@ def test_a_frame_of_another_format_is_an_error() -> None:
     """A stage that says another format than it declared is found at its first frame."""
     resampler = Resampler(AudioFormat(24_000), AudioFormat(16_000))
     with pytest.raises(
-        FormatMismatch, match="resampler: expected frames of pcm16 24000 Hz mono, got one of pcm16 8000 Hz mono at 7"
+        FormatMismatch, match="expected frames of pcm16 24000 Hz mono, got one of pcm16 8000 Hz mono at sample 7"
     ):
         resampler.feed(AudioFrame(b"\0\0", 7, AudioFormat(8_000)))
 

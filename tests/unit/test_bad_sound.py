@@ -72,7 +72,7 @@ def test_a_truncated_file_is_a_config_error(tmp_path: Path, suffix: str, kept: f
     soundfile.write(path, numpy.random.default_rng(3).integers(-9_000, 9_000, 4 * RATE).astype("<i2"), RATE)
     raw = path.read_bytes()
     path.write_bytes(raw[: int(len(raw) * kept)])
-    with pytest.raises(ConfigError, match=rf"cut{suffix}: cut short: its header declares \d+ (bytes|samples)"):
+    with pytest.raises(ConfigError, match=rf"cut{suffix}: incomplete: its header declares \d+ (bytes|samples)"):
         FileSource(path)
 
 

@@ -270,9 +270,9 @@ def test_a_new_plugin_may_have_echo_in_its_name(name, module, titled):
         (["Bot"], "expected a lower-case letter, then"),
         (["../bot"], "expected a lower-case letter, then"),
         (["bot-"], "expected a name that ends in a letter or digit"),
-        (["there"], "there exists already and would be overwritten"),
-        (["watch", "--plugin"], "a plugin called 'watch' is installed already"),
-        (["taken", "--plugin"], "voicekit-taken exists already"),
+        (["there"], "there already exists and would be overwritten"),
+        (["watch", "--plugin"], "a plugin called 'watch' is already installed"),
+        (["taken", "--plugin"], "voicekit-taken already exists"),
     ],
 )
 def test_init_refuses(arguments, message, capsys, monkeypatch, tmp_path):
@@ -354,7 +354,7 @@ def test_a_plugin_has_checks_of_its_own(quiet, capsys, monkeypatch):
     assert [list(each.values()) for each in found if each["about"] in ("models", "cards")] == [
         ["models", "ok", "prepared", ""],
         ["models", "wrong", "one is missing", "fetch it"],
-        ["cards", "wrong", "its check raised LookupError: no card", "install it anew"],
+        ["cards", "wrong", "its check raised LookupError: no card", "reinstall it"],
     ]
 
 

@@ -282,7 +282,7 @@ class SlowToClose(NullSink):
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (sink(Boundless), r"took 10\.02 s that nobody has heard yet: write\(\) must wait"),
+        (sink(Boundless), r"took 10\.02 s of sound that was not yet heard: write\(\) must wait"),
         (sink(Tiring), "is stuck: write"),
         (sink(Losing), "is stuck: only .* of .* samples that were written were ever heard"),
         (sink(Raising), r"raised ValueError\('unplugged'\) when it was written to"),
@@ -302,7 +302,7 @@ class SlowToClose(NullSink):
         (sink(ReleasingOnlyWhatIsHeld), r"raised ValueError\('not held'\) when release\(\) was called"),
         (sink(ReleasingOnlyWhatIsHeld, pausable=False), r"raised ValueError\('not held'\) when release\(\) was called"),
         (sink(DiscardingOnlyWhatIsThere), r"raised ValueError\('nothing there'\) when discard\(\) was called"),
-        (sink(Async), r"must have a plain discard\(\) that acts at once, not an async one"),
+        (sink(Async), r"must have a plain discard\(\) that acts immediately, not an async one"),
         (SlowToClose, r"took 1\.5 s to clean up after a cancellation"),
         (lambda: Stating(NullSink(), pausable="no"), "must state `pausable` as True or False, not as 'no'"),
         (lambda: Stating(NullSink(), format=8_000), "must declare `format` as an AudioFormat, not 8000"),

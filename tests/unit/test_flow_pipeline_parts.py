@@ -41,7 +41,7 @@ async def test_a_pipe_takes_anything_that_is_a_stage():
 @pytest.mark.parametrize("wrong", [print, "text", 7, None])
 def test_what_is_no_part_is_refused_when_the_line_is_built(wrong):
     """The message says what a line takes and what it was given."""
-    with pytest.raises(ConfigError, match="a line takes stages") as caught:
+    with pytest.raises(ConfigError, match="a pipeline takes stages") as caught:
         passing | wrong
     assert repr(wrong) in str(caught.value)
 

@@ -88,7 +88,7 @@ def test_exchanges_open_and_end_one_at_a_time() -> None:
     with pytest.raises(LocalProtocolError, match="expected no end, as no turn is open, got the end of turn 1"):
         history.end(1, said="", heard="", cut=False)
     history.begin(1, "hello", "speech")
-    with pytest.raises(LocalProtocolError, match="expected the end of turn 1, got the start of 2"):
+    with pytest.raises(LocalProtocolError, match="expected the end of turn 1, got the start of turn 2"):
         history.begin(2, "hello", "speech")
     with pytest.raises(LocalProtocolError, match="expected the end of turn 1, got the end of turn 2"):
         history.end(2, said="", heard="", cut=False)
@@ -97,5 +97,5 @@ def test_exchanges_open_and_end_one_at_a_time() -> None:
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "many"])
 def test_a_limit_that_holds_nothing_is_refused(limit: object) -> None:
     """The history keeps one exchange at least."""
-    with pytest.raises(ConfigError, match="history limit: expected an integer, 1 or more"):
+    with pytest.raises(ConfigError, match="history limit: expected an integer of at least 1"):
         History(limit)  # type: ignore[arg-type]

@@ -181,7 +181,7 @@ def test_calls_count_in_the_window() -> None:
 
 def test_a_window_has_a_size() -> None:
     """A window without room is a mistake of the program's."""
-    with pytest.raises(ConfigError, match="expected tokens"):
+    with pytest.raises(ConfigError, match="expected at least 1 token"):
         Window(tokens=0)
 
 

@@ -123,10 +123,10 @@ def complicated(number: complex) -> None: ...
         (lambda: tools_of([starred]), "expected named parameters"),
         (lambda: tools_of([complicated]), "complex"),
         (lambda: tools_of([len_of, len_of]), "two tools have the name 'len_of'"),
-        (lambda: tools_of([lambda: 1]), "expected a name of letters"),
+        (lambda: tools_of([lambda: 1]), "expected a name of at most 64 letters"),
         (lambda: tools_of(["book"]), "expected functions, got 'book'"),  # type: ignore[list-item]
-        (lambda: tool(time_limit=0)(len_of), "expected a time_limit above 0"),
-        (lambda: tool(on_barge_in="stop")(len_of), "expected on_barge_in 'cancel' or 'finish'"),  # type: ignore[call-overload]
+        (lambda: tool(time_limit=0)(len_of), "expected time_limit to be above 0"),
+        (lambda: tool(on_barge_in="stop")(len_of), "expected on_barge_in to be 'cancel' or 'finish'"),  # type: ignore[call-overload]
     ],
 )
 def test_what_can_t_be_a_tool_is_refused(make: Any, why: str) -> None:

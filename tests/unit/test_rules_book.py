@@ -186,21 +186,21 @@ def test_rules_are_a_handler():
         (lambda rules: rules.on(lambda: "x"), "a decorator needs its phrases: @rules.on(...)"),
         (lambda rules: rules.on("hello", 5), "expected phrases or regular expressions, got 5"),
         (lambda rules: rules.on("(hello"), "phrase '(hello': expected ')'"),
-        (lambda rules: rules.on("hello", answer=5), "rules.on('hello'): expected a text, vary(...), Step(...)"),
-        (lambda rules: rules.on("hello", answer=Step), "expected a text, vary(...), Step(...)"),
-        (lambda rules: rules.on("hello", answer="{name}"), "needs 'name'; slots that are always filled: none"),
+        (lambda rules: rules.on("hello", answer=5), "rules.on('hello'): expected text, vary(...), Step(...)"),
+        (lambda rules: rules.on("hello", answer=Step), "expected text, vary(...), Step(...)"),
+        (lambda rules: rules.on("hello", answer="{name}"), "needs the slot 'name'; slots that are always filled: none"),
         (lambda rules: rules.on("hi [{n:number}]", answer="{n}"), "slots that are always filled: none"),
         (lambda rules: rules.on("hello", answer="{"), "expected the name of a slot between braces, got '{'"),
         (
             lambda rules: rules.on("hi {n}", answer=lambda m: m),
-            "has the parameter 'm', which is unknown here; it may have n, turn, say, slots",
+            "has the unknown parameter 'm'; it may have: n, turn, say, slots",
         ),
         (lambda rules: rules.on("hi [{n}]", answer=lambda n: n), "not every phrase fills 'n', so"),
         (lambda rules: rules.on("hi", answer=lambda *all: None), "must take its arguments by name, but *all"),
         (lambda rules: rules.on("hi", answer=lambda turn, /: None), "must take its arguments by name, but turn"),
         (lambda rules: rules.on("hi", answer=lambda say: None), "takes `say`, so it must be `async def`"),
-        (lambda rules: rules.on("hi", answer=_yields), "expected a function that returns what to say, but _yields()"),
-        (lambda rules: rules.otherwise("{n}"), "rules.otherwise: '{n}' needs 'n'"),
+        (lambda rules: rules.on("hi", answer=_yields), "expected a function that returns its answer, but _yields()"),
+        (lambda rules: rules.otherwise("{n}"), "rules.otherwise: '{n}' needs the slot 'n'"),
         (
             lambda rules: [rules.otherwise("a"), rules.otherwise("b")],
             "rules.otherwise: expected only one answer, got a second",
@@ -209,8 +209,8 @@ def test_rules_are_a_handler():
         (lambda rules: rules.key(""), "expected telephone keys"),
         (lambda rules: [rules.key("1", answer="a"), rules.key("12", answer="b")], "'12' begins like '1'"),
         (lambda rules: [rules.key("12#", answer="a"), rules.key("1", answer="b")], "'1' begins like '12#'"),
-        (lambda rules: Step(5), "Step: expected `say` to be a text or vary(...)"),
-        (lambda rules: Step("a", "b"), "Step: expected `say` to be a text or vary(...)"),
+        (lambda rules: Step(5), "Step: expected `say` to be text or vary(...)"),
+        (lambda rules: Step("a", "b"), "Step: expected `say` to be text or vary(...)"),
         (lambda rules: Rules(coverage=2), "coverage: expected a number from 0 to 1, got 2"),
         (lambda rules: Rules(choices={"size": []}), "choices 'size': expected a list of choices"),
     ],
@@ -230,7 +230,7 @@ def test_a_function_that_returns_what_cannot_be_said_is_an_error():
     """It names the rule, and what was expected."""
     rules = Rules()
     rules.on("hello", answer=lambda: 5)
-    with pytest.raises(TypeError, match=r"rules.on\('hello'\) returned 5 \(int\); expected a text"):
+    with pytest.raises(TypeError, match=r"rules.on\('hello'\) returned 5 \(int\); expected text"):
         Caller(rules).says("hello")
 
 

@@ -479,11 +479,11 @@ def test_a_key_after_words_is_a_key():
         (lambda rules: rules.ask("Day?", "day", "week"), "ask('day'): expected a kind of slot"),
         (lambda rules: rules.ask("Day?", "day", "time", choices=DAYS), "expected either kind or choices, got both"),
         (lambda rules: rules.ask("Day?", "day", choices=[]), "ask('day'): expected a list of choices"),
-        (lambda rules: rules.ask("Day?", "day", phrases=["on {date}"]), "expected phrases that all fill 'day'"),
+        (lambda rules: rules.ask("Day?", "day", phrases=["on {date}"]), "expected each phrase to fill the slot 'day'"),
         (lambda rules: rules.ask("Day?", "day", reprompts="Day?"), "reprompts: expected a list of texts"),
-        (lambda rules: rules.ask("Day?", "day", reprompts=[5]), "reprompts: expected a text or vary(...), got 5"),
-        (lambda rules: rules.ask(None, "day"), "ask('day'): prompt: expected a text"),
-        (lambda rules: rules.ask("Day?", "day", give_up=5), "ask('day'): give_up: expected a text"),
+        (lambda rules: rules.ask("Day?", "day", reprompts=[5]), "reprompts: expected text or vary(...), got 5"),
+        (lambda rules: rules.ask(None, "day"), "ask('day'): prompt: expected text"),
+        (lambda rules: rules.ask("Day?", "day", give_up=5), "ask('day'): give_up: expected text"),
         (lambda rules: rules.ask("Day?", "day").then(lambda date: date), "ask('day').then: "),
         (lambda rules: rules.menu("Well?").then("x"), "menu: a menu has no value"),
         (lambda rules: rules.form(), "form: expected states that rules.ask(...) returned"),
@@ -531,12 +531,15 @@ def _two_kinds(rules):
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (_without_then, "ask('day'): nothing happens after its answer"),
+        (_without_then, "ask('day'): nothing happens after the answer"),
         (_empty_menu, "menu: expected keys or phrases that answer 'Well?', got none"),
         (_form_without_then, "form(day): nothing happens after the form is filled"),
-        (_unknown_gap, "ask('day'): 'Day, {name}?': neither a phrase nor a question fills 'name'"),
-        (_unknown_gap_in_the_end, "'{name}, right?': neither a phrase nor a question fills 'name'"),
-        (_two_kinds, "expected one kind for the slot 'day', got 'text' here, 'Monday|Friday|Saturday' in ask('day')"),
+        (_unknown_gap, "ask('day'): 'Day, {name}?': neither a phrase nor a question fills the slot 'name'"),
+        (_unknown_gap_in_the_end, "'{name}, right?': neither a phrase nor a question fills the slot 'name'"),
+        (
+            _two_kinds,
+            "expected a single kind for the slot 'day', got 'text' here, 'Monday|Friday|Saturday' in ask('day')",
+        ),
     ],
 )
 def test_what_is_missing_is_told_at_the_first_turn(make, expected):

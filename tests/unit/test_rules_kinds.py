@@ -56,7 +56,7 @@ def test_choices_are_found_whatever_they_were_said_in():
         (["small", 5], "expected a choice that contains words, got 5"),
         ({"small": [5]}, "expected a choice that contains words, got 5"),
         ({"small": 5}, "expected a choice that contains words, got 5"),
-        ({"small": ["tiny"], "little": ["Tiny"]}, "'Tiny' can't stand for both 'small' and 'little'"),
+        ({"small": ["tiny"], "little": ["Tiny"]}, "'Tiny' can't mean both 'small' and 'little'"),
     ],
 )
 def test_choices_that_cannot_work_are_refused(choices, expected):

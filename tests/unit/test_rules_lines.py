@@ -69,7 +69,7 @@ def test_wrong_braces_are_refused(text):
 @pytest.mark.parametrize("line", [None, 5, ["a"]])
 def test_what_is_no_line_is_refused(line):
     """A line is a text or `vary(...)`."""
-    with pytest.raises(ConfigError, match=r"here: expected a text or vary\(...\)"):
+    with pytest.raises(ConfigError, match=r"here: expected text or vary\(...\)"):
         written(line, "here")
 
 

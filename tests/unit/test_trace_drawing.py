@@ -124,7 +124,7 @@ def test_the_verb_draws_a_call(tmp_path, capsys):
     [
         (None, [], "with events.jsonl in it"),
         (LOG[:1], [], "expected turns of a traced session"),
-        (LOG, ["--turn", "2"], "expected a turn with a trace \\(1\\), got 2"),
+        (LOG, ["--turn", "2"], "expected one of the turns with a trace \\(1\\), got 2"),
     ],
 )
 def test_the_verb_says_what_is_missing(log, arguments, complaint, tmp_path):

@@ -156,7 +156,7 @@ def test_stt_endpointing_needs_a_transcriber_with_endpoints() -> None:
 
 def test_the_ear_rate_is_checked() -> None:
     """A rate that can't count samples is refused."""
-    with pytest.raises(ConfigError, match="ear rate above 0 Hz, got 0"):
+    with pytest.raises(ConfigError, match="sample rate above 0 Hz, got 0"):
         TurnMachine(Policy(), rate=0, endpoints=True, now=0.0)
 
 

@@ -24,7 +24,7 @@ class Chunker:
 
     def __init__(self, samples: int) -> None:
         if not isinstance(samples, int) or samples < 1:
-            raise ConfigError(f"window: expected a whole number of samples, 1 or more, got {samples!r}")
+            raise ConfigError(f"window: expected a whole number of samples, at least 1, got {samples!r}")
         self._samples = samples
         self._rest = bytearray()  # less than one window; its first sample has the number `_at`
         self._at = 0
@@ -68,7 +68,9 @@ class Chunker:
 
     def _check(self, frame: AudioFrame) -> None:
         if frame.format != self._format:
-            raise FormatMismatch(f"windows of {self._format}: got a frame of {frame.format} at {frame.at}")
+            raise FormatMismatch(
+                f"windows: expected frames of {self._format}, got one of {frame.format} at sample {frame.at}"
+            )
 
     def _whole_windows(self) -> list[AudioFrame]:
         size = self._samples * self._format.sample_bytes

@@ -207,7 +207,9 @@ def _close_both(file: Any, mended: MendedFile) -> None:
 def _checked(file: Any, path: Path) -> AudioFormat:
     """The format in which `file` will be read, after checking what it declares about its sound."""
     if file.channels > 2:
-        raise ConfigError(f"sound file {path}: expected 1 or 2 channels, got {file.channels}; mix them down first")
+        raise ConfigError(
+            f"sound file {path}: expected 1 or 2 channels, got {file.channels}; mix down the channels first"
+        )
     if not file.frames:
         raise ConfigError(f"sound file {path}: expected sound, got a header that declares no samples")
     refuse_without_end(file, path)

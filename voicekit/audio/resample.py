@@ -54,7 +54,7 @@ class Resampler:
             return self._over(sound)
         if sound.format != self._source:
             raise FormatMismatch(
-                f"resampler: expected frames of {self._source}, got one of {sound.format} at {sound.at}"
+                f"resampler: expected frames of {self._source}, got one of {sound.format} at sample {sound.at}"
             )
         made = [] if sound.at == self._expected else self._begin(sound.at)
         self._expected = sound.end

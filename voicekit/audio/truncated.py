@@ -62,7 +62,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
     if ending.missing > SLACK and not cut_short:
         promised = size + ending.missing
         raise ConfigError(
-            f"sound file {path}: cut short: its header declares {promised} bytes, but it has {size}; "
+            f"sound file {path}: incomplete: its header declares {promised} bytes, but it has {size}; "
             "set cut_short=yes to play what is there"
         )
     return ending
@@ -104,7 +104,7 @@ def refuse_without_end(file: Any, path: Path) -> None:
         file.seek(0)
     except SoundFileError as error:
         raise ConfigError(
-            f"sound file {path}: cut short: its header declares {file.frames} samples, but the last is missing: "
+            f"sound file {path}: incomplete: its header declares {file.frames} samples, but the last is missing: "
             f"{why(error)}"
         ) from error
 

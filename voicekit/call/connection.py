@@ -349,7 +349,7 @@ async def _started(stream: MessageStream, wire: Wire, timeout: float) -> tuple[C
         if isinstance(error, RemoteProtocolError | Unavailable):
             raise
         what = f"within {timeout:g} s" if isinstance(error, trio.TooSlowError) else "before the connection closed"
-        raise Unavailable(f"{wire.name}: expected a call to start {what}, got none", service=SERVICE) from None
+        raise Unavailable(f"{wire.name}: expected a call to start {what}, but none did", service=SERVICE) from None
 
 
 async def _close(stream: MessageStream, code: int) -> None:

@@ -59,5 +59,5 @@ def check_target(to: str) -> str:
 def check_digits(digits: str) -> str:
     """Return `digits` if all are valid keys; otherwise raise ConfigError without quoting them."""
     if not isinstance(digits, str) or not digits or set(digits) - KEYS:
-        raise ConfigError("send_digits: expected keys (0-9, *, #, A-D, and w for a pause), got something else")
+        raise ConfigError("send_digits: expected the keys 0-9, *, # and A-D (and w for a pause), got something else")
     return digits

@@ -61,14 +61,14 @@ class CallTokens:
         if len(token) > LONGEST or not hmac.compare_digest(
             self._sign(body).encode(), signature.encode("utf-8", "replace")
         ):
-            raise TokenRefused("not a token from this server")
+            raise TokenRefused("the token is not from this server")
         try:
             said = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
             call_id, facts, expires, nonce = str(said["c"]), dict(said["f"]), float(said["e"]), str(said["n"])
         except (ValueError, KeyError, TypeError, Base64Error):
-            raise TokenRefused("not a token from this server") from None
+            raise TokenRefused("the token is not from this server") from None
         if now > expires:
-            raise TokenRefused(f"token older than {LIFE_S:g} s")
+            raise TokenRefused(f"the token is older than {LIFE_S:g} s")
         self._taken = {taken: until for taken, until in self._taken.items() if until >= now}
         if nonce in self._taken or len(self._taken) >= MOST_TAKEN:
             raise TokenRefused("taken before")

@@ -89,7 +89,7 @@ def _key(has_server: bool) -> tuple[bool, Finding]:
         ApiKey.find()
     except ConfigError as error:
         if not str(error).startswith("no "):
-            return True, Finding("key", WRONG, str(error), f"copy the key into {KEY_VARIABLE} again")
+            return True, Finding("key", WRONG, str(error), f"copy the key to {KEY_VARIABLE} again")
         if has_server:
             return False, Finding("key", NOTE, f"no {KEY_VARIABLE}: a local server hears and speaks")
         server = install_command(brought_by("verb", COMMAND) or COMMAND)
@@ -121,7 +121,9 @@ def _vad(plugins: Plugins) -> Finding:
     better = brought_by("vad", "confirmed")
     if better is None or "confirmed" in plugins.registry.names("vad"):
         return Finding("vad", FINE, f"{name} detects speech")
-    return Finding("vad", NOTE, f"{name} detects speech, and takes music and noise for it", install_command(better))
+    return Finding(
+        "vad", NOTE, f"{name} detects speech, but mistakes music and noise for speech", install_command(better)
+    )
 
 
 def _plugins(plugins: Plugins) -> Iterator[Finding]:
@@ -129,9 +131,9 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
     yield Finding("plugins", FINE, ", ".join(fit))
     for info in plugins.listing():
         if info.blocked:
-            yield Finding("plugins", NOTE, f"{info.name} is blocked", "take it out of VOICEKIT_BLOCK to have it")
+            yield Finding("plugins", NOTE, f"{info.name} is blocked", "remove it from VOICEKIT_BLOCK to use it")
     for name, error in plugins.failures.items():
-        yield Finding("plugins", WRONG, str(error), f"install it anew, or leave it out: VOICEKIT_BLOCK={name}")
+        yield Finding("plugins", WRONG, str(error), f"reinstall it, or block it: VOICEKIT_BLOCK={name}")
 
 
 def _asked(entry: EntryPoint) -> Iterator[Finding]:
@@ -140,7 +142,7 @@ def _asked(entry: EntryPoint) -> Iterator[Finding]:
         for fine, found, remedy in entry.load()():
             yield Finding(entry.name, FINE if fine else WRONG, str(found), str(remedy))
     except Exception as error:  # third-party code: any error is reported with the check's name
-        yield Finding(entry.name, WRONG, f"its check raised {type(error).__name__}: {error}", "install it anew")
+        yield Finding(entry.name, WRONG, f"its check raised {type(error).__name__}: {error}", "reinstall it")
 
 
 def _not_installed() -> Iterator[Finding]:

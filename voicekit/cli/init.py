@@ -41,7 +41,7 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     except FileExistsError as error:
-        raise ConfigError(f"{folder} exists already and would be overwritten: choose another name") from error
+        raise ConfigError(f"{folder} already exists and would be overwritten: choose another name") from error
     except OSError as error:
         raise ConfigError(f"{folder} can't be written: {error.strerror}") from error
 
@@ -54,7 +54,7 @@ def _check_name(name: str, *, plugin: bool) -> None:
     if name.endswith(("-", "_")) or "--" in name:
         raise ConfigError(f"expected a name that ends in a letter or digit and has no double dashes, got {name!r}")
     if plugin and name in [info.name for info in load_plugins(strict=False).listing()]:
-        raise ConfigError(f"a plugin called {name!r} is installed already: choose another name")
+        raise ConfigError(f"a plugin called {name!r} is already installed: choose another name")
 
 
 def _next_steps(folder: Path, name: str, *, plugin: bool) -> str:

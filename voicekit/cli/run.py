@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.set_defaults(sink="null")
     record = "save the audio of both sides, the events and the services' messages in this new folder"
     parser.add_argument("--record", metavar="FOLDER", help=record)
-    keep = "save each recording in a new subfolder of FOLDER, and delete recordings older than this"
+    keep = "save each recording in a new subfolder of FOLDER, and delete those older than DAYS"
     parser.add_argument("--keep", type=float, metavar="DAYS", help=keep)
     options = parser.parse_args(arguments)
     if options.source is None:

@@ -93,7 +93,7 @@ def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) ->
         return tuple(text.split("+"))
     if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
         return text
-    raise ConfigError(f"{where}: {key} can't be set here, because it is neither text nor a number; got {text!r}")
+    raise ConfigError(f"{where}: {key} can't be set here, because its value is neither text nor a number; got {text!r}")
 
 
 def _is_option(piece: str, parameters: Mapping[str, Any]) -> bool:

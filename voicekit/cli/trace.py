@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     falls = [fall for fall in call.falls if options.turn in (None, fall.number)]
     if options.turn is not None and not falls:
         known = ", ".join(str(fall.number) for fall in call.falls) or "none"
-        raise ConfigError(f"{options.call}: expected a turn with a trace ({known}), got {options.turn}")
+        raise ConfigError(f"{options.call}: expected one of the turns with a trace ({known}), got {options.turn}")
     if options.json:
         print(json.dumps([as_numbers(fall, call.recorded(fall)) for fall in falls], indent=2))
         return 0 if falls else 1

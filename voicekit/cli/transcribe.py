@@ -66,11 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speakers", action="store_true", help="label the words with their speakers")
     parser.add_argument("--translate", metavar="CODE", help="output a translation into this language")
     parser.add_argument(
-        "--context", metavar="TEXT", help="describe the recording: its topic, names and words to expect"
+        "--context", metavar="TEXT", help="describe the recording, such as its topic, names and words to expect"
     )
     parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="model to use (%(default)s)")
     parser.add_argument(
-        "--at-once", type=int, default=AT_ONCE, metavar="N", help="files to transcribe in parallel (%(default)s)"
+        "--at-once",
+        type=int,
+        default=AT_ONCE,
+        metavar="N",
+        help="number of files to transcribe in parallel (%(default)s)",
     )
     parser.add_argument(
         "--keep", action="store_true", help="do not delete the files and transcriptions from Soniox afterwards"
@@ -127,7 +131,7 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
     twice = [target for target, count in Counter(job.target for job in jobs).items() if target and count > 1]
     if twice:
         raise ConfigError(
-            f"--to: expected a different result file for each source, but several would become {twice[0]}"
+            f"--to: expected a different result file for each source, but several would be written to {twice[0]}"
         )
     for job in jobs:
         if job.target is not None:

@@ -36,7 +36,7 @@ def hear(options: argparse.Namespace) -> int:
         ("several sources", len(options.sources) > 1),
     ):
         if given:
-            raise ConfigError(f"--live: expected one local file, with text or --json as output, got {name}")
+            raise ConfigError(f"--live: expected one local file, and text or --json as the output format, got {name}")
     config = SttConfig(
         model=None if options.model == ASYNC_MODEL else options.model,
         language_hints=tuple(options.language) if options.language else None,

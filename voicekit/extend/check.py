@@ -40,7 +40,7 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
         elif options is None or not options.get("optionalhook"):
             raise PluginError(f"{where}: there is no hook {hook!r}{guess(hook, HOOKS)}")
     if not found:
-        raise PluginError(f"plugin {name!r}: expected a module or object with hooks, got {kind_of(plugin)} with none")
+        raise PluginError(f"plugin {name!r}: expected a module or object with hooks, got {kind_of(plugin)} without any")
     return tuple(hook for hook in HOOKS if hook in found)
 
 
@@ -71,7 +71,7 @@ def _check_kind(function: Callable[..., object], options: pluggy.HookimplOpts, w
         raise PluginError(f"{where}: a hook can't be a wrapper, because each plugin is called separately")
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise PluginError(
-            f"{where}: a hook must be a plain function; only what it returns may be async (see the "
+            f"{where}: a hook must be a plain function; only its return value may be async (see the "
             "hook's documentation)"
         )
 
@@ -83,7 +83,7 @@ def _check_arguments(function: Callable[..., object], hook: str, where: str) -> 
         if not optional and (each.kind is each.KEYWORD_ONLY or each.name not in HOOKS[hook]):
             offered = ", ".join(HOOKS[hook])
             raise PluginError(
-                f"{where}: expected arguments from ({offered}), got {each.name!r}{guess(each.name, HOOKS[hook])}"
+                f"{where}: expected only arguments from ({offered}), got {each.name!r}{guess(each.name, HOOKS[hook])}"
             )
 
 

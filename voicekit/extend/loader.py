@@ -241,5 +241,5 @@ def _raise_first(failures: Mapping[str, PluginError]) -> None:
     first, *others = failures.values()
     for other in others:
         first.add_note(f"also broken: {other}")
-    first.add_note(f"to go on without: {BLOCK}={','.join(failures)}")
+    first.add_note(f"to continue without what failed: {BLOCK}={','.join(failures)}")
     raise first

@@ -112,7 +112,7 @@ class Registry:
     def default(self, role: Role) -> Use:
         """The default part for `role`; raises ConfigError if no plugin has registered one."""
         if role not in self._defaults:
-            raise ConfigError(f"no plugin registers a default {role}: choose one of: {listed(self.names(role))}")
+            raise ConfigError(f"no plugin registers a default {role}; choose one of: {listed(self.names(role))}")
         return Use(self._defaults[role])
 
     def names(self, role: Role) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ def _check_options(where: str, signature: inspect.Signature, options: Mapping[st
     for name in options:
         if name not in named and not takes_any:
             known = ", ".join(named) or "none"
-            raise ConfigError(f"{where}: unknown option {name!r}{guess(name, named)}; it takes: {known}")
+            raise ConfigError(f"{where}: unknown option {name!r}{guess(name, named)}; known options: {known}")
     for name, parameter in named.items():
         if parameter.default is parameter.empty and name not in options:
             raise ConfigError(f"{where}: the option {name!r} is required")

@@ -54,7 +54,9 @@ class FusedOutlet(Outlet[Any]):
             self._offer_pending()
 
     def clone(self) -> Outlet[Any]:
-        raise TypeError("an outlet with transforms can't be cloned, because their state belongs to one stream")
+        raise TypeError(
+            "an outlet with transforms can't be cloned, because the state of the transforms belongs to one stream"
+        )
 
     def close(self) -> None:
         """Has no effect: the outlet behind this one is closed by its owner."""

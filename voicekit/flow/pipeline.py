@@ -202,7 +202,9 @@ def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:
         elif isinstance(part, TransformPart | LinkSpec) or (hasattr(part, "open") and hasattr(part, "name")):
             flat.append(part)
         else:
-            raise ConfigError(f"a line takes stages (with `name` and `open()`), transforms and LinkSpec; got {part!r}")
+            raise ConfigError(
+                f"a pipeline takes stages (with `name` and `open()`), transforms and LinkSpecs; got {part!r}"
+            )
     return tuple(flat)
 
 

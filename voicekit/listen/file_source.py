@@ -60,7 +60,9 @@ class FileSource(Pipeable):
         self._silence = self.produces.samples(trailing_silence)
         self._frame = self.produces.samples(frame_ms / 1000)
         if self._frame < 1:
-            raise ConfigError(f"frame_ms: expected at least one sample at {self.produces.rate} Hz, got {frame_ms!r} ms")
+            raise ConfigError(
+                f"frame_ms: expected at least the time of one sample at {self.produces.rate} Hz, got {frame_ms!r} ms"
+            )
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[object, AudioFrame]]:

@@ -90,7 +90,7 @@ def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function, include_extras=True)
     except (NameError, TypeError) as error:
-        raise ConfigError(f"{where}: its type hints can't be read: {error}") from error
+        raise ConfigError(f"{where}: the type hints can't be read: {error}") from error
 
 
 def _field(

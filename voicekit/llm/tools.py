@@ -57,10 +57,10 @@ class ToolPolicy:
 
     def check(self, where: str) -> None:
         if self.on_barge_in not in ("cancel", "finish"):
-            raise ConfigError(f"{where}: expected on_barge_in 'cancel' or 'finish', got {self.on_barge_in!r}")
+            raise ConfigError(f"{where}: expected on_barge_in to be 'cancel' or 'finish', got {self.on_barge_in!r}")
         limit = self.time_limit
         if limit is not None and not (isinstance(limit, int | float) and limit > 0):
-            raise ConfigError(f"{where}: expected a time_limit above 0 seconds, got {limit!r}")
+            raise ConfigError(f"{where}: expected time_limit to be above 0 seconds, got {limit!r}")
 
     @property
     def seconds(self) -> float:
@@ -152,7 +152,7 @@ def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy
     Raises ConfigError for a name that models don't accept.
     """
     if not _NAME.fullmatch(spec.name):
-        raise ConfigError(f"tool {spec.name!r}: expected a name of letters, digits, '_' and '-', at most 64")
+        raise ConfigError(f"tool {spec.name!r}: expected a name of at most 64 letters, digits, '_' and '-'")
     policy = policy or ToolPolicy()
     policy.check(f"tool {spec.name!r}")
     return Tool(lambda **arguments: call(arguments), spec, AnyObject(), policy)
@@ -176,7 +176,7 @@ def _made(function: Callable[..., Any], name: str | None, policy: ToolPolicy) ->
     name = str(name or getattr(function, "__name__", ""))
     where = f"tool {name!r}"
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{where}: expected a name of letters, digits, '_' and '-', at most 64; give it `name`")
+        raise ConfigError(f"{where}: expected a name of at most 64 letters, digits, '_' and '-'; pass one as `name`")
     policy.check(where)
     signature = Signature(function, where)
     return Tool(function, ToolSpec(name, described(function), signature.schema), signature, policy)

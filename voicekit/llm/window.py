@@ -63,7 +63,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if not isinstance(self.tokens, int) or isinstance(self.tokens, bool) or self.tokens < 1:
-            raise ConfigError(f"Window: expected tokens, 1 or more, got {self.tokens!r}")
+            raise ConfigError(f"Window: expected at least 1 token, got {self.tokens!r}")
 
     def fit(
         self, exchanges: Sequence[Exchange], steps: Mapping[int, Sequence[ModelStep]]

@@ -61,17 +61,17 @@ class NoCall:
     call: CallEnds | None = None
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        raise ConfigError("session.say(): this turn does not belong to a call; give Turn a `session`")
+        raise ConfigError("session.say(): this turn does not belong to a call; pass `session` to Turn")
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        raise ConfigError("session.start_soon(): this turn does not belong to a call; give Turn a `session`")
+        raise ConfigError("session.start_soon(): this turn does not belong to a call; pass `session` to Turn")
 
 
 SORRY = "I'm sorry, I could not put you through."
 
 
 def _nothing_to_end(farewell: str | None) -> None:
-    raise ConfigError("turn.end(): this turn does not belong to a call; in a test, give Turn an `end_call`")
+    raise ConfigError("turn.end(): this turn does not belong to a call; in a test, pass `end_call` to Turn")
 
 
 def _no_keys(wanted: CollectKeys) -> None:
@@ -79,7 +79,7 @@ def _no_keys(wanted: CollectKeys) -> None:
 
 
 def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
-    raise ConfigError("turn.transfer(): this turn does not belong to a call; in a test, give Turn a `hand_over`")
+    raise ConfigError("turn.transfer(): this turn does not belong to a call; in a test, pass `hand_over` to Turn")
 
 
 class CommitmentEvent(Protocol):
@@ -211,10 +211,10 @@ NOT_ASYNCIO = (
 _OF_ASYNCIO = ("no running event loop", "no current event loop", "framework like asyncio")
 
 SHAPES = """a handler is one of
-    async def handler(turn, say): ...       (says what it likes with `await say(text)`),
-    def handler(turn): ...                  (returns what to say, or None; may be async),
-    def handler(turn): ...                  (yields what to say, piece by piece; may be async),
-    a text                                  (is said to every turn)"""
+    async def handler(turn, say): ...       (speaks with `await say(text)`),
+    def handler(turn): ...                  (returns the answer, or None; may be async),
+    def handler(turn): ...                  (yields the answer piece by piece; may be async),
+    text                                    (the answer to every turn)"""
 
 
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:

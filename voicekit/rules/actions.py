@@ -43,7 +43,7 @@ class Step:
             raise ConfigError("Step: expected only a transfer, got a transfer with goto or end")
         if not isinstance(self.say, str | Vary | None) or not isinstance(self.to, Place | None):
             raise ConfigError(
-                f"Step: expected `say` to be a text or vary(...) and `goto` to be a state or a form, got {self!r}"
+                f"Step: expected `say` to be text or vary(...), and `goto` to be a state or a form, got {self!r}"
             )
 
 
@@ -95,7 +95,7 @@ def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Co
         return _fixed(_written(outcome(answer, where), where))
     if isinstance(answer, type) or not callable(answer):
         raise ConfigError(
-            f"{where}: expected a text, vary(...), Step(...), a state, a form or a function, got {answer!r}"
+            f"{where}: expected text, vary(...), Step(...), a state, a form or a function, got {answer!r}"
         )
     wanted = _wanted(answer, where, sure, perhaps)
     return Action(_caller(answer, where, wanted), speaks="say" in wanted)
@@ -114,7 +114,7 @@ def outcome(result: object, where: str) -> RuleOutcome:
         case Step(say, to, end, transfer, digits):
             sayings = () if say is None else outcome(say, where).sayings
             return RuleOutcome(sayings, True, to, end, transfer, digits)
-    kinds = "a text, vary(...), Step(...), a state, a form or None"
+    kinds = "text, vary(...), Step(...), a state, a form or None"
     raise TypeError(f"{where} returned {result!r:.80} ({type(result).__name__}); expected {kinds}")
 
 
@@ -146,7 +146,7 @@ def _wanted(
 ) -> Collection[str]:
     """The names of the arguments to call `function` with."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigError(f"{where}: expected a function that returns what to say, but {_name(function)} yields")
+        raise ConfigError(f"{where}: expected a function that returns its answer, but {_name(function)} yields")
     wanted = []
     for name, it in inspect.signature(function).parameters.items():
         optional = it.default is not it.empty
@@ -158,9 +158,7 @@ def _wanted(
             raise ConfigError(f"{where}: not every phrase fills {name!r}, so {_name(function)} needs a default for it")
         elif not optional:
             can = ", ".join([*dict.fromkeys([*sure, *perhaps]), "turn", "say", "slots"])
-            raise ConfigError(
-                f"{where}: {_name(function)} has the parameter {name!r}, which is unknown here; it may have {can}"
-            )
+            raise ConfigError(f"{where}: {_name(function)} has the unknown parameter {name!r}; it may have: {can}")
     if "say" in wanted and not any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):
         raise ConfigError(f"{where}: {_name(function)} takes `say`, so it must be `async def`")
     return wanted

@@ -262,7 +262,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
 
 async def _send_digits(turn: Turn, digits: str) -> None:
     if turn.call is None:
-        raise ConfigError("rules: expected a call to send keys on, got a conversation without a call")
+        raise ConfigError("rules: expected a telephone call that can send keys, got a conversation without a call")
     await turn.call.send_digits(digits)
 
 

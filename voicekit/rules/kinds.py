@@ -82,7 +82,7 @@ def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
     if "|" in name:
         return choice(name.split("|"), where)
     known = ", ".join([*KINDS, *named])
-    raise ConfigError(f"{where}: expected a kind of slot ({known}, or such as '4 digits' or 'a|b|c'), got {name!r}")
+    raise ConfigError(f"{where}: expected a kind of slot ({known}, or one like '4 digits' or 'a|b|c'), got {name!r}")
 
 
 def choice(choices: Choices, where: str) -> SlotKind:
@@ -97,7 +97,7 @@ def choice(choices: Choices, where: str) -> SlotKind:
             if not words:
                 raise ConfigError(f"{where}: expected a choice that contains words, got {way!r}")
             if spoken.setdefault(words, value.strip()) != value.strip():
-                raise ConfigError(f"{where}: {way!r} can't stand for both {spoken[words]!r} and {value!r}")
+                raise ConfigError(f"{where}: {way!r} can't mean both {spoken[words]!r} and {value!r}")
     return SlotKind("|".join(value.strip() for value in choices), partial(_find_choices, spoken), is_choice=True)
 
 

@@ -75,7 +75,7 @@ def written(line: RuleLine, where: str) -> Saying:
     """A line as written by the author, with gaps. Raises ConfigError if it is not a line, or if its braces are
     wrong."""
     if not isinstance(line, str | Vary):
-        raise ConfigError(f"{where}: expected a text or vary(...), got {line!r}")
+        raise ConfigError(f"{where}: expected text or vary(...), got {line!r}")
     for text in texts_of(line):
         for found in _GAP.finditer(text):
             if found[0] not in ("{{", "}}") and not (found[1] or "").isidentifier():

@@ -146,7 +146,7 @@ class _Loader:
             read(phrases, table.named, table.where)
         answer, when = self._answer(rule), self._when(rule)
         if answer is None:
-            raise rule.wrong("say", "what the rule says, or goto, leave, end, transfer or digits")
+            raise rule.wrong("say", "an answer: say, goto, leave, end, transfer or digits")
         with rule.blamed("say"):
             table.on(*phrases, answer=answer, when=when)
 
@@ -159,7 +159,7 @@ class _Loader:
         if hours is None:
             raise rule.wrong("when", "opening hours in a table [hours]")
         if now is None:
-            raise rule.wrong("when", "a clock, given to Rules.load(..., now=...)")
+            raise rule.wrong("when", "a clock in Rules.load(..., now=...)")
         return lambda turn: hours.is_open(now()) == (when == "open")
 
     def _answer_under(self, section: Section, key: str) -> RuleAnswer:
@@ -172,7 +172,7 @@ class _Loader:
         inner.check(ANSWER)
         answer = self._answer(inner)
         if answer is None:
-            raise section.wrong(key, "a text, or say, goto, leave, end, transfer or digits")
+            raise section.wrong(key, "text, or say, goto, leave, end, transfer or digits")
         return answer
 
     def _answer(self, section: Section) -> RuleAnswer | None:
@@ -182,7 +182,7 @@ class _Loader:
         place = self._place(section, "goto") if section.text("goto") is not None else None
         transfer, digits = section.text("transfer"), section.text("digits")
         if place is not None and (leave or end or transfer is not None):
-            raise section.wrong("goto", "nothing beside leave, end or transfer")
+            raise section.wrong("goto", "no goto beside leave, end or transfer")
         if place is None and not leave and not end and transfer is None and digits is None:
             return say
         with section.blamed():
@@ -198,7 +198,7 @@ class _Loader:
 def _prompts(section: Section) -> tuple[RuleLine, Sequence[RuleLine] | None]:
     prompt = section.line("prompt")
     if prompt is None:
-        raise section.wrong("prompt", "what is asked")
+        raise section.wrong("prompt", "the text of the question")
     return prompt, section.texts("reprompts")
 
 

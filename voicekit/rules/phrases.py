@@ -96,7 +96,7 @@ class _Parser:
         while self._next not in ("", "|", *_CLOSING.values()):
             rows = [before + after for before, after in product(rows, self._piece())]
             if len(rows) > MOST_VARIANTS:
-                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more than that")
+                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more")
         return rows
 
     def _piece(self) -> Sequence[PhraseWords]:
@@ -108,7 +108,7 @@ class _Parser:
             inside = self.alternatives(_CLOSING[piece[2]])
             return [*inside, ()] if piece[2] == "[" else inside
         if piece[2] is not None:
-            raise self._wrong(f"expected a whole slot such as {{name:number}}, got {piece[2]!r}")
+            raise self._wrong(f"expected a complete slot such as {{name:number}}, got {piece[2]!r}")
         return [bare(piece[0])]
 
     def _slot(self, inside: str) -> Slot:

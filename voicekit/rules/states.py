@@ -95,7 +95,7 @@ class State(Table, Place):
         place."""
         if self.question is None:
             raise ConfigError(
-                f"{self.where}: a menu has no value, so it can't have `then`; give its keys answers instead"
+                f"{self.where}: a menu has no value, so it can't have `then`; give answers to its keys instead"
             )
         where = f"{self.where}.then"
         sure, perhaps = filled_by(self.question.patterns)
@@ -196,7 +196,7 @@ def ask_state(
         raise ConfigError(f"{where}: expected a slot name that is a valid Python name")
     patterns = (_alone(Slot(slot, kind)), *(read(phrases, table.named, where) if phrases else ()))
     if slot not in filled_by(patterns)[0]:
-        raise ConfigError(f"{where}: expected phrases that all fill {slot!r}, got {list(phrases)!r}")
+        raise ConfigError(f"{where}: expected each phrase to fill the slot {slot!r}, got {list(phrases)!r}")
     expects = _usual(kind) if expect is None else checked_answer(expect)
     question = Question(Slot(slot, kind), patterns, check, expects)
     return State(prompt, question, table=table, reprompts=reprompts, give_up=give_up, where=where)

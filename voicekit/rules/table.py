@@ -126,7 +126,7 @@ class Table:
             if gaps.names and not self._in_dialogue:
                 can = ", ".join(sorted(sure)) or "none"
                 raise ConfigError(
-                    f"{where}: {saying.line!r} needs {min(gaps.names)!r}; slots that are always filled: {can}"
+                    f"{where}: {saying.line!r} needs the slot {min(gaps.names)!r}; slots that are always filled: {can}"
                 )
             self.gaps.append(gaps)
 

@@ -42,7 +42,7 @@ class Section:
     def text(self, key: str) -> str | None:
         value = self.get(key)
         if value is not None and not isinstance(value, str):
-            raise self.wrong(key, "a text")
+            raise self.wrong(key, "text")
         return value
 
     def texts(self, key: str) -> list[str] | None:
@@ -52,7 +52,7 @@ class Section:
             return value
         if isinstance(value, str):
             return [value]
-        raise self.wrong(key, "a text, or a list of texts")
+        raise self.wrong(key, "text, or a list of texts")
 
     def line(self, key: str) -> RuleLine | None:
         """The text to be spoken under `key`, or several texts to choose from."""

@@ -206,7 +206,7 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
         return as_handler(cast("Answer", thing))
     why = misfit(role, thing)
     if why is not None:
-        raise ConfigError(f"{role}: {why}; or a name, or Use(name, ...)")
+        raise ConfigError(f"{role}: {why}; a name or Use(name, ...) is also possible")
     return thing
 
 

@@ -230,4 +230,4 @@ def _check_samples(frame: AudioFrame) -> None:
     """Check that the position that the samples encode is the frame's position."""
     first = array("h", frame.pcm[:2])[0] % POSITIONS
     if first != frame.at % POSITIONS:
-        raise AssertionError(f"{frame!r} holds the samples of position {first} (modulo {POSITIONS})")
+        raise AssertionError(f"{frame!r} contains the samples of position {first} (modulo {POSITIONS})")

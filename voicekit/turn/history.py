@@ -27,7 +27,7 @@ class History:
 
     def __init__(self, limit: int = LIMIT) -> None:
         if not isinstance(limit, int) or limit < 1:
-            raise ConfigError(f"history limit: expected an integer, 1 or more, got {limit!r}")
+            raise ConfigError(f"history limit: expected an integer of at least 1, got {limit!r}")
         self._over: deque[Exchange] = deque(maxlen=limit)
         self._open: Exchange | None = None
 
@@ -49,7 +49,9 @@ class History:
         """Note that reply `turn` to the words `user` starts. Raises LocalProtocolError while another exchange is
         open."""
         if self._open is not None:
-            raise LocalProtocolError(f"history: expected the end of turn {self._open.turn}, got the start of {turn}")
+            raise LocalProtocolError(
+                f"history: expected the end of turn {self._open.turn}, got the start of turn {turn}"
+            )
         self._open = Exchange(turn, user, said="", heard="", cut=False, reason=reason)
 
     def amend(self, turn: int, text: str) -> None:

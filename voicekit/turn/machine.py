@@ -110,7 +110,7 @@ class TurnMachine:
         scores: bool = False,
     ) -> None:
         if rate <= 0:
-            raise ConfigError(f"turn machine: expected an ear rate above 0 Hz, got {rate!r}")
+            raise ConfigError(f"turn machine: expected a sample rate above 0 Hz, got {rate!r}")
         endpointing = policy.turn.endpointing
         if endpointing == "stt" and not endpoints:
             raise ConfigError(

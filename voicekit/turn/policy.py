@@ -217,7 +217,7 @@ def _is_lists(value: object) -> bool:
 
 
 def _count(least: int) -> _Kind:
-    return _Kind(f"an integer, {least} or more", lambda value: type(value) is int and value >= least)
+    return _Kind(f"an integer of at least {least}", lambda value: type(value) is int and value >= least)
 
 
 def _one_of(allowed: tuple[str, ...]) -> _Kind:
@@ -231,11 +231,11 @@ def _check(policy: object, kind: _Kind, *names: str) -> None:
             raise ConfigError(f"{type(policy).__name__}.{name}: expected {kind.words}, got {value!r}")
 
 
-_SECONDS = _Kind("a number of seconds, 0 or more", lambda value: _is_number(value) and value >= 0)
+_SECONDS = _Kind("0 or more seconds", lambda value: _is_number(value) and value >= 0)
 _POSITIVE = _Kind("a number of seconds above 0", lambda value: _is_number(value) and value > 0)
 _DECIBELS = _Kind("decibels above 0, or None", lambda value: value is None or (_is_number(value) and value > 0))
 _FLAG = _Kind("True or False", lambda value: isinstance(value, bool))
-_TEXT = _Kind("a text or None", lambda value: isinstance(value, str | None))
+_TEXT = _Kind("text or None", lambda value: isinstance(value, str | None))
 _WORD_LISTS = _Kind('phrases by language such as {"en": ("stop", "hold on")}', _is_lists)
 _ADVISER = _Kind("True, False or a function of a CallerPause", lambda value: isinstance(value, bool) or callable(value))
 _BY_WORDS = WordAdviser()

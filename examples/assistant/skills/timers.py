@@ -1,10 +1,10 @@
-"""Timers and reminders: they speak when they are due, as long as the call lasts."""
+"""Timers and reminders: the bot speaks when one is due, if the call has not ended."""
 
 import trio
 
 
 class Timers(dict):
-    """The timers of one call: for each, the scope that ends it, when it is due, and its purpose."""
+    """The timers of one call: the scope that cancels each timer, when the timer is due, and its purpose."""
 
 
 def spoken(seconds):

@@ -33,7 +33,7 @@ def anthropic(
     not valid.
     """
     if not isinstance(max_tokens, int) or max_tokens < 1:
-        raise ConfigError(f"anthropic: expected max_tokens, 1 or more, got {max_tokens!r}")
+        raise ConfigError(f"anthropic: expected max_tokens of at least 1, got {max_tokens!r}")
     asked = MessagesModel(model, endpoint(base_url, api_key), {"max_tokens": max_tokens, **(body or {})})
     return LanguageModel(asked, system=system, tools=tools, **how)
 

@@ -130,7 +130,7 @@ def read_ari(text: str) -> AriEvent:
         raise RemoteProtocolError(f"ari: expected JSON, got {len(text)} characters that are not JSON") from None
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str):
-        raise RemoteProtocolError("ari: expected an event with a type, got none")
+        raise RemoteProtocolError("ari: expected an event with a type, got one without")
     return AriEvent(kind, _text(_part(value, "channel") or _part(value, "peer"), "id"), value)
 
 

@@ -100,7 +100,7 @@ class AudioSocketWire:
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]:
         if not isinstance(message, bytes) or len(message) < HEAD:
-            raise RemoteProtocolError("audiosocket: expected a whole frame, got something else")
+            raise RemoteProtocolError("audiosocket: expected a complete frame, got something else")
         if not self._started:
             return [self._start(message)]
         kind, payload = message[0], message[HEAD:]

@@ -72,7 +72,7 @@ def _read_json(text: str) -> Control:
         ) from None
     name = value.get("event") if isinstance(value, dict) else None
     if not isinstance(name, str) or not _EVENT.fullmatch(name):
-        raise RemoteProtocolError("chan_websocket: expected an object with the name of an event, got none")
+        raise RemoteProtocolError("chan_websocket: expected an object with the name of an event, got one without")
     return name, {key: field for key, field in value.items() if key != "event"}
 
 

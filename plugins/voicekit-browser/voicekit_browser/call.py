@@ -213,7 +213,9 @@ class PageCall(Call):
         self._entered = n
         self._entries = [at for at in self._entries if at > now - ENTRIES_S] + [now]
         if len(self._entries) > ENTRIES:
-            raise RemoteProtocolError(f"voicekit.v1: expected at most {ENTRIES} entries in {ENTRIES_S:g} s, got more")
+            raise RemoteProtocolError(
+                f"voicekit.v1: expected at most {ENTRIES} lines and keys in {ENTRIES_S:g} s, got more"
+            )
         return True
 
     async def _write(self, stream: MessageStream) -> None:  # type: ignore[override]  # of one socket

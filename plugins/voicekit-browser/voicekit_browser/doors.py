@@ -88,7 +88,7 @@ class Door:
             return None
         taken = site.tokens.take(token, site.now())
         if taken.facts.get(FOR) != BROWSER:
-            raise TokenRefused("not for a browser")
+            raise TokenRefused("the token is not for a browser")
         return CallFacts(taken.call_id, {name: value for name, value in taken.facts.items() if name != FOR})
 
 

@@ -16,7 +16,7 @@ def text(value: Mapping[str, Any], key: str, most: int) -> str:
     """A text of at most `most` characters; "" if there is none."""
     found = value.get(key, "")
     if not isinstance(found, str) or len(found) > most:
-        raise RemoteProtocolError(f"expected {key!r} to be a text of at most {most} characters, got something else")
+        raise RemoteProtocolError(f"expected {key!r} to be text of at most {most} characters, got something else")
     return found
 
 
@@ -24,7 +24,7 @@ def whole(value: Mapping[str, Any], key: str, default: int | None = None) -> int
     """A count: 0 or more."""
     found = value.get(key, default)
     if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < MOST_SAMPLES:
-        raise RemoteProtocolError(f"expected {key!r} to be a whole number, 0 or more, got something else")
+        raise RemoteProtocolError(f"expected {key!r} to be a whole number of at least 0, got something else")
     return found
 
 

@@ -140,7 +140,7 @@ class PageWire:
         value = read_object(message, SUBPROTOCOL)
         kind = text(value, "type", 40)
         if (kind in ("start", "resume")) is self._begun:
-            raise RemoteProtocolError(f"{SUBPROTOCOL}: expected start or resume as the first message only")
+            raise RemoteProtocolError(f"{SUBPROTOCOL}: expected start or resume only as the first message")
         self._begun = True
         read = _READERS.get(kind)
         return None if read is None else read(value)
@@ -150,7 +150,7 @@ class PageWire:
             raise RemoteProtocolError(f"{SUBPROTOCOL}: expected start or resume first, got sound")
         if len(message) % 2 or len(message) > LONGEST_SOUND:
             raise RemoteProtocolError(
-                f"{SUBPROTOCOL}: expected sound of whole samples, at most {LONGEST_SOUND} bytes, got {len(message)}"
+                f"{SUBPROTOCOL}: expected whole samples of sound, at most {LONGEST_SOUND} bytes, got {len(message)}"
             )
         return PageSound(message)
 
@@ -163,7 +163,7 @@ def _resume(value: Mapping[str, Any]) -> PageResume:
 def _digit(value: Mapping[str, Any]) -> PageDigit:
     digit = text(value, "digit", 1)
     if digit not in DIGITS:
-        raise RemoteProtocolError(f"{SUBPROTOCOL}: expected a key of 0-9, *, #, A-D, got something else")
+        raise RemoteProtocolError(f"{SUBPROTOCOL}: expected one of the keys 0-9, *, # and A-D, got something else")
     return PageDigit(whole(value, "n"), digit)
 
 

@@ -324,7 +324,7 @@ def test_the_commands_tell_the_devices(card: Card) -> None:
     wrong = [*command, "talk", "--microphone", "radio"]
     refused = subprocess.run(wrong, env=card.env, capture_output=True, text=True, check=False, timeout=ENOUGH)
     assert refused.returncode == 2
-    assert "voicekit: microphone: expected the name of one, or part of it; none has 'radio': " in refused.stderr
+    assert "voicekit: microphone: expected a device's name, or part of it; no name contains 'radio': " in refused.stderr
     assert "'default'" in refused.stderr
 
 

@@ -94,9 +94,9 @@ def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool
     part = [device for device in found if name in device.name.casefold()]
     if exact or len({device.name for device in part}) == 1:
         return (exact or part)[0]
-    problem = "several have" if part else "none has"
+    problem = "several names contain" if part else "no name contains"
     raise DeviceError(
-        f"{direction}: expected the name of one, or part of it; {problem} {wanted!r}{_listed(part or found)}"
+        f"{direction}: expected a device's name, or part of it; {problem} {wanted!r}{_listed(part or found)}"
     )
 
 
@@ -121,4 +121,4 @@ def _default(found: Sequence[Device], index: int | None, direction: Direction) -
 
 
 def _listed(devices: Sequence[Device]) -> str:
-    return ": " + ", ".join(repr(device.name) for device in devices) if devices else "; there is none at all"
+    return ": " + ", ".join(repr(device.name) for device in devices) if devices else "; there are no such devices"

@@ -16,10 +16,10 @@ def examine() -> Iterator[tuple[bool, str, str]]:
         cards = PortAudio()
         cards.devices()
     except VoicekitError as error:
-        yield False, str(error), "the sentence says what is missing; calls with files work without"
+        yield False, str(error), "the message names what is missing; calls with sound files work without it"
         return
     for direction in get_args(Direction):
         try:
             yield True, f"{direction}: {choose(cards, None, direction).name}", ""
         except VoicekitError as error:
-            yield False, str(error), "connect one, then look at `voicekit devices`; calls with files work without"
+            yield False, str(error), "connect one, and check with `voicekit devices`; calls with sound files need none"

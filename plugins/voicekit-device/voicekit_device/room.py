@@ -29,7 +29,7 @@ def check_echo(echo: str, tail: float) -> None:
     if echo not in get_args(Echo):
         raise ConfigError(f"echo: expected {' or '.join(map(repr, get_args(Echo)))}, got {echo!r}")
     if not 0 <= tail <= LONGEST_TAIL:
-        raise ConfigError(f"tail: expected from 0 to {LONGEST_TAIL:g} s, got {tail!r}")
+        raise ConfigError(f"tail: expected 0 to {LONGEST_TAIL:g} s, got {tail!r}")
 
 
 @contextmanager

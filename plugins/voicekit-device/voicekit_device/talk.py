@@ -70,6 +70,6 @@ def _parser() -> Parser:
         "--echo",
         choices=get_args(Echo),
         default="half-duplex",
-        help="half-duplex: the bot does not listen while it speaks; headphones: it listens too, and can be interrupted",
+        help="half-duplex: the bot does not listen while it speaks; headphones: it does, and can be interrupted",
     )
     return parser

@@ -19,7 +19,7 @@ def test_engines_are_named_and_the_preparation_is_announced(tmp_path, monkeypatc
     assert "recogniser: " in text
     assert "voice: " in text
     if "Moonshine" in text:
-        assert "not prepared yet" in text
+        assert "not yet prepared" in text
         assert str(tmp_path) in text
 
 
@@ -43,7 +43,7 @@ def test_only_what_the_next_start_would_use_is_called_prepared(tmp_path, monkeyp
     assert told("is prepared")
     monkeypatch.setattr(prepare, "RECIPE", prepare.RECIPE + 1)
     assert not told("is prepared")
-    (announced,) = told("not prepared yet")
+    (announced,) = told("not yet prepared")
     assert f"{prepare.KEPT_MB} MB will stay in {cache_folder()}" in announced
 
 

@@ -376,7 +376,7 @@ def blocks(chance: random.Random, recordings: dict[str, Any]) -> Iterator[bytes]
 def test_what_can_not_be_is_refused() -> None:
     """Half a sample, sound after the end, and a job that is not out are mistakes of the caller."""
     hearing = Hearing(ENDPOINTS)
-    with pytest.raises(LocalProtocolError, match="in 3 bytes"):
+    with pytest.raises(LocalProtocolError, match="whole samples, got 3 bytes"):
         hearing.feed(b"abc")
     hearing.end()
     with pytest.raises(LocalProtocolError, match="after the end"):

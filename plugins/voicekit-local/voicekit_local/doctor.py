@@ -11,7 +11,7 @@ from voicekit_local.engines.files import CACHE_VARIABLE, cache_folder
 from voicekit_local.engines.moonshine import Moonshine
 from voicekit_local.engines.prepare import KEPT_MB
 
-ANEW = f"bring the packages of the local server: {install_command('voicekit-local')}"
+ANEW = f"install the packages of the local server: {install_command('voicekit-local')}"
 
 
 def examine() -> Iterator[tuple[bool, str, str]]:
@@ -35,5 +35,5 @@ def _preparation(recogniser: Moonshine) -> tuple[bool, str, str]:
     where = cache_folder()
     if recogniser.prepared:
         return True, f"the recogniser is prepared, in {where}", ""
-    found = "the recogniser is not prepared yet: the first start does it, this once, in about 15 s"
+    found = "the recogniser is not yet prepared: the first start prepares it, once, in about 15 s"
     return True, found, f"{KEPT_MB} MB will stay in {where}; {CACHE_VARIABLE} names another folder"

@@ -73,8 +73,8 @@ class Hearing:
     def feed(self, pcm: bytes) -> None:
         """Take more sound. LocalProtocolError after `end`, or if a sample is incomplete."""
         if self._ending or len(pcm) % 2:
-            why = "after the end" if self._ending else f"in {len(pcm)} bytes, which are no whole samples"
-            raise LocalProtocolError(f"hearing: expected no sound {why}")
+            why = "no sound after the end" if self._ending else f"whole samples, got {len(pcm)} bytes"
+            raise LocalProtocolError(f"hearing: expected {why}")
         self._sound += pcm
         self._total += len(pcm) // 2
         window = self._vad.window
@@ -129,7 +129,7 @@ class Hearing:
         """Take the result of the last job."""
         job, segment = decoded.job, decoded.job.segment
         if job is not self._job:
-            raise LocalProtocolError("hearing: expected the job that was given out last")
+            raise LocalProtocolError("hearing: expected the job that was handed out most recently")
         self._job = None
         self._hop = min(LONGEST_HOP, 2 * (self._total - job.end))
         self._outbox.say(take(segment, decoded))

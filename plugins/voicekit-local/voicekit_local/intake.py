@@ -71,7 +71,7 @@ def _reader(name: str, channels: int) -> Callable[[bytes], NDArray[np.float32]]:
         return partial(_of_law, AudioFormat(8_000, name, channels))  # type: ignore[arg-type]  # name is in _LAWS
     found = _NAME.match(name)
     if found is None:
-        raise ConfigError(f"expected a raw format of the service, got {name!r}")
+        raise ConfigError(f"expected one of Soniox's raw formats, got {name!r}")
     kind, bits, order = found[1], int(found[2]), ">" if found[3] == "be" else "<"
     if kind == "f":
         return partial(_of_floats, f"{order}f{bits // 8}", channels)

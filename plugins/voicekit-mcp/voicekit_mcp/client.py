@@ -234,8 +234,8 @@ def _check_size(chosen: Sequence[Offered]) -> None:
         for what, (size, most) in sizes.items():
             if size > most:
                 raise ConfigError(
-                    f"open_mcp: expected a {what} of at most {most} characters, got {size} of the tool "
-                    f"{each.name[:LONGEST_NAME]!r}: leave it out with `only`"
+                    f"open_mcp: expected a {what} of at most {most} characters, got {size} for the tool "
+                    f"{each.name[:LONGEST_NAME]!r}; leave this tool out with `only`"
                 )
 
 

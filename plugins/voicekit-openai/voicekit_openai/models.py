@@ -33,5 +33,5 @@ def openai(
     if an option is not valid.
     """
     if api not in APIS:
-        raise ConfigError(f"openai: expected api {' or '.join(map(repr, APIS))}, got {api!r}")
+        raise ConfigError(f"openai: expected api to be {' or '.join(map(repr, APIS))}, got {api!r}")
     return LanguageModel(APIS[api](model, endpoint(base_url, api_key), body or {}), system=system, tools=tools, **how)

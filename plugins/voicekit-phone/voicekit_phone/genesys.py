@@ -79,7 +79,7 @@ class GenesysWire:
         value = read_object(message, self.name)
         seq = whole(value, "seq")
         if seq != self._theirs + 1:
-            raise RemoteProtocolError(f"genesys: expected message {self._theirs + 1}, got {seq}")
+            raise RemoteProtocolError(f"genesys: expected message number {self._theirs + 1}, got {seq}")
         self._theirs = seq
         parameters = part(value, "parameters")
         match text(value, "type"):

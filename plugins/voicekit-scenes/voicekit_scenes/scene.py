@@ -166,7 +166,7 @@ def _act(given: Mapping[str, Any]) -> CallerAct:
     known = dict(given)
     cues = [when for when in When if when.value in known]
     if len(cues) != 1:
-        raise ValueError(f"expected one cue of {', '.join(when.value for when in When)}, got {given}")
+        raise ValueError(f"expected exactly one of the cues {', '.join(when.value for when in When)}, got {given}")
     cue = Cue(cues[0], float(known.pop(cues[0].value)))
     return CallerAct(known.pop("sound"), cue, Due(known.pop("due")), **known)
 

@@ -182,5 +182,5 @@ def test_processes_with_one_secret_take_each_others_tokens_for_fifteen_seconds()
     assert one.take(token, 1014.9).call_id == "CA1"
     with pytest.raises(TokenRefused, match="older than 15 s"):
         third.take(token, 1015.5)
-    with pytest.raises(TokenRefused, match="not a token from this server"):
+    with pytest.raises(TokenRefused, match="the token is not from this server"):
         CallTokens("t" * 32).take(token, 1001.0)

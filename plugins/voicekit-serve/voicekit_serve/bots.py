@@ -72,7 +72,7 @@ def _own_folder(where: Path) -> Path:
         with suppress(FileExistsError):
             (folder := where / f"call-{number:06}").mkdir(mode=0o700)
             return folder
-    raise AssertionError("expected digits at the end")
+    raise AssertionError("the numbers of folders never end")
 
 
 def check_shareable(transports: Sequence[Transport], parts: Mapping[str, Any], registry: Registry) -> None:

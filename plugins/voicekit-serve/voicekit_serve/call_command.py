@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--transport", metavar="NAME[,OPTION=VALUE...]", required=True, help="a carrier, such as twilio"
     )
-    url = f"the carrier reaches this program at this address, such as a tunnel's (${PUBLIC_URL}); Asterisk needs none"
+    url = f"address where the carrier reaches this program, such as a tunnel's (${PUBLIC_URL}); not for Asterisk"
     parser.add_argument("--public-url", default=os.environ.get(PUBLIC_URL), help=url)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--limit", type=float, metavar="SECONDS", help="have the carrier end the call after this long")
     parser.add_argument(
-        "--keys", default="", metavar="KEYS", help="keys to send once the call is answered; w is a pause"
+        "--keys", default="", metavar="KEYS", help="keys to send when the call is answered; w is a pause"
     )
     parser.add_argument("--detect-machine", action="store_true", help="have the carrier detect answering machines")
     parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")

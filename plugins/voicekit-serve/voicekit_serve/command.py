@@ -43,16 +43,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--transport", metavar="NAME[,OPTION=VALUE...]", action="append", required=True, help=spec)
     parser.add_argument(
         "--public-url",
-        help="carriers reach this server at this address, such as https://bot.example (--host and --port)",
+        help="address where carriers reach this server, such as https://bot.example (default: --host and --port)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
     parser.add_argument(
-        "--max-calls", type=int, default=20, help="most calls at a time; further callers get a busy signal (20)"
+        "--max-calls", type=int, default=20, help="the most calls at a time; further callers get a busy signal (20)"
     )
-    drain = f"seconds that calls may continue after the first signal ({limits.DRAIN_S:g})"
+    drain = f"seconds that calls may continue after the first signal to stop ({limits.DRAIN_S:g})"
     parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
-    parser.add_argument("--farewell", metavar="TEXT", help="spoken to the calls that are still running after --drain")
+    parser.add_argument(
+        "--farewell", metavar="TEXT", help="text to speak in the calls that are still running after --drain"
+    )
     parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     password = (
         f"password for calls from the browser page; prefer {PAGE_PASSWORD}, since other users can see the command line"

@@ -44,7 +44,7 @@ def read_recording(path: str | Path) -> Recording:
     channels."""
     with SoundFileReader(path) as reader:
         if reader.format.channels != 2:
-            raise ConfigError(f"{path}: expected a recording of two channels, caller and agent, got one")
+            raise ConfigError(f"{path}: expected a recording with two channels (caller and bot), got one channel")
         pcm = array("h")
         while (frame := reader.read(reader.format.rate)) is not None:
             pcm.frombytes(frame.pcm)

@@ -95,8 +95,8 @@ class ApiKey:
     def __init__(self, secret: str) -> None:
         if not _HEADER_VALUE.fullmatch(secret):
             raise ConfigError(
-                f"Soniox key: expected printable characters without spaces, got {len(secret)} characters, some of them "
-                "others (was a line break or a quotation mark copied along?)"
+                f"Soniox key: expected printable characters without spaces, got {len(secret)} characters, some of "
+                "which are not allowed (did you also copy a line break or a quotation mark?)"
             )
         self._secret = secret
 
@@ -106,7 +106,7 @@ class ApiKey:
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
             raise ConfigError(
-                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or set the variables that `voicekit local-server` "
+                f"no Soniox key: set {KEY_VARIABLE}, pass `key=`, or set the variables that `voicekit local-server` "
                 "(voicekit-local) prints; voicekit.run and `voicekit run` start such a server by themselves"
             )
         return cls(secret)
@@ -122,8 +122,8 @@ class ApiKey:
         """
         if not _HTTP_TOKEN.fullmatch(self._secret):
             raise ConfigError(
-                "Soniox key: as a subprotocol it may hold only letters, digits and !#$%&'*+.^_`|~-; "
-                "temporary keys in the old form (with a colon) must go into the header"
+                "Soniox key: a key that is sent as a subprotocol may contain only letters, digits and "
+                "!#$%&'*+.^_`|~-; send temporary keys in the old form (with a colon) in the header"
             )
         return [KEY_SUBPROTOCOL, self._secret]
 

@@ -31,4 +31,6 @@ def assert_total(table: Mapping[Any, Mapping[Any, Any]], states: type[Enum], inp
     cells = {(state, what) for state, row in table.items() for what in row}
     odd = cells ^ {(state, what) for state in states for what in inputs}
     if odd:
-        raise AssertionError(f"expected one cell for each state and input; missing or unknown: {sorted(map(str, odd))}")
+        raise AssertionError(
+            f"expected one cell for each state and input; wrong or missing cells: {sorted(map(str, odd))}"
+        )

@@ -62,12 +62,12 @@ class WebhookReceiver:
 
     def __init__(self, secret: str, header: str = HEADER) -> None:
         if not secret or not header:
-            raise ConfigError("webhook: expected the name of a header, and a secret")
+            raise ConfigError("webhook: expected a header's name and a secret")
         try:
             self._secret = secret.encode()
         except UnicodeEncodeError:
             raise ConfigError(
-                "webhook: expected a text as the secret, got one with half a character (a lone surrogate)"
+                "webhook: expected text as the secret, got a lone surrogate (half a character) in it"
             ) from None
         self.header = header
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()

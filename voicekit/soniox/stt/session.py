@@ -250,7 +250,8 @@ class SttSession:
     def _check(self, frame: AudioFrame) -> None:
         if (frame.format is not self._sound and frame.format != self._sound) or frame.at != self.sent_to:
             raise LocalProtocolError(
-                f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from {frame.at}"
+                f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from "
+                f"sample {frame.at}"
             )
         self._sound = frame.format  # equal, but keeping this object saves a comparison for each frame
 

@@ -121,7 +121,7 @@ class SonioxStt(Pipeable):
         not late.
         """
         if self.accepts is None:
-            raise ConfigError(f"{self.name}: expected a call of negotiate() with the format of the sound first")
+            raise ConfigError(f"{self.name}: expected negotiate() to be called first, with the format of the sound")
         with alone():
             async with trio.open_nursery() as nursery:
                 first: SttConnection = await nursery.start(self._open_first)

@@ -89,7 +89,7 @@ class TtsConnection:
         """
         check_tts(config)
         if not self.has_room:
-            raise LocalProtocolError(f"{SERVICE}: expected room for a stream, got {self._why_full()}")
+            raise LocalProtocolError(f"{SERVICE}: expected room for another stream, got {self._why_full()}")
         self._made += 1
         stream = f"s{self._made}"
         self._streams[stream] = LiveStream(config, now, stall_s)
@@ -101,7 +101,9 @@ class TtsConnection:
         size = len(text.encode())
         alive = self._streams.get(stream)
         if alive is not None and alive.text_bytes + size > limits.TTS_TEXT_BYTES:
-            raise LocalProtocolError(f"{SERVICE}: expected at most {limits.TTS_TEXT_BYTES} bytes of text in {stream}")
+            raise LocalProtocolError(
+                f"{SERVICE}: expected at most {limits.TTS_TEXT_BYTES} bytes of text in stream {stream}"
+            )
         known = self._ours(stream, TtsInput.END if end else TtsInput.TEXT, now)
         if known is not None:
             known.text_bytes += size
@@ -246,7 +248,7 @@ class TtsConnection:
         return stream.startswith("s") and number.isdecimal() and 0 < int(number) <= self._made
 
     def _why_full(self) -> str:
-        return "a failed connection" if self.failure is not None else f"{len(self._streams)} streams at work"
+        return "a failed connection" if self.failure is not None else f"{len(self._streams)} open streams"
 
 
 def _inputs(answer: TtsResponse) -> list[TtsInput]:

@@ -87,7 +87,7 @@ class SonioxTts(Pipeable):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         if self.produces is None:
-            raise ConfigError(f"{self.name}: expected a call of negotiate() with the sink's format first")
+            raise ConfigError(f"{self.name}: expected negotiate() to be called first, with the sink's format")
         pool = TtsPool(self._url, self._access, self._transport, wire_log=self.wire_log, roll=self._roll)
         with alone():
             async with trio.open_nursery() as nursery:

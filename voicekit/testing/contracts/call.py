@@ -58,7 +58,9 @@ async def check_call(dialect: Dialect) -> None:
     wire: Any = dialect.wire()
     async with bench(wire):
         promise(isinstance(wire.name, str) and wire.name != "", wire, "must have a name: a str that is not empty")
-        promise(set(wire.can) <= ABLE, wire, f"can only be able to {', '.join(sorted(ABLE))}; got {sorted(wire.can)}")
+        promise(
+            set(wire.can) <= ABLE, wire, f"may state in `can` only {', '.join(sorted(ABLE))}; got {sorted(wire.can)}"
+        )
         await _hears(dialect)
         for line in LINES:
             await _plays(dialect, line)
@@ -136,7 +138,7 @@ async def _hears(dialect: Dialect) -> None:
         promise(
             got == sent,
             call._wire,
-            f"must hand on the caller's sound once and whole: {len(sent)} bytes came, {len(got)} arrived",
+            f"must pass on the caller's sound once and completely: {len(sent)} bytes came, {len(got)} arrived",
         )
         promise(
             any(getattr(item, "digit", "") == "5" for item in heard),
@@ -166,7 +168,9 @@ async def _plays(dialect: Dialect, line: dict[str, Any]) -> None:
         await trio.sleep(1.5)
         promise(carrier.position >= written, call._wire, f"played {carrier.position} of {written} samples")
         played = b"".join(pcm for _, pcm in carrier.played).rstrip(form.silence(1))
-        promise(played == _tone(call, 0, total), call._wire, "must play what was written once, whole and in order")
+        promise(
+            played == _tone(call, 0, total), call._wire, "must play the written sound once, completely and in order"
+        )
         promise(
             speaker.position == written,
             call._wire,
@@ -186,10 +190,10 @@ async def _is_cut(dialect: Dialect) -> None:
         speaker.discard()
         before, position = carrier.position, speaker.position
         await trio.sleep(1.0)
-        promise(speaker.position == position, call._wire, "moved its position behind a cut")
+        promise(speaker.position == position, call._wire, "moved its position after a cut")
         after = form.seconds(carrier.position - before)
         most = 0.05 if "clear" in call._wire.can else call.sink.lead + 0.05
-        promise(after <= most, call._wire, f"played {after:.3g} s behind a cut, expected at most {most:.3g}")
+        promise(after <= most, call._wire, f"played {after:.3g} s after a cut, expected at most {most:.3g}")
 
 
 def _refuses_garbage(dialect: Dialect) -> None:
@@ -246,8 +250,8 @@ async def _does_not_start(dialect: Dialect) -> None:
     stream = ClosedOnce(carrier.stream)
     with suppress(Unavailable):
         async with open_call(stream, dialect.wire(), start_timeout=1.0):
-            raise AssertionError(f"{dialect.wire().name}: began a call before any message came")
-    promise(stream.closed == 1, dialect.wire(), "must have a connection closed on which no call starts")
+            raise AssertionError(f"{dialect.wire().name}: began a call before it received a message")
+    promise(stream.closed == 1, dialect.wire(), "must have its connection closed if no call starts on it")
 
 
 class CalledSink:

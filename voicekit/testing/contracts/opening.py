@@ -137,8 +137,8 @@ async def _lets_errors_pass(part: Any) -> None:
             raise ours
     except Exception as error:  # judged in the next line
         passed = sole(error)
-    made = "swallows it" if passed is None else f"makes {passed!r} of it"
-    promise(passed is ours, part, f"must let an error pass that is raised while it is open, but {made}")
+    made = "swallows it" if passed is None else f"turns it into {passed!r}"
+    promise(passed is ours, part, f"must not stop an error that is raised while it is open, but {made}")
 
 
 async def _can_be_cancelled(make: Callable[[], Any], equip: Equip) -> None:

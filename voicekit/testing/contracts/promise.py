@@ -70,7 +70,7 @@ async def bench(part: object) -> AsyncIterator[None]:
     """Require virtual time, raise a single error without its group, and check that no task is left behind."""
     clock = trio.lowlevel.current_clock()
     if not isinstance(clock, MockClock) or clock.autojump_threshold == inf:
-        raise ConfigError("contract checks run in virtual time: give the test pytest-trio's fixture autojump_clock")
+        raise ConfigError("contract checks run in virtual time: add pytest-trio's fixture autojump_clock to the test")
     before = _living_tasks()
     threads = inline.set(True)
     try:
@@ -80,7 +80,7 @@ async def bench(part: object) -> AsyncIterator[None]:
         inline.reset(threads)
     await trio.sleep(SETTLING)
     left = sorted(task.name for task in _living_tasks() - before)
-    promise(not left, part, f"left tasks running behind it: {', '.join(left)}")
+    promise(not left, part, f"left tasks running: {', '.join(left)}")
 
 
 def _living_tasks() -> set[trio.lowlevel.Task]:
@@ -112,7 +112,9 @@ def call_now(part: object, plain: Callable[[], object]) -> None:
         result = plain()
     if inspect.iscoroutine(result):
         result.close()
-    promise(not inspect.isawaitable(result), part, f"must have a plain {name}() that acts at once, not an async one")
+    promise(
+        not inspect.isawaitable(result), part, f"must have a plain {name}() that acts immediately, not an async one"
+    )
 
 
 @contextmanager

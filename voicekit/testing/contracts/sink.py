@@ -101,7 +101,9 @@ class _Listener:
             self.written += frame.samples
             ahead = self.written - self.position()
             room = ahead <= sound.samples(AHEAD)
-            promise(room, self.sink, f"took {sound.seconds(ahead):g} s that nobody has heard yet: write() must wait")
+            promise(
+                room, self.sink, f"took {sound.seconds(ahead):g} s of sound that was not yet heard: write() must wait"
+            )
 
     def position(self) -> int:
         position: int = self._speaker.position

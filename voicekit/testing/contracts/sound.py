@@ -15,11 +15,11 @@ def check_sound(part: Any, said: Iterable[Any], format: AudioFormat) -> int:  # 
     at = 0
     for item in said:
         if isinstance(item, AudioFrame):
-            promise(item.format == format, part, f"`produces` {format}, but said {item!r}")
+            promise(item.format == format, part, f"`produces` {format}, but emitted {item!r}")
             whole = len(item.pcm) % format.sample_bytes == 0
             promise(whole, part, f"cut a sample in two: {len(item.pcm)} bytes in {item!r}")
         if isinstance(item, AudioFrame | Gap):
-            promise(item.at == at, part, f"said {item!r} where sample {at} was due; lost sound must be a Gap")
+            promise(item.at == at, part, f"emitted {item!r} where sample {at} was due; lost sound must be a Gap")
             at = item.end
     return at
 

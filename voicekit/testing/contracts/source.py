@@ -55,17 +55,19 @@ async def check_source(
 
 def _judge(held: CheckedStream) -> None:
     part, sound = held.part, held.part.produces
-    promise(check_sound(part, held.said, sound) > 0, part, "said no sound")
+    promise(check_sound(part, held.said, sound) > 0, part, "emitted no sound")
     for item, time in zip(held.said, held.times, strict=True):
         if part.live and isinstance(item, AudioFrame | Gap):
             early = sound.seconds(item.end) - time
-            promise(early <= AHEAD, part, f"is live, but said {item!r} {early:.3g} s before that could have been heard")
+            promise(
+                early <= AHEAD, part, f"is live, but emitted {item!r} {early:.3g} s before it could have been recorded"
+            )
 
 
 async def _loses_nothing(make: Callable[[], Any], plan: Plan) -> None:
     quick = _samples(await run_once(make(), plan))
     slow = _samples(await run_once(make(), replace(plan, slow=SLOW)))
-    lost = f"said {quick} samples to a quick consumer, and {slow} to a slow one"
+    lost = f"emitted {quick} samples to a quick consumer, and {slow} to a slow one"
     promise(quick == slow, make(), f"is not live, so it must wait and lose nothing, but {lost}")
 
 
@@ -81,6 +83,6 @@ async def _keeps_little(part: Any, plan: Plan) -> None:
 
         def look(held: CheckedStream) -> None:
             kept = allocation() - before
-            promise(kept <= most, part, f"kept {kept:,} bytes while nobody took anything for {STUCK:g} s")
+            promise(kept <= most, part, f"kept {kept:,} bytes while its output was not read for {STUCK:g} s")
 
         await run_unread(part, plan, STUCK, look)

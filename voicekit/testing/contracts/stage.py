@@ -75,7 +75,7 @@ async def check_waits(part: Any, items: Sequence[Any]) -> None:
 
     def look(held: CheckedStream) -> None:
         greedy = held.fed_all and held.backed_up
-        promise(not greedy, part, f"took all of {len(items)} items while nobody took what it said: it must wait")
+        promise(not greedy, part, f"took all of {len(items)} items while its output was not read: it must wait")
 
     await run_unread(part, Plan(items, ends=False, room=1), STUCK, look)
 

@@ -92,7 +92,7 @@ class CheckedStream:
         self._take_what_is_there()
         await trio.sleep(SILENT)
         late = self._take_what_is_there()
-        promise(not late, self.part, f"said {late[:1]} after it had been cancelled")
+        promise(not late, self.part, f"emitted {late[:1]} after it had been cancelled")
 
     def stop_listening(self) -> None:
         """Close the far end of the outbox, like a neighbour stage that has returned; only if the output is not read."""

@@ -59,24 +59,24 @@ async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: floa
 def _understands(held: CheckedStream) -> None:
     _judge(held)
     words = [word for item in held.said if isinstance(item, Final) for word in item.words]
-    promise(bool(words), held.part, "understood no word for good of what it was sent")
+    promise(bool(words), held.part, "emitted no final words for the sound that it was sent")
 
 
 def _judge(held: CheckedStream) -> None:
     part = held.part
     sent = max(getattr(item, "end", 0) for item in held.plan.items)
     for item in held.said:
-        promise(isinstance(item, Transcript), part, f"says transcripts and nothing else, but said {item!r}")
+        promise(isinstance(item, Transcript), part, f"must emit only transcripts, but emitted {item!r}")
         silent = part.endpoints or not isinstance(item, Endpoint)
-        promise(silent, part, "states that it has no `endpoints`, but said an Endpoint")
+        promise(silent, part, "states that it has no `endpoints`, but emitted an Endpoint")
         for start, end in _spans(item):
-            promise(0 <= start <= end <= sent, part, f"was sent {sent} samples, but said {item!r}")
+            promise(0 <= start <= end <= sent, part, f"was sent {sent} samples, but emitted {item!r}")
     words = [word for item in held.said if isinstance(item, Final) for word in item.words]
     for word, later in pairwise(words):
         onwards = later.start >= word.start and later != word
-        promise(onwards, part, f"must say its finals in order and once, but said {later!r} after {word!r}")
+        promise(onwards, part, f"must emit its finals once and in order, but emitted {later!r} after {word!r}")
     done = [item.final_to for item in held.said if isinstance(item, Progress)]
-    promise(done == sorted(done), part, f"must never take back its Progress, but said {done}")
+    promise(done == sorted(done), part, f"must never go back with its Progress, but emitted {done}")
 
 
 def _spans(item: Any) -> list[tuple[int, int]]:

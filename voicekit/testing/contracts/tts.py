@@ -82,15 +82,17 @@ class _Judge:
     def __call__(self, held: CheckedStream) -> None:
         part = held.part
         samples = check_sound(part, held.said, part.produces)
-        promise(samples > 0, part, "said no sound")
+        promise(samples > 0, part, "emitted no sound")
         marks = [item for item in held.said if isinstance(item, WordMark)]
-        promise(bool(marks), part, "said no WordMark: nothing of it would ever count as heard")
+        promise(bool(marks), part, "emitted no WordMark: no word of the reply would ever count as heard")
         for mark, later in pairwise(marks):
             falls = later.at < mark.at or later.said_to < mark.said_to
-            promise(not falls, part, f"must not fall back with its marks, but said {later!r} after {mark!r}")
+            promise(not falls, part, f"must not go back with its marks, but emitted {later!r} after {mark!r}")
         for mark in marks:
             spoken = 0 <= mark.at < samples
-            promise(spoken, part, f"said {mark!r}, but {samples} samples of sound: that word would never be heard")
+            promise(
+                spoken, part, f"emitted {mark!r}, but only {samples} samples of sound: that word would never be heard"
+            )
         reached = marks[-1].said_to
         promise(reached == self._end, part, f"reached character {reached} of {self._end} with its last WordMark")
 

@@ -58,7 +58,7 @@ def _keeps_streams_apart(part: Any, rate: int) -> None:
     third = _started(part, rate)
     alone = [_verdict(part, third, window) for window in mine]
     apart = all(abs(one - two) <= SAME for one, two in zip(alone, together, strict=True))
-    promise(apart, part, "mixes its streams up: the same sound is judged otherwise beside another stream")
+    promise(apart, part, "mixes up its streams: it judges the same sound differently beside another stream")
 
 
 def _started(part: Any, rate: int) -> Any:
@@ -75,7 +75,7 @@ def _verdict(part: Any, stream: Any, window: bytes) -> float:
     with telling(part, f"for a window of {stream.window} samples, as it wants them"):
         verdict = stream.probability(window)
         likely = 0 <= verdict <= 1
-    promise(likely, part, f"must say a probability from 0 to 1, but said {verdict!r}")
+    promise(likely, part, f"must return a probability from 0 to 1, but returned {verdict!r}")
     return float(verdict)
 
 

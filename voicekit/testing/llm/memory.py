@@ -39,7 +39,7 @@ class _Stream(httpx.AsyncByteStream):
                     await trio.lowlevel.checkpoint()
                     yield chunk
             except ConnectionCut:
-                raise httpx.RemoteProtocolError("the stand-in cut the connection") from None
+                raise httpx.RemoteProtocolError("the test server cut the connection") from None
 
     async def aclose(self) -> None:
         if not self._asked.complete:

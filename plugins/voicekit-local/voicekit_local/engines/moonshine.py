@@ -69,7 +69,7 @@ class Moonshine:
 
     def decode(self, sound: NDArray[np.float32], draft: tuple[int, ...] = ()) -> Heard:
         if self._parts is None:
-            raise RuntimeError("Moonshine.decode(): expected load() before it")
+            raise RuntimeError("Moonshine.decode(): expected load() to be called first")
         if len(sound) < SHORTEST:
             return Heard(())
         most = int(TOKENS_PER_SECOND * len(sound) / HEARING_RATE) + TOKENS_BESIDES

@@ -70,7 +70,7 @@ class Piper:
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
         if self._session is None:
-            raise RuntimeError("Piper.speak(): expected load() before it")
+            raise RuntimeError("Piper.speak(): expected load() to be called first")
         reading = read(text)
         sound = self._sound(reading.text, speed)
         written = reading.times(self._aligner.align(sound, self.rate, reading.spoken))

@@ -52,7 +52,7 @@ class Whisper:
 
     def decode(self, sound: NDArray[np.float32], draft: tuple[int, ...] = ()) -> Heard:
         if self._model is None:
-            raise RuntimeError("Whisper.decode(): expected load() before it")
+            raise RuntimeError("Whisper.decode(): expected load() to be called first")
         if not len(sound):
             return Heard(())
         parts, _ = self._model.transcribe(

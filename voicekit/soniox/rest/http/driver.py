@@ -205,7 +205,9 @@ class Http:
         finally:
             await close(response)
         if response.status_code < 400:
-            raise self._unexpected(response.status_code, response.headers, body, f"{ask.status} for {ask.what}")
+            raise self._unexpected(
+                response.status_code, response.headers, body, f"the status {ask.status} for {ask.what}"
+            )
         failed = refused(response.status_code, body, redact=self.redact)
         raise Setback(failed, RequestTrouble.REFUSED, _seconds(response.headers.get("retry-after", "")))
 
@@ -253,7 +255,9 @@ class Http:
                         moved()
                     if len(body) > most:
                         if whole:
-                            raise self._unexpected(response.status_code, response.headers, b"", f"at most {most} bytes")
+                            raise self._unexpected(
+                                response.status_code, response.headers, b"", f"an answer of at most {most} bytes"
+                            )
                         break
         except httpx.RequestError as error:
             if whole:

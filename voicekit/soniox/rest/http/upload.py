@@ -153,4 +153,4 @@ def _head(boundary: str, fields: Mapping[str, str], filename: str) -> bytes:
     try:
         return "".join(parts).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ConfigError(f"upload: expected a text as the file name, got {filename!r}") from error
+        raise ConfigError(f"upload: expected text as the file name, got {filename!r}") from error

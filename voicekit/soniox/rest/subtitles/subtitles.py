@@ -45,7 +45,10 @@ class Style:
 
     def __post_init__(self) -> None:
         if self.columns < 16 or self.lines < 1 or not 0 < self.shortest_ms < self.longest_ms or self.gap_ms < 0:
-            raise ConfigError(f"subtitles: expected lines of 16 columns or more and sensible times, got {self}")
+            raise ConfigError(
+                "subtitles: expected columns of at least 16, lines of at least 1, shortest_ms above 0 and below "
+                f"longest_ms, and gap_ms of at least 0, got {self}"
+            )
 
 
 STYLE: Final = Style()

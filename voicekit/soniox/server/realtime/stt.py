@@ -243,7 +243,9 @@ class SttServer(ServedConnection):
         """Check that the engine may do `what` now; returns False if the connection is over."""
         cell = SERVED_STT[self.state][what]
         if cell is WRONG:
-            raise LocalProtocolError(f"transcription server: {what.name} is not possible in {self.state.name}")
+            raise LocalProtocolError(
+                f"transcription server: {what.name} is not possible in the state {self.state.name}"
+            )
         return cell is not IGNORE
 
     def _check(self, tokens: Sequence[Token]) -> None:
@@ -252,10 +254,10 @@ class SttServer(ServedConnection):
         if final != sorted(final, reverse=True):
             raise LocalProtocolError("transcription server: expected final tokens before interim ones")
         if END in tokens and not self.config.enable_endpoint_detection:
-            raise LocalProtocolError("transcription server: <end> without endpoint detection")
+            raise LocalProtocolError("transcription server: got <end> without endpoint detection")
         self._fins -= list(tokens).count(FIN)
         if self._fins < 0:
-            raise LocalProtocolError("transcription server: <fin> without a request to finalize")
+            raise LocalProtocolError("transcription server: got <fin> without a request to finalize")
 
     def _over(self, refusal: Refusal | None, closing: CloseConnection | None = None) -> list[SttServerEvent]:
         if self.state is ServedStt.CLOSED:

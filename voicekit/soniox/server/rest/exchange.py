@@ -178,7 +178,7 @@ class RestExchange:
         for route, ids in found:
             if route.method == request.method and len(ids) == fewest:
                 return route, ids
-        raise Problem("method_not_allowed", f"{path} does not know {request.method}.")
+        raise Problem("method_not_allowed", f"{path} does not support {request.method}.")
 
     def _authenticate(self, request: RestRequest, now: float) -> Key:
         service = Service.TTS if self._route.speech else Service.STT

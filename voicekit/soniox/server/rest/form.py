@@ -58,7 +58,7 @@ class ReceivedForm:
     def _head(self, events: list[FormEvent]) -> bool:
         end = self._rest.find(b"\r\n\r\n", self._at)
         if (len(self._rest) if end < 0 else end) - self._at > HEAD_BYTES:
-            raise RemoteProtocolError(f"a part of a form: expected headers of at most {HEAD_BYTES} bytes")
+            raise RemoteProtocolError(f"form part: expected headers of at most {HEAD_BYTES} bytes")
         if end < 0:
             return False
         events.append(_part(self._rest[self._at : end]))
@@ -81,12 +81,12 @@ class ReceivedForm:
 
     def _boundary(self, ending: bytes) -> None:
         if ending not in (b"--", b"\r\n"):
-            raise RemoteProtocolError(f"a boundary of a form: expected a line end or '--' behind it, got {ending!r}")
+            raise RemoteProtocolError(f"form boundary: expected a line end or '--' after it, got {ending!r}")
         self.finished = ending == b"--"
         self._in_head = not self.finished
         self._parts += 1
         if self._parts > PARTS and not self.finished:
-            raise RemoteProtocolError(f"a form: expected at most {PARTS} parts")
+            raise RemoteProtocolError(f"form: expected at most {PARTS} parts")
 
 
 def _part(head: bytearray) -> PartBegun:
@@ -96,5 +96,5 @@ def _part(head: bytearray) -> PartBegun:
         headers[name.strip()] = value.strip()
     field = headers.get_param("name", header="content-disposition")
     if not isinstance(field, str):
-        raise RemoteProtocolError("a part of a form: expected a Content-Disposition with a name")
+        raise RemoteProtocolError("form part: expected a Content-Disposition with a name")
     return PartBegun(field, headers.get_filename())

@@ -121,7 +121,7 @@ class ServedTranscriptions:
         if job is None:
             return None
         if job.now.status not in _BEFORE[status]:
-            raise LocalProtocolError(f"transcription {name}: can't go from {job.now.status} to {status}")
+            raise LocalProtocolError(f"transcription {name}: can't change from {job.now.status} to {status}")
         known = {field: value for field, value in changes.items() if value is not None}
         job.now = msgspec.structs.replace(job.now, status=status, **known)
         return job
