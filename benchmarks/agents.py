@@ -25,6 +25,7 @@ from voicekit.contracts import Speaker
 from voicekit.events import TurnEnded
 from voicekit.extend import load_plugins
 from voicekit.listen.source import SilenceSource
+from voicekit.listen.vad import WebRtcVad
 from voicekit.play.sink import NullSink
 from voicekit.session import Session
 from voicekit.soniox.api.region import Endpoints
@@ -116,7 +117,9 @@ class ByHand:
 
 
 class WithVoicekit:
-    """A Session with its default settings, but with a silent source and a sink that plays nothing."""
+    """A Session with its default settings, but with webrtcvad like the client by hand, a silent source, and a sink that
+    plays nothing.
+    """
 
     def __init__(self, token_s: float, tell: Tell = _nobody) -> None:
         self.ended = trio.Event()
@@ -130,6 +133,7 @@ class WithVoicekit:
     async def run(self, endpoints: Endpoints) -> None:
         session = Session(
             source=SilenceSource(),
+            vad=WebRtcVad(),
             stt=SonioxStt(key=KEY, endpoints=endpoints),
             tts=SonioxTts(key=KEY, endpoints=endpoints),
             handler=self._answer,

@@ -1,6 +1,7 @@
-"""The memory of one connected agent that waits: `python -m benchmarks.idle_agent hand|voicekit STT TTS`.
+"""The memory of one connected agent that waits: `python -m benchmarks.idle_agent WAY STT TTS`.
 
-The agent has its own program, so that only the memory that it needs is counted. Prints MiB.
+The agent has its own program, so that only the memory that it needs is counted. Prints MiB. WAY is `hand` for the
+client written by hand, or the name of the session's vad: `webrtc`, or `confirmed` if voicekit-silero is installed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ async def _hand(stt: str, tts: str) -> None:
             await ears.send_message(bytes(640))
 
 
-async def _voicekit(stt: str, tts: str) -> None:
+async def _voicekit(vad: str, stt: str, tts: str) -> None:
     import voicekit
     from voicekit.listen.source import SilenceSource
     from voicekit.play.sink import NullSink
@@ -40,6 +41,7 @@ async def _voicekit(stt: str, tts: str) -> None:
     endpoints = Endpoints(stt.replace("ws", "http", 1), stt, tts, tts.replace("ws", "http", 1))
     session = voicekit.Session(
         source=SilenceSource(),
+        vad=vad,
         stt=SonioxStt(key=KEY, endpoints=endpoints),
         tts=SonioxTts(key=KEY, endpoints=endpoints),
         handler="Hello.",
@@ -51,7 +53,7 @@ async def _voicekit(stt: str, tts: str) -> None:
 
 async def main(way: str, stt: str, tts: str) -> None:
     with trio.move_on_after(SETTLES_S):
-        await {"hand": _hand, "voicekit": _voicekit}[way](stt, tts)
+        await (_hand(stt, tts) if way == "hand" else _voicekit(way, stt, tts))
     print(resident())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import trio
@@ -30,4 +31,11 @@ async def by_hand(count: int) -> Sequence[float]:
 
 @idle.subject("a voicekit session", aim=1.3)
 async def with_voicekit(count: int) -> Sequence[float]:
-    return await _measured("voicekit")
+    return await _measured("webrtc")
+
+
+if find_spec("voicekit_silero") is not None:
+
+    @idle.subject("a voicekit session, vad confirmed")
+    async def with_silero(count: int) -> Sequence[float]:
+        return await _measured("confirmed")
