@@ -246,6 +246,13 @@ def test_a_television_behind_the_caller_does_not_prolong_the_turn() -> None:
     assert talk.take() == ["8.90 start 3 speech 'when do you open'"], "no endpoint comes while somebody goes on talking"
 
 
+def test_a_voice_at_the_limit_does_not_interrupt_with_its_next_word() -> None:
+    """What began too faint must become 3 dB louder than the limit; a caller who begins louder need not."""
+    for begins, lines in ((LOUD - 13, []), (LOUD - 11, ["6.10 hold 2", "7.00 cut 2"])):
+        talk = heard_with({range(6_000, 6_100): begins, range(6_100, 9_000): LOUD - 11}).at(6.1, started(6.0))
+        assert talk.at(7.0, interim("the news at nine", 6.0)).take() == lines
+
+
 def test_a_television_in_the_same_utterance_is_left_out() -> None:
     """A recogniser writes down the caller and the television as one utterance, and sends no endpoint."""
     talk = heard_with({range(6_000, 6_600): SOFT, range(7_800, 20_000): SOFT}).at(6.0, ReplyDone(2))

@@ -39,7 +39,7 @@ SCORE_WITHIN = 0.3
 """The most seconds for which a commit waits for the sound model, which takes 0.06 s if the machine is not
 overloaded."""
 
-LATE_END = 0.3
+LATE_END = 0.25
 """Seconds by which a word may seem to end before or after the speech, because recognisers time word ends only roughly.
 """
 

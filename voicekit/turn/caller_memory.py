@@ -164,7 +164,9 @@ class CallerMemory:
         presumed = PRESUMED_DBFS if self.live is not None else self.whose.loud(self.book.noted.words)
         if why := self.whose.why_faint(mark.at, NEWEST, presumed=presumed):
             self.decide(TurnAct.IGNORE, f"sound {why}", self.live.turn if self.live is not None else None)
+            self.whose.faint_from = min(self.whose.faint_from, mark.at - round(NEAR * self.rate))
             return False
+        self.whose.faint_from = math.inf
         self.speech.start(mark, self.now)
         return True
 

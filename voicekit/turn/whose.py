@@ -57,6 +57,11 @@ RUN = 2
 GOES_ON = 1.0
 """Seconds within which a faint word goes on with the faint words before it."""
 
+MARGIN_DB = 3.0
+"""How much louder than the limit the words of a sound must be that began too faint. Otherwise a voice at the limit would
+be ignored in one word, and interrupt with the next.
+"""
+
 FEW = 3
 """With fewer words the usual level is not known yet."""
 
@@ -95,7 +100,7 @@ class Whose:
 
     __slots__ = (
         "_background_to", "_faint_db", "_goes_on", "_levels", "_said", "_spoken", "_to", "_usual", "_watch_echo",
-        "clock",
+        "clock", "faint_from",
     )  # fmt: skip
 
     def __init__(self, policy: InterruptPolicy, rate: int, levels: Levels | None) -> None:
@@ -108,6 +113,8 @@ class Whose:
         self._said = ""
         self._to = 0
         self._goes_on = round(GOES_ON * rate)
+        self.faint_from: float = math.inf
+        """The sample at which a sound began that was too faint to be the caller's, and that goes on."""
         self._background_to = 0  # up to here, the next faint word belongs to those before it
 
     def begin(self) -> None:
@@ -136,13 +143,14 @@ class Whose:
             self._usual.clear()  # what was taken for the caller so far was background sound
         self._usual.extend(levels)
 
-    def why_faint(self, start: int, end: int, *, presumed: float | None = None) -> str | None:
+    def why_faint(self, start: int, end: int, *, presumed: float | None = None, margin: float = 0.0) -> str | None:
         """Why the sound between two samples is too faint to be the caller's; None if it may be the caller's.
 
-        `presumed` is used as the caller's usual level while the real one is unknown.
+        `presumed` is used as the caller's usual level while the real one is unknown. The caller must be `margin` dB
+        louder than the limit.
         """
         below = self._below(start, end, presumed)
-        if below is None or self._faint_db is None or below < self._faint_db:
+        if below is None or self._faint_db is None or below < self._faint_db - margin:
             return None
         return f"{below:.0f} dB below the caller's usual level"
 
@@ -161,7 +169,7 @@ class Whose:
         start, end = min(word.start for word in words), max(word.end for word in words)
         everything = frozenset(range(len(words)))
         unmeasured = self._levels is not None and self._levels(start, end) is None
-        if why := self.why_faint(start, end):
+        if why := self.why_faint(start, end, margin=MARGIN_DB if start >= self.faint_from else 0.0):
             return everything, why
         if replying and unmeasured and self._faint_db is not None and len(self._usual) >= FEW:
             return everything, "no speech was detected there"
