@@ -4,7 +4,7 @@ WAV and AIFF declare a number of bytes, and libsndfile plays what is there witho
 number of samples, and libsndfile fails when it reaches the missing part. OGG and MP3 are streams that declare nothing,
 so they play as far as they go. A size that was never filled in (0, or a number that means "unknown") declares nothing
 either: programs that write to a pipe, and recorders that were killed, leave such sizes. libsndfile then gets a header
-with the real size, because it takes a 0 literally, and never finds the end of some encodings.
+with the real size, because it takes a 0 literally and, in some encodings, never finds the end of the sound.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ UNKNOWN = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the sound of a file ends: where the header has its size, the real size, and what is missing.
+    """How the sound of a file ends: where in the header its size is declared, the real size, and how much is missing.
 
-    `mended` has the corrected bytes of the size. If it is empty, the header is correct, and `at` has no meaning.
+    `mended` has the bytes of the corrected size. If `mended` is empty, the header is correct, and `at` has no meaning.
     """
 
     at: int = 0

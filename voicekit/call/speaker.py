@@ -112,7 +112,7 @@ class CallSpeaker:
 
     @property
     def position_error(self) -> float:
-        """Seconds by which the position may lag behind the ear; with marks, by about MARK_S and half a round trip.
+        """Seconds by which the position may lag behind the ear: with marks, about MARK_S plus half a round trip.
 
         On a wire that counts its queue, only the packet that is playing and the packet in transit are uncertain.
         """

@@ -154,10 +154,10 @@ class ListeningTransport(Transport, Protocol):
     """
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
-        """Make calls from incoming connections, until cancelled; `task_status.started()` is called when calls can come.
-        The calls are drained before the cancellation.
+        """Make calls from incoming connections, until cancelled; `task_status.started()` is called when calls can
+        arrive. The calls are drained before the cancellation.
 
-        It raises only errors at the start. If it loses a connection later, it must open another itself.
+        It raises an error only at the start. If it loses a connection later, it must open another by itself.
         """
         ...
 

@@ -57,7 +57,7 @@ class MarkPassed:
 
 @dataclass(frozen=True, slots=True)
 class PlayedTo:
-    """A count from a wire that can count: how many of the samples sent since the last `clear` had been played."""
+    """A count from a wire that can count: how many of the samples sent since the last `clear` have been played."""
 
     samples: int
 
@@ -141,14 +141,14 @@ class Wire(Protocol):
     def clear(self) -> Sequence[WireMessage]: ...
     def digits(self, digits: str) -> Sequence[WireMessage]: ...
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        """The messages that end the call; none if closing the connection does."""
+        """The messages that end the call; none if closing the connection is enough."""
         ...
 
 
 @runtime_checkable
 class PausableWire(Protocol):
-    """The additional methods of a wire whose far end can pause. Its sink is then pausable, and a hold takes no sound
-    back.
+    """The additional methods of a wire whose far end can pause. The sink of such a wire is pausable, so a hold takes no
+    sound back.
     """
 
     def pause(self) -> Sequence[WireMessage]: ...
@@ -162,7 +162,9 @@ class MessageStream(Protocol):
     """The connection below a wire: a websocket of some server, a TCP stream, or two queues in memory."""
 
     async def receive(self) -> WireMessage:
-        """The next message; raises `StreamClosed` at its end. If cancelled, no part of a message is lost."""
+        """The next message; raises `StreamClosed` when the connection has ended. A cancellation loses no part of a
+        message.
+        """
         ...
 
     async def send(self, message: WireMessage) -> None: ...

@@ -24,7 +24,7 @@ SECURE: Final = ("https", "wss")
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How long `host` took, or why it could not be reached; `host` names the proxy, if there is one."""
+    """How long it took to reach `host`, or why that failed; `host` names the proxy, if there is one."""
 
     host: str
     seconds: float
