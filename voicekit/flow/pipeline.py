@@ -143,7 +143,7 @@ class Pipeline(Pipeable):
                 async with trio.open_nursery() as nursery:
                     for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
                         nursery.start_soon(drive, name=_task_name(segment))
-                    # kept after the stage has ended, because a watchdog reads the name at the end of that step
+                    # not restored afterwards: the watchdog reads the name only at the end of the stage's last step
                     trio.lowlevel.current_task().name = _task_name(self._segments[0])
                     await drives[0]()
         finally:

@@ -61,7 +61,7 @@ def stage(
     *, name: str | None = None, accepts: AudioFormat | None = None, produces: AudioFormat | None = None
 ) -> Callable[[Run[In, Out]], FunctionStage[In, Out]]: ...
 def stage(run: Any = None, /, *, name: str | None = None, accepts: Any = None, produces: Any = None) -> Any:
-    """Make a stage of `async def f(inbox, outbox)`.
+    """Make a stage from `async def f(inbox, outbox)`.
 
     >>> @stage
     ... async def shout(inbox, outbox):

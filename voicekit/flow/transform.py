@@ -77,7 +77,7 @@ class TransformPart(Pipeable, Generic[In, Out]):
 
 
 class Fused:
-    """Several transforms as one: each item runs through all of them within the call."""
+    """Several transforms as one: each item runs through all of them in a single call."""
 
     __slots__ = ("_feeds", "_transforms")
 

@@ -4,10 +4,10 @@ A *run* lasts while at least `start_voiced` of the last `start_windows` windows 
 its certain part lasts `min_speech`. Runs of speech with less than `hangover` between them count as one. So a click
 neither begins speech nor prolongs it, and a pause between words does not end it.
 
-The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. Its
-stream declares the minimum of this (`trail`), which is subtracted from the end of each run. This matters: a quiet room
-has, every few seconds, a single window that webrtcvad mistakes for speech, and webrtcvad turns this window into four.
-With "three of four" alone, every such blip would pass, and speech would seem to end 60 ms late.
+The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. The
+least duration of this (`trail`, an attribute of the detector's stream) is subtracted from the end of each run. This
+matters: a quiet room has, every few seconds, a single window that webrtcvad mistakes for speech; its hangover turns
+this window into four. With "three of four" alone, every such blip would pass, and speech would seem to end 60 ms late.
 
 A position is where something happened, not where it was decided: speech starts where its first voiced window starts,
 and stops where its last voiced window ends. The start is decided when the run is long enough (100 ms later, with

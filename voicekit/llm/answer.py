@@ -32,7 +32,7 @@ class ModelAnswer:
     """The part of one answer that has arrived so far. `stop` is None until the model has stopped.
 
     `fault` is the error that the service reported instead of the rest. `over` means that nothing more is to be read,
-    and `refused` that there were words of a refusal. `unread` is why the last unreadable event could not be read.
+    and `refused` that the model has refused in words. `unread` is why the last unreadable event could not be read.
     """
 
     def __init__(self, model: Model) -> None:

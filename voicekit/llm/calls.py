@@ -43,9 +43,7 @@ class _Begun:
 
     @property
     def arguments(self) -> str:
-        """The joined pieces. If there are none, or they don't fit together, the arguments that a later event
-        repeats.
-        """
+        """The joined pieces or, if they are missing or don't fit together, the arguments that a later event repeats."""
         written = "".join(self.pieces).strip()
         return written if written and (not self.final or is_object(written)) else self.final.strip()
 

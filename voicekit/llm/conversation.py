@@ -1,7 +1,7 @@
 """The messages for a model: the caller's words, what the caller *heard* of replies, and tool calls. Pure.
 
 A model that reads its own text assumes that the caller heard it. So an assistant's text here contains only what was
-heard, up to the word at which it was cut, and a note before the caller's next words states the cut. The result of a
+heard, up to the word at which it was cut, and a note before the caller's next words mentions the cut. The result of a
 tool is always included: the tool ran, whether or not the caller heard about it.
 """
 
