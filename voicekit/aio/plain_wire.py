@@ -20,7 +20,7 @@ GOODBYE = (1000, 1001)
 
 
 class PlainWire:
-    """`voicekit.call.wire.Wire` of PCM16 at `rate` Hz both ways. `call_id` is the program's own name for the call."""
+    """A `voicekit.call.wire.Wire` for PCM16 at `rate` Hz. `call_id` is the program's own name for the call."""
 
     name = "plain"
     can = frozenset({"clear", "hang_up"})

@@ -47,7 +47,8 @@ class Ending:
 
 
 def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
-    """Read the header of the file. Raises ConfigError if it is missing, unreadable, empty, or a WAV or AIFF cut short.
+    """Read the header of the file. Raises ConfigError if the file is missing, unreadable or empty, or is a WAV or AIFF
+    that was cut short.
 
     With `cut_short`, a file that was cut short is played as far as it goes.
     """

@@ -102,7 +102,7 @@ class Call:
         """Let the wire watch `session`, if it is a wire that shows the session to the caller. Called before the session
         runs.
 
-        Such a wire has `join(session, post)`; `post` sends its messages before all sound.
+        Such a wire has `join(session, post)`; `post(messages)` sends messages ahead of all sound.
         """
         join = getattr(self._wire, "join", None)
         if join is not None:
@@ -169,7 +169,8 @@ class Call:
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Wait at most half a second until the caller has heard the last sound, or return immediately after a hang-up.
+        """Wait at most half a second until the caller has heard the last sound, or return immediately if the call has
+        ended.
 
         The wait is needed because the position is an estimate, and a closed wire plays nothing more.
         """

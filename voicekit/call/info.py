@@ -13,7 +13,7 @@ could have sent; a claimed call id must not go into a request made with our cred
 
 
 class EndReason(StrEnum):
-    """Why a call ended: a closed list."""
+    """Why a call ended: the complete list of reasons."""
 
     CALLER = "caller"
     """The caller hung up."""

@@ -32,8 +32,8 @@ class PlayedEstimate:
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """`delay`: the part, in seconds, of the time from sending to hearing that marks can't measure; `slack`: how
-        many seconds late a mark may be.
+        """`delay`: the seconds from sending to hearing that marks don't reveal; `slack`: how many seconds late a mark
+        may be.
         """
         self.sent = 0
         self._rate = rate

@@ -60,9 +60,7 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
 
 
 def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
-    """`policy` with `changes`, each such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid
-    value.
-    """
+    """`policy` after `changes` such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid value."""
     for change in changes:
         path, equals, text = change.partition("=")
         group, _, field = path.replace("-", "_").partition(".")

@@ -1,4 +1,4 @@
-"""The function that pluggy calls instead of a plugin's own: it checks the answer and names the plugin in every error.
+"""The function that pluggy calls instead of a plugin's own: it checks the result and names the plugin in every error.
 
 pluggy alone would pass on a third-party exception without the plugin's name, and one observer's failure would affect
 the others.

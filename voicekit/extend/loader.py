@@ -1,9 +1,9 @@
-"""Finds plugins, checks them and registers them with pluggy; returns `Plugins`, which is passed down.
+"""Finds plugins, checks them, registers them with pluggy, and returns them as a `Plugins` object.
 
-Nothing happens at import. Only the list of installed plugins is cached in this module: building it takes 20 ms, and
-without the cache a server would stop for this time at each new call. At start-up a broken plugin stops the program,
-because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing observer is
-ignored.
+Importing this module loads no plugin. Only the list of installed plugins is cached in this module: building it takes 20
+ms, and without the cache a server would stop for this time at each new call. At start-up a broken plugin stops the
+program, because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing
+observer is ignored.
 """
 
 from __future__ import annotations

@@ -32,9 +32,8 @@ AUTO = "auto"
 class Needs:
     """What a part requires: a key, in the environment variable `variable` or as the option `key`.
 
-    If the key is missing, `stand_in` prepares a replacement. It is a function or the name of one, gets a function to
-    which it reports its progress line by line, and returns an async context manager that yields the options to build
-    the part with.
+    If the key is missing, `stand_in` (a function or its name) prepares a replacement. It gets a function for reporting
+    progress line by line, and returns an async context manager that yields the options to build the part with.
     """
 
     variable: str
@@ -198,7 +197,7 @@ class Use:
     def build(self, registry: Registry, role: Role) -> Part:
         """Call the factory that `registry` has for `role` under this name.
 
-        Raises ConfigError for an unknown name, an unknown option or a missing one, and PluginError if the factory fails
+        Raises ConfigError for an unknown name and for unknown or missing options, and PluginError if the factory fails
         or makes something that can't be a `role`. VoicekitErrors that the factory itself raises are passed on
         unchanged.
         """

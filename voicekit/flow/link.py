@@ -293,7 +293,7 @@ class Inlet(_End, Generic[T_co]):
         """Use the result in a `with`: inside, `take(item)` is called for each item in the same step in which it is
         sent.
 
-        `take` must not wait. Its errors are not raised in the sender, but by `ended()` of the result or, if no task
+        `take` must not wait. Its errors are not raised in the sender, but by the result's `ended()` or, if no task
         waits in `ended()` any more, at the end of the `with`. While `ready()` is false, items queue by the link's rule;
         `resume()` checks again. Items that are sent during a call of `take` are taken after that call.
         """

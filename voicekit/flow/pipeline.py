@@ -69,7 +69,7 @@ class _Segment:
 
 
 class Pipeline(Pipeable):
-    """Several parts as one stage. Raises FormatMismatch, naming both parts, if neighbours disagree about the sound.
+    """Several parts as one stage. Raises FormatMismatch, naming both parts, if the sound formats of neighbours differ.
 
     `given` is the format of the input, if it is known. `open_timeout` limits each stage's `open`.
     """

@@ -155,7 +155,7 @@ class Tap:
 
 
 def each(function: Callable[[In], Out | None]) -> TransformPart[In, Out]:
-    """A transform that calls `function` on every item; None drops the item."""
+    """A transform that calls `function` on every item; if it returns None, the item is dropped."""
     return TransformPart(getattr(function, "__name__", "each"), lambda context: Each(function))
 
 

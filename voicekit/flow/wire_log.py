@@ -47,7 +47,8 @@ async def open_wire_log(path: str | Path, clock: Callable[[], float] | None = No
     `path`.
 
     `clock` returns the time of a message in seconds; by default, seconds since the log was opened. Raises ConfigError
-    if the file can't be written. If the disk is too slow for some messages, the last line counts their characters.
+    if the file can't be written. If the disk is too slow for some messages, the last line states how many characters
+    are missing.
     """
     try:
         await in_thread(_begin, path)

@@ -28,9 +28,9 @@ def detect(
     size. Frames, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of the
     stream, SpeechStopped ends any speech in progress.
 
-    With `loudness`, the level of speech is measured. If it becomes much louder, SpeechStarted is signalled again (but
-    not put on the link): a caller may have begun to speak while a television was playing. If it becomes much fainter,
-    SpeechStopped is signalled in the same way: the caller has finished, and the television is still playing.
+    With `loudness`, the level of speech is measured. If the speech becomes much louder, SpeechStarted is signalled
+    again (but not put on the link): a caller may have begun to speak while a television was playing. If it becomes much
+    fainter, SpeechStopped is signalled in the same way: the caller has finished, and the television is still playing.
     """
     gate_policy = policy or GatePolicy()
 

@@ -11,7 +11,7 @@ this window into four. With "three of four" alone, every such blip would pass, a
 
 A position is where something happened, not where it was decided: speech starts where its first voiced window starts,
 and stops where its last voiced window ends. The start is decided when the run is long enough (100 ms later, with
-webrtcvad and the defaults), the stop `hangover` after the end.
+webrtcvad and the defaults), and the stop is decided `hangover` after the end.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class GatePolicy:
     """When speech has begun and when it is over. Raises ConfigError for numbers that no stream could satisfy.
 
     `threshold`: a window with at least this probability is voiced. `start_voiced` of the last `start_windows` windows
-    must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest speech:
-    longer than one window of 20 ms, which may be a click, but short, since it delays barge-in. `hangover` (s) is the
-    longest pause within speech; the closures of stop consonants and short breaths are shorter.
+    must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest speech. It
+    should exceed one window of 20 ms, which may be a click, but not by much, because it delays barge-in. `hangover` (s)
+    is the longest pause within speech; the closures of stop consonants and short breaths are shorter.
     """
 
     threshold: float = 0.5

@@ -1,4 +1,4 @@
-"""How loud the speech in the ear stream was, and when; the turn machine uses this to separate the caller from the
+"""How loud the speech in the caller's sound was, and when; the turn machine uses this to separate the caller from the
 background.
 
 Only windows that a detector judges to be speech are measured, and only every eighth sample. This costs 2 us per window

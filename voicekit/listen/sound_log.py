@@ -1,4 +1,4 @@
-"""The caller's sound whose words are not final: what another recogniser has to process again. Pure.
+"""The caller's sound for which no final words have arrived, and which another recogniser has to process again. Pure.
 
 A recogniser counts samples from the first sample that it gets; the log knows where in the call that sample was.
 """

@@ -66,7 +66,7 @@ class ModelAnswer:
     def end(self) -> Iterator[str]:
         """The words that were still held back; called when the stream has ended normally.
 
-        A stream without a Stop counts as stopped if it ends after a whole sentence or whole calls.
+        A stream without a Stop counts as stopped if it ends after a whole sentence or complete tool calls.
         """
         yield from self.feed(b"\n\n")  # completes an event whose empty line is missing
         if words := self._spoken(self._thoughts.finish()):

@@ -128,7 +128,7 @@ class ModelCalls:
 def settled(calls: Iterable[ModelCall]) -> tuple[tuple[ModelCall, ...], dict[str, ToolResult]]:
     """The calls as they may be repeated to a model, and results for those that are not run.
 
-    A model may invent a tool's name that services would refuse in every later request, so names are made valid.
+    A model may invent a tool name that services would refuse in every later request, so names are made valid.
     """
     kept, results = [], {}
     for number, call in enumerate(calls):

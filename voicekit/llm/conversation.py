@@ -50,9 +50,7 @@ class ModelStep:
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def messages(self, said: str) -> list[ModelMessage]:
-        """The words `said`, the calls after them, and a result for each call, even if only a note that there is
-        none.
-        """
+        """The words `said`, the calls after them, and a result for each call; a note replaces a missing result."""
         told = tuple(self.results.get(call.id) or ToolResult(call.id, CANCELLED, failed=True) for call in self.calls)
         return [Assistant(said.strip(), self.calls), ToolResults(told)]
 
@@ -111,7 +109,7 @@ def conversation(
         messages[0] = User(f"{earlier}\n{messages[0].text}")
     now = replied(said, steps.get(turn, ()))
     if now and isinstance(now[-1], Assistant):
-        now.pop()  # words after the last calls: the model should continue from the results
+        now.pop()  # leaves out words after the last calls: the model should continue from the results
     return [*messages, *now]
 
 

@@ -88,7 +88,7 @@ refused.
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More of the answer; `final` if its event repeats earlier deltas."""
+    """More of the answer; `final` is set if its event repeats earlier deltas."""
 
     text: str
     final: bool = False
@@ -96,7 +96,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class ModelRefusal:
-    """More of a refusal in the model's own words; `final` as with Delta."""
+    """More of a refusal in the model's own words; `final` has the same meaning as in Delta."""
 
     text: str
     final: bool = False

@@ -101,11 +101,10 @@ class HeardPiece:
 
 @dataclass(eq=False, repr=False)
 class RecordingSink(NullSink):
-    """Keeps in memory the sound that was heard, and when. For tests and short calls: it keeps up to `keep` seconds of
-    sound.
+    """Keeps in memory the sound that was heard, and when. For tests and short calls: it keeps the latest `keep` seconds
+    of sound.
 
-    If there is more, it keeps only the latest sound, without an error. `heard` has every piece that was heard, in
-    order; the pieces don't overlap.
+    Older sound is dropped without an error. `heard` has the pieces that are kept, in order; they don't overlap.
     """
 
     name: ClassVar[str] = "recording sink"
