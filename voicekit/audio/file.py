@@ -1,9 +1,9 @@
 """Reads and writes frames in sound files through libsndfile (WAV, FLAC, OGG, MP3, ...).
 
-Everything that can be wrong with a file is detected when it is opened, before any sound flows. Sound is read as PCM16,
-whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Sound is written as PCM16
-in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even an odd one such as 11,025 Hz.
-More than two channels are refused, because a program that mixes them would have to guess which channel contains the
+Nearly everything that can be wrong with a file is detected when it is opened, before any sound flows. Sound is read as
+PCM16, whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Sound is written as
+PCM16 in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even an odd one such as 11,025
+Hz. More than two channels are refused, because a program that mixes them would have to guess which channel contains the
 speaker.
 
 A file that contains less than its header declares is refused, unless `cut_short` is set or hardly anything is missing

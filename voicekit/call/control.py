@@ -1,4 +1,5 @@
-"""Requests to a carrier outside the media connection (hang up, transfer, send keys), and its reports on a call (pure).
+"""Requests to a carrier that bypass the media connection (hang up, transfer, send keys), and its reports on a call
+(pure).
 
 A `CallControl` belongs to one call, and is made only from its signed id: an id that a socket claimed must not go into a
 request made with our credentials.

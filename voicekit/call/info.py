@@ -40,7 +40,7 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """A reason, and the carrier's own code or text if it gave one."""
+    """The reason why a call ended, and the carrier's own code or text if it gave one."""
 
     reason: EndReason
     code: str = ""

@@ -60,8 +60,8 @@ class PlayedEstimate:
         self._marks.append((name, self.sent))
 
     def passed(self, name: str, now: float) -> bool:
-        """Note that the mark came back. Returns False for an unexpected name: of another generation, or already
-        returned.
+        """Note that the mark came back. Returns False for the name of a mark that has come back before, or that belongs
+        to another generation.
         """
         if all(name != waiting for waiting, _ in self._marks):
             return False

@@ -69,8 +69,8 @@ class CallSpeaker:
         self._urgent: deque[WireMessage] = deque()
         self._messages: deque[WireMessage] = deque()  # messages of the packet that is being sent
         self._pending = bytearray()
-        self._unsent = 0  # samples of that packet, 0 if none is being sent
-        self._padding = 0  # samples of silence at the end of that packet
+        self._unsent = 0  # samples of the packet that is being sent; 0 if there is none
+        self._padding = 0  # samples of silence at the end of the packet that is being sent
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
@@ -146,12 +146,12 @@ class CallSpeaker:
     # Called by the connection.
 
     def post(self, messages: Sequence[WireMessage]) -> None:
-        """Send `messages` before all sound."""
+        """Send `messages` ahead of all sound."""
         self._urgent.extend(messages)
         self._changed.unpark_all()
 
     def take_urgent(self) -> Sequence[WireMessage]:
-        """The messages that still have to be sent before all sound."""
+        """The messages that still have to be sent ahead of all sound."""
         urgent = list(self._urgent)
         self._urgent.clear()
         return urgent

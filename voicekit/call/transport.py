@@ -155,7 +155,7 @@ class ListeningTransport(Transport, Protocol):
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
         """Turn incoming connections into calls, until cancelled; `task_status.started()` is called when calls can
-        arrive. The calls are drained before the cancellation.
+        arrive. The server drains the calls before it cancels this.
 
         It raises an error only at the start. If it loses a connection later, it must open another by itself.
         """

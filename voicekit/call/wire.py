@@ -147,8 +147,8 @@ class Wire(Protocol):
 
 @runtime_checkable
 class PausableWire(Protocol):
-    """The additional methods of a wire whose far end can pause. The sink of such a wire is pausable, so a hold takes no
-    sound back.
+    """The additional methods of a wire whose far end can pause. The sink of such a wire is pausable, so a hold need not
+    take sound back.
     """
 
     def pause(self) -> Sequence[WireMessage]: ...

@@ -68,7 +68,7 @@ class _Link(Store):
             self.senders.wake_first()
 
     def wake_all(self) -> None:
-        """Wake every waiting task after an end was closed, so that each sees the consequences."""
+        """Wake every waiting task after an end was closed, so that each notices it."""
         self.readers.wake_all()
         self.senders.wake_all()
         self.watchers.wake_all()
@@ -199,7 +199,7 @@ class Outlet(_End, Generic[T_contra]):
         return self._link.level < level
 
     async def until_below(self, level: int) -> None:
-        """Wait until less than `level` is queued: called before making something that would only wait in the link."""
+        """Wait until less than `level` is queued. Call it before making something that would only wait in the link."""
         await checkpoint_if_cancelled()
         if self.is_below(level):
             await cancel_shielded_checkpoint()

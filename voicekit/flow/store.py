@@ -69,7 +69,7 @@ def count(item: object) -> int:
 
 
 def latest_of(*kinds: type) -> Callable[[object], type | None]:
-    """A `conflate` for links on which only the latest item of each of these types matters."""
+    """A `conflate` for links on which only the latest item of each given type matters."""
     return lambda item: type(item) if isinstance(item, kinds) else None
 
 

@@ -6,8 +6,8 @@
     {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
     {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\\"tokens\\":[...],...}"}
 
-`at` is seconds since the log was opened. Instead of sound, only its length is logged, even if the sound is text inside
-JSON. The log contains no key: the handshake is not logged, and keys are removed from all messages.
+`at` is the time in seconds since the log was opened. Instead of sound, only its length is logged, even if the sound is
+text inside JSON. The log contains no key: the handshake is not logged, and keys are removed from all messages.
 """
 
 from __future__ import annotations

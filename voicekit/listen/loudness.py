@@ -43,7 +43,7 @@ class Loudness:
 
     def __init__(self) -> None:
         self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)  # first sample, mean power
-        self._base = 0.0  # how loud the current speech was at its start, or has become
+        self._base = 0.0  # how loud the current speech was at its start, or has become since
         self._loudest = 0.0  # highest mean power in the last seconds
         self._since = 0  # windows since the current speech began, rose or fell
 

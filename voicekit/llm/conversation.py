@@ -56,7 +56,9 @@ class ModelStep:
 
 
 def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
-    """The messages of a reply: the words in `text` (what was heard, or written so far), calls and results, in order."""
+    """The messages of a reply: the words in `text` (heard or, if the reply is not finished, written so far), calls and
+    results, in order.
+    """
     messages: list[ModelMessage] = []
     start = 0
     for step in steps:

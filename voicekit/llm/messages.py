@@ -118,7 +118,7 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """The numbers of tokens so far, None if the service has not reported them; `input` includes tokens from a cache."""
+    """The token counts so far; None if the service has not reported one. `input` includes tokens from a cache."""
 
     input: int | None = None
     output: int | None = None

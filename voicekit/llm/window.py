@@ -71,7 +71,7 @@ class Window:
     ) -> tuple[Sequence[Exchange], str]:
         """The newest of `exchanges` that fit, and the note that replaces the others ("" for none).
 
-        A single exchange that is too long is skipped; shorter ones before it may still fit.
+        An exchange that is too long by itself is skipped; earlier, shorter ones may still fit.
         """
         room, kept, left_out = self.tokens, list[Exchange](), list[Exchange]()
         for place in range(len(exchanges) - 1, -1, -1):
