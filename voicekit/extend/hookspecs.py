@@ -6,7 +6,7 @@ function may take any of the hook's arguments. docs/hooks.md has a section for e
 
 Plugins are called in this order: the objects given to `load_plugins`, as they were given; `voicefile.py`; the installed
 plugins by name; voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move a plugin to the beginning
-or the end. If several plugins ask to be last, they are called in the reverse of this order.
+or the end. If several plugins other than voicekit's own ask to be last, they are called in the reverse of this order.
 """
 
 from __future__ import annotations
