@@ -1,8 +1,8 @@
 """asyncio code in a session: `@handler` for a whole handler, `call` and `iterate` for handlers that stay in trio.
 
-For each such use, trio runs one task on the asyncio loop. The task is cancelled when trio's side is cancelled (because
-the caller interrupts, or the call ends). ContextVars are copied into the task, and its exceptions are raised unchanged
-in trio.
+Each of these starts one task on the asyncio loop. The task is cancelled when trio's side is cancelled (because the
+caller interrupts, or the call ends). It gets a copy of the ContextVars, and its exceptions are raised unchanged in
+trio.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SayThere(Protocol):
-    """`say` on the asyncio loop: waits while the voice has enough to do."""
+    """`say` for asyncio code. It waits while the voice still has enough text to speak."""
 
     def __call__(self, text: str, /) -> Coroutine[Any, Any, None]: ...
 
@@ -59,8 +59,8 @@ async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
 async def iterate(items: AsyncIterable[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Read an asyncio iterator in trio: `async with voicekit.aio.iterate(stream()) as items: async for item in items`.
 
-    The iterator runs at most 16 items ahead. It is closed on its own loop when the block is left, even by a
-    cancellation. If it fails, its error is raised in trio after the items that came before.
+    The iterator runs at most 16 items ahead of the reader. It is closed on the asyncio loop when the block ends, even
+    by a cancellation. If it fails, its error is raised in trio after the items that came before.
     """
     async with open_stream(partial(_pump, items), _name(items)) as stream:
         yield stream
@@ -70,7 +70,7 @@ def handler(answer: AsyncioAnswer) -> Handler:
     """Make a handler from asyncio code; use it as a decorator.
 
     `answer` is an asyncio function of `(turn, say)` or `(turn)`, or an async generator function of `(turn)`. It runs on
-    the asyncio loop, with a `turn` and `say` for that loop, and an interruption cancels its task. If `answer` is
+    the asyncio loop, with a `turn` and `say` made for asyncio, and an interruption cancels its task. If `answer` is
     anything else, ConfigError is raised.
 
     >>> @handler

@@ -4,8 +4,9 @@
         ...
     ended = await host.run(make_session, host.wire(websocket))           # in a route
 
-Each loop has its own thread, so a route that blocks does not stop the sound of calls, and the loops share no signals.
-Frames cross by `run_sync_soon` and `call_soon_threadsafe` into bounded queues.
+Each loop has its own thread, so a route that blocks does not stop the sound of calls, and only the program's loop
+handles signals. Frames go from one thread to the other through `run_sync_soon` and `call_soon_threadsafe`, into bounded
+queues.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ END_S = 3.0
 class Host:
     """Runs voicekit on trio in its own thread while a block is open: `async with Host() as host`.
 
-    Leaving the block cancels the running sessions, waits for their ends and ends the thread; tasks that wait in `run`
-    get a VoicekitError. The host belongs to the event loop on which it was entered.
+    Leaving the block cancels the running sessions, waits until they have ended, and ends the thread; tasks that wait in
+    `run` get a VoicekitError. The host belongs to the event loop on which it was entered.
     """
 
     def __init__(self) -> None:
@@ -63,7 +64,7 @@ class Host:
         self._cross(self._cancel_all)
         done, _ = await asyncio.wait({self._over}, timeout=END_S)
         if done and self._thread is not None:
-            self._thread.join()  # it has nothing left to do
+            self._thread.join()  # returns soon: the thread has nothing left to do
 
     def wire(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> HostedWire:
         """The connection on an accepted `websocket` of Starlette or FastAPI, to be passed to `run`.

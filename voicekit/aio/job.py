@@ -72,13 +72,13 @@ class FarTask(Generic[T]):
         return self._cancelled
 
     def works(self) -> None:
-        """Note that the task is working: virtual time stands still."""
+        """Note that the task is working, so that virtual time stands still."""
         if self._time is not None and not self._working:
             self._working = True
             self._time.begin()
 
     def waits(self) -> None:
-        """Note that the task waits for trio, or has ended: virtual time may continue."""
+        """Note that the task waits for trio or has ended, so that virtual time may continue."""
         if self._time is not None and self._working:
             self._working = False
             self._time.end()

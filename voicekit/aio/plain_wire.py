@@ -1,7 +1,7 @@
 """Only sound: PCM16 mono in binary messages in both directions, for your own websocket.
 
-The call starts with the first message, whatever it is. Text from the far side is ignored, except for a single telephone
-key. The far side gets sound and one text, `clear`, which means: drop what was sent and not yet played.
+The call starts with the first message, whatever it is. Text from the far side is ignored, unless it is a single
+telephone key. The far side gets sound and one text, `clear`, which means: drop what was sent and not yet played.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GOODBYE = (1000, 1001)
 
 
 class PlainWire:
-    """`voicekit.call.wire.Wire` of PCM16 at `rate` Hz both ways. `call_id` is the program's own name for the call."""
+    """A `voicekit.call.wire.Wire` for PCM16 at `rate` Hz. `call_id` is the program's own name for the call."""
 
     name = "plain"
     can = frozenset({"clear", "hang_up"})

@@ -4,7 +4,7 @@
     websocket.receive ─▶ reader ──run_sync_soon──▶ 256 messages, the oldest dropped ─▶ stream.receive
     websocket.send ◀── writer ◀─call_soon_threadsafe── at most 8 that are not sent yet ◀─ stream.send
 
-The websocket is one of Starlette or FastAPI that has been accepted, or anything with the same four methods.
+The websocket comes from Starlette or FastAPI and has been accepted; any object with the same four methods will do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNSENT = 8
 
 
 class AsgiWebSocket(Protocol):
-    """The part of Starlette's and FastAPI's WebSocket that is used."""
+    """The methods of Starlette's and FastAPI's WebSocket that voicekit uses."""
 
     async def receive(self) -> MutableMapping[str, Any]: ...
     async def send_text(self, data: str) -> None: ...
@@ -40,7 +40,7 @@ class HostedWire:
     """One websocket and its protocol, for `Host.run`. `dropped` counts the messages that were dropped because the call
     was too slow.
 
-    Use it once. Its trio end is `voicekit.call.wire.MessageStream`.
+    It serves one call. On trio's side it is a `voicekit.call.wire.MessageStream`.
     """
 
     def __init__(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> None:
@@ -49,7 +49,7 @@ class HostedWire:
         self._websocket = websocket
         self._inbox: deque[WireMessage] = deque()
         if isinstance(self.wire, PlainWire):
-            self._inbox.append(b"")  # the application starts at the first message, and the handshake counts as one
+            self._inbox.append(b"")  # the call starts at the first message, and the handshake counts as one
         self._closed: StreamClosed | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._unsent = 0
@@ -109,7 +109,7 @@ class HostedWire:
         self._post(message)
 
     async def close(self, code: int = 1000) -> None:
-        """Close the websocket after everything that was sent; returns when it is closed."""
+        """Close the websocket after sending everything that is queued; returns when it is closed."""
         if self._closed is None:
             self._post(code)
             await self._wait_below(1)

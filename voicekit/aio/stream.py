@@ -1,8 +1,8 @@
 """Items from an asyncio task to trio, in order, with backpressure by credits.
 
-The task may be 16 items ahead of those that trio has handled; then `put` waits. trio sends an acknowledgement for every
-eighth item, or immediately if the task is waiting for one; so a token costs one crossing and not two. trio, which sees
-the events of both sides in one order, decides whether the task is waiting; this keeps virtual time correct.
+The task may run 16 items ahead of trio; then `put` waits. trio acknowledges only every eighth item, or immediately if
+the task is waiting. So most items cross between the threads without an answer. trio sees the events of both sides in
+one order, so it decides whether the task is waiting; this keeps virtual time correct.
 """
 
 from __future__ import annotations

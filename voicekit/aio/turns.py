@@ -1,4 +1,4 @@
-"""A turn, its call and `say` for an asyncio handler: calls that wait or act cross to trio, and everything else is
+"""A turn, its call and `say` for an asyncio handler. Methods that wait or act do so in trio; everything else is
 unchanged.
 
 Values (text, history, stash) are read directly: they change only between two turns, or belong to the handler.
@@ -20,14 +20,14 @@ from voicekit.reply.handler import CallView, Turn
 
 
 class TrioDesk:
-    """Runs in trio what asyncio code waits for, in the handler's own `nursery`."""
+    """Runs in trio, in the handler's own `nursery`, the functions that asyncio code waits for."""
 
     def __init__(self, nursery: trio.Nursery, job: FarTask[Any]) -> None:
         self._nursery = nursery
         self._job = job
 
     async def ask(self, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
-        """The result or error of `await function(*arguments)` in trio. Cancelling `ask` does not cancel that call."""
+        """The result or error of `await function(*arguments)` in trio; cancelling `ask` does not cancel it."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._job.cross(self._begin, answer, function, arguments)
         return await answer

@@ -1,4 +1,4 @@
-"""The lowest level: what sound is. Formats, frames, exact cutting, codecs, resampling, files.
+"""The lowest level of sound: formats, frames, exact cutting, codecs, resampling, files.
 
 Nothing here waits or uses trio; numpy, soundfile and soxr are imported only by the functions that need them.
 """

@@ -16,8 +16,8 @@ from voicekit.errors import ConfigError, FormatMismatch
 class Chunker:
     """A transform: any frames of one format in, frames of exactly `samples` samples out.
 
-    Raises ConfigError for a window below one sample, and FormatMismatch when the format changes within a window.
-    Between two calls it holds less than one window of sound.
+    Raises ConfigError for a window below one sample, and FormatMismatch when the format changes within a window. The
+    Chunker never holds back a whole window of sound.
     """
 
     __slots__ = ("_at", "_format", "_rest", "_samples")

@@ -1,8 +1,8 @@
 """Encodings and channels: mu-law, A-law, PCM16 and float32, mono and stereo; the rate does not change.
 
 G.711 uses two tables per law, made from the formulas of ITU-T G.711 when they are first needed: 65,536 entries to
-encode and 256 to decode. Python's own `audioop`, with which they agree to the bit, was removed in 3.13. A float of 1.0
-equals 32,768 steps of PCM16, so every PCM16 sample survives the conversion to a float and back. Anything louder is
+encode and 256 to decode. The tables agree to the bit with Python's own `audioop`, which was removed in 3.13. A float of
+1.0 equals 32,768 steps of PCM16, so every PCM16 sample survives the conversion to a float and back. Anything louder is
 clipped. A float that is not a number counts as silence. Stereo becomes mono by averaging, and mono becomes stereo by
 doubling.
 """

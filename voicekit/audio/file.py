@@ -1,15 +1,16 @@
 """Reads and writes frames in sound files through libsndfile (WAV, FLAC, OGG, MP3, ...).
 
-Everything that can be wrong with a file is detected when it is opened, before any sound flows. Sound is read as PCM16,
-whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Sound is written as PCM16
-in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even an odd one such as 11,025 Hz.
-More than two channels are refused, because mixing would have to guess which channel has the speaker.
+Nearly everything that can be wrong with a file is detected when it is opened, before any sound flows. Sound is read as
+PCM16, whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Sound is written as
+PCM16 in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even an odd one such as 11,025
+Hz. More than two channels are refused, because a program that mixes them would have to guess which channel contains the
+speaker.
 
 A file that contains less than its header declares is refused, unless `cut_short` is set or hardly anything is missing
 (`voicekit.audio.truncated`).
 
-Both classes work in the thread that calls them. If one thread closes the file while an abandoned thread still uses it,
-the file is closed when the last of them has finished.
+Reader and writer work in the thread that calls them. If one thread closes the file while an abandoned thread still uses
+it, the file is closed when the abandoned thread has finished.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ WRITABLE = {
 class SoundFileReader:
     """The sound of a file as PCM16 frames, from sample 0.
 
-    Opening raises ConfigError, naming the file, if it is missing, empty, cut short, without sound, not a sound file, or
-    has more than two channels or an unsupported rate. If a file turns out to be damaged in the middle, `read` raises
+    Opening raises ConfigError, naming the file, if it is missing, empty, cut short or not a sound file, or if it has no
+    sound, more than two channels or an unsupported rate. If a file turns out to be damaged in the middle, `read` raises
     DeviceError.
     """
 
@@ -170,7 +171,7 @@ class _Shared:
                 self.close()
 
     def close(self) -> None:
-        """Close immediately, or leave this to the thread that is using the object. Never waits for that thread."""
+        """Close immediately, or leave closing to the thread that is using the object. Never waits for that thread."""
         self._closing = True
         if self._lock.acquire(blocking=False):
             try:

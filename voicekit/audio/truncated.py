@@ -4,7 +4,7 @@ WAV and AIFF declare a number of bytes, and libsndfile plays what is there witho
 number of samples, and libsndfile fails when it reaches the missing part. OGG and MP3 are streams that declare nothing,
 so they play as far as they go. A size that was never filled in (0, or a number that means "unknown") declares nothing
 either: programs that write to a pipe, and recorders that were killed, leave such sizes. libsndfile then gets a header
-with the real size, because it takes a 0 literally, and never finds the end of some encodings.
+with the real size, because it takes a 0 literally and, in some encodings, never finds the end of the sound.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ UNKNOWN = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the sound of a file ends: where the header has its size, the real size, and what is missing.
+    """How the sound of a file ends: where in the header its size is declared, the real size, and how much is missing.
 
-    `mended` has the corrected bytes of the size. If it is empty, the header is correct, and `at` has no meaning.
+    `mended` has the bytes of the corrected size. If `mended` is empty, the header is correct, and `at` has no meaning.
     """
 
     at: int = 0
@@ -47,7 +47,8 @@ class Ending:
 
 
 def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
-    """Read the header of the file. Raises ConfigError if it is missing, unreadable, empty, or a WAV or AIFF cut short.
+    """Read the header of the file. Raises ConfigError if the file is missing, unreadable or empty, or is a WAV or AIFF
+    that was cut short.
 
     With `cut_short`, a file that was cut short is played as far as it goes.
     """

@@ -1,4 +1,4 @@
-"""Calls: a source and a sink on one connection, what is known of the caller, and many calls side by side.
+"""Calls: a source and a sink on one connection, what is known about the caller, and many calls side by side.
 
     info          who calls, how far that can be believed, and why a call ended
     wire          the contract of a wire's protocol (pure) and of the connection below it

@@ -99,9 +99,10 @@ class Call:
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
-        """Let the wire watch `session`, if the wire shows it to the caller. The session calls this before it runs.
+        """Let the wire watch `session`, if it is a wire that shows the session to the caller. Called before the session
+        runs.
 
-        Such a wire has `join(session, post)`; `post` sends its messages before all sound.
+        Such a wire has `join(session, post)`; `post(messages)` sends messages ahead of all sound.
         """
         join = getattr(self._wire, "join", None)
         if join is not None:
@@ -112,11 +113,11 @@ class Call:
         self.finish(CallEnd(EndReason.BOT, why))
 
     async def transfer(self, to: str) -> None:
-        """Transfer the caller to `to`, a number or a SIP address; returns when the carrier has done so, and the call is
-        over.
+        """Transfer the caller to `to`, a number or a SIP address; returns when the carrier has made the transfer, which
+        ends the call.
 
-        Raises ConfigError if the call can't transfer, and for an invalid target. Raises ServiceError if the carrier
-        refuses; the call then continues. Cancelling `transfer` does not withdraw the request.
+        Raises ConfigError if this call can't be transferred, and for an invalid target. Raises ServiceError if the
+        carrier refuses; the call then continues. Cancelling `transfer` does not withdraw the request.
         """
         if "transfer" not in self.can or self._control is None:
             raise ConfigError(f"transfer: {self._wire.name} cannot transfer this call")
@@ -132,7 +133,7 @@ class Call:
     async def send_digits(self, digits: str) -> None:
         """Send keys to the far side; returns when they are on their way.
 
-        Raises ConfigError if the call can't send keys, and for an invalid key; ServiceError if the carrier refuses.
+        Raises ConfigError if this wire can't send keys, and for an invalid key; ServiceError if the carrier refuses.
         """
         if "digits" not in self.can:
             raise ConfigError(f"send_digits: {self._wire.name} cannot send keys on this connection")
@@ -168,7 +169,8 @@ class Call:
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Wait at most half a second until the caller has heard the last sound, or return immediately after a hang-up.
+        """Wait at most half a second until the caller has heard the last sound, or return immediately if the call has
+        ended.
 
         The wait is needed because the position is an estimate, and a closed wire plays nothing more.
         """
@@ -176,8 +178,8 @@ class Call:
             await self._line.settle()
 
     def finish(self, end: CallEnd) -> None:
-        """End the call for this reason; only the first reason counts. If the caller leaves or the connection is lost
-        during a transfer, the reason is TRANSFERRED: a stream ends before the request for its transfer returns.
+        """End the call for the reason in `end`; only the first reason counts. If the caller leaves or the connection is
+        lost during a transfer, the reason is TRANSFERRED, because the stream ends before the transfer request returns.
         """
         if self.end is None:
             gone = self._transferring and end.reason in (EndReason.CALLER, EndReason.LOST)
@@ -262,7 +264,7 @@ class Call:
         await self._hang_up_by_request()
         with trio.move_on_after(GOODBYE_S, shield=True):
             with suppress(StreamClosed):
-                for message in self._line.take_urgent():  # for instance the answer to a goodbye
+                for message in self._line.take_urgent():  # such as the answer to the far side's goodbye
                     await self._stream.send(message)
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):
@@ -296,10 +298,10 @@ async def open_call(
     """The call that begins on `stream`. At the end of the block the call ends, within a time limit, and the stream is
     closed.
 
-    `facts` come from a signed webhook, and replace what the wire only claims. A call that claims another id is closed;
-    a call that claims none, as with Vonage, was identified by its token. `control` carries out our requests to the
-    carrier. Raises RemoteProtocolError if the peer violates the protocol, and Unavailable if no call starts in
-    `start_timeout` seconds or the connection ends before one does.
+    `facts` come from a signed webhook, and replace what the wire only claims. A call that claims an id other than that
+    of the facts is closed. A call may claim no id, as with Vonage: the token in the socket's address has identified it.
+    `control` carries out our requests to the carrier. Raises RemoteProtocolError if the peer violates the protocol, and
+    Unavailable if the connection ends, or `start_timeout` seconds pass, before a call starts.
     """
     start, rest = await _started(stream, wire, start_timeout)
     if facts is not None:

@@ -1,4 +1,5 @@
-"""Requests to a carrier outside the media connection (hang up, transfer, send keys), and its reports on a call (pure).
+"""Requests to a carrier that bypass the media connection (hang up, transfer, send keys), and its reports on a call
+(pure).
 
 A `CallControl` belongs to one call, and is made only from its signed id: an id that a socket claimed must not go into a
 request made with our credentials.
@@ -26,7 +27,7 @@ class CallControl(Protocol):
     """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError if
     the request fails.
 
-    `can` names the supported requests, out of `hang_up`, `transfer` and `digits`; the others are not made. A call that
+    `can` names the supported requests, out of `hang_up`, `transfer` and `digits`; only these are ever made. A call that
     is over counts as hung up.
     """
 
@@ -39,7 +40,7 @@ class CallControl(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A carrier's report about a call: it could not be connected or is over (`end`), or who has answered it."""
+    """A carrier's report about a call: why it could not be connected or is over (`end`), or who has answered it."""
 
     call_id: str = field(repr=False)
     end: CallEnd | None = None

@@ -67,7 +67,7 @@ class DeskCounts:
 
 
 class Desk:
-    """Runs calls. `on_error(info, error)` is called for each call that ended by its own error; it must not raise."""
+    """Runs calls. `on_error(info, error)` is called for each call that ended with its own error; it must not raise."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Desk:
         return DeskCounts(self._places, self._answered, self._refused.total(), dict(self._ended), dict(self._refused))
 
     async def measure(self) -> None:
-        """Measure how late the loop is, forever."""
+        """Measure how late the loop is, until cancelled."""
         while True:
             due = trio.current_time() + STEP_S
             await trio.sleep_until(due)

@@ -13,7 +13,7 @@ could have sent; a claimed call id must not go into a request made with our cred
 
 
 class EndReason(StrEnum):
-    """Why a call ended: a closed list."""
+    """Why a call ended: the complete list of reasons."""
 
     CALLER = "caller"
     """The caller hung up."""
@@ -40,7 +40,7 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """A reason, and the carrier's own code or text if it gave one."""
+    """The reason why a call ended, and the carrier's own code or text if it gave one."""
 
     reason: EndReason
     code: str = ""

@@ -1,4 +1,4 @@
-"""The carrier's side of a wire, for rehearsals: how it reads our messages, and both roles of a wire together.
+"""The carrier's side of a wire, for rehearsals: what it sends, how it reads our messages, and which wire it belongs to.
 
 A wire with a peer can be called by a scripted carrier: `hold_call(bot, user, over="twilio")`. A transport declares its
 wire and peer in the attribute `dialect`.
@@ -56,7 +56,7 @@ PeerEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerDigits | PeerHun
 
 
 class Peer(Protocol):
-    """The carrier's role: its messages, and its reading of ours. A message that the carrier would refuse raises
+    """The carrier's role: writes the carrier's messages, and reads ours. A message that the carrier would refuse raises
     AssertionError.
 
     Two methods are optional. `cleared()` returns the answer to a clear. A peer with this method never returns the marks

@@ -9,8 +9,8 @@ known point. Each mark that comes back gives a new known point:
     now        0.0                    0.31        mark "1" comes back: 1600 were played by 0.31 - half a round trip
     heard                              1600       never more than the next mark that has not come back, plus `slack`
 
-A mark that is later than the sum of `slack` and LOST_S counts as lost: it is forgotten, and only the clock counts. So
-the estimate stands still for at most LOST_S, which is less than a word, even if a wire loses all of its marks.
+A mark that is more than `slack` + LOST_S late counts as lost: it is forgotten, and only the clock counts. So the
+estimate stands still for at most LOST_S, which is less than a word, even if a wire loses all of its marks.
 
 The estimate is a lower bound of what was heard: counting words that the caller did not hear is worse than repeating
 some after a hold. The estimate never decreases, and never exceeds what was sent.
@@ -32,8 +32,8 @@ class PlayedEstimate:
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """`delay`: seconds between sending and hearing that marks do not reveal; `slack`: seconds that a mark may be
-        late.
+        """`delay`: the seconds from sending to hearing that marks don't reveal; `slack`: how many seconds late a mark
+        may be.
         """
         self.sent = 0
         self._rate = rate
@@ -60,8 +60,8 @@ class PlayedEstimate:
         self._marks.append((name, self.sent))
 
     def passed(self, name: str, now: float) -> bool:
-        """Note that the mark came back. Returns False for an unexpected name: of another generation, or already
-        returned.
+        """Note that the mark came back. Returns False for the name of a mark that has come back before, or that belongs
+        to another generation.
         """
         if all(name != waiting for waiting, _ in self._marks):
             return False
@@ -94,7 +94,7 @@ class PlayedEstimate:
         self._held, self._anchored_at = False, now + self._delay
 
     def heard(self, now: float) -> int:
-        """The least number of samples heard by `now`."""
+        """The estimate: at least this many samples have been heard by `now`."""
         if not self._started or self._held:
             return self._best
         guess = self._anchor + int(max(0.0, now - self._anchored_at) * self._rate + 1e-6)

@@ -44,7 +44,7 @@ SERVICE = "call"
 
 
 class CallSink:
-    """Where a session's sound goes: `voicekit.contracts.Sink` with the wire's own lead."""
+    """Where a session's sound goes: a `voicekit.contracts.Sink` with the lead that the wire needs."""
 
     def __init__(self, wire: Wire, spoken: AudioFormat, speaker: CallSpeaker) -> None:
         self.name = wire.name
@@ -59,7 +59,7 @@ class CallSink:
 
 
 class CallSpeaker:
-    """The queue before the writer, and how much of the sound has been heard: `voicekit.contracts.Speaker`."""
+    """A `voicekit.contracts.Speaker`: the queue before the writer, and how much of the sound has been heard."""
 
     def __init__(self, wire: Wire, spoken: AudioFormat) -> None:
         self._wire = wire
@@ -69,8 +69,8 @@ class CallSpeaker:
         self._urgent: deque[WireMessage] = deque()
         self._messages: deque[WireMessage] = deque()  # messages of the packet that is being sent
         self._pending = bytearray()
-        self._unsent = 0  # samples of that packet, 0 if none is being sent
-        self._padding = 0  # samples of silence at the end of that packet
+        self._unsent = 0  # samples of the packet that is being sent; 0 if there is none
+        self._padding = 0  # samples of silence at the end of the packet that is being sent
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
@@ -112,7 +112,7 @@ class CallSpeaker:
 
     @property
     def position_error(self) -> float:
-        """Seconds by which the position may lag behind the ear; with marks, by about MARK_S and half a round trip.
+        """Seconds by which the position may lag behind what was heard: with marks, about MARK_S plus half a round trip.
 
         On a wire that counts its queue, only the packet that is playing and the packet in transit are uncertain.
         """
@@ -146,12 +146,12 @@ class CallSpeaker:
     # Called by the connection.
 
     def post(self, messages: Sequence[WireMessage]) -> None:
-        """Send `messages` before all sound."""
+        """Send `messages` ahead of all sound."""
         self._urgent.extend(messages)
         self._changed.unpark_all()
 
     def take_urgent(self) -> Sequence[WireMessage]:
-        """The messages that still have to be sent before all sound."""
+        """The messages that still have to be sent ahead of all sound."""
         urgent = list(self._urgent)
         self._urgent.clear()
         return urgent
@@ -196,8 +196,8 @@ class CallSpeaker:
         return None
 
     def sent(self, now: float) -> None:
-        """Note that the last message was sent. A packet's sound counts as sent when the packet's last message has been
-        sent.
+        """Note that the message from `next_message` was sent. A packet's sound counts as sent when the packet's last
+        message has been sent.
         """
         if self._unsent and not self._messages:
             samples, self._unsent = self._unsent, 0

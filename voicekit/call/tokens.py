@@ -1,4 +1,5 @@
-"""One-time tokens, which carry a webhook's signed facts from its answer to the call's socket (pure).
+"""One-time tokens: the answer to a webhook contains one with the signed facts, and the call's socket brings it back
+(pure).
 
     token = tokens.mint("CA01", {"caller": "+15550001"}, now)      in the path of the socket's address
     facts = tokens.take(token, now)                                once per process, within LIFE_S
@@ -40,7 +41,7 @@ class CallFacts:
 
 
 class TokenRefused(Exception):
-    """The token is not ours, too old, or was used before; the text states which."""
+    """The token is not ours, is too old or was used before; the text states which."""
 
 
 class CallTokens:

@@ -58,14 +58,14 @@ class Upgrade(Arrival, Protocol):
     def url(self) -> str: ...
     @property
     def target(self) -> str:
-        """Path and query, as they came."""
+        """Path and query, as received."""
         ...
 
     @property
     def headers(self) -> Mapping[str, str]: ...
     @property
     def parameters(self) -> Mapping[str, str]:
-        """The parts of the path that the route names."""
+        """The values of the parameters that the route's path names."""
         ...
 
 
@@ -103,8 +103,8 @@ class Site(Protocol):
     ) -> None:
         """Admit the call and run it to its end, or refuse the arrival with 503.
 
-        With `facts`, a call that claims another id is closed with 1008. `control` carries out our requests to its
-        carrier.
+        If there are `facts`, a call that claims an id other than theirs is closed with 1008. `control` carries out our
+        requests to its carrier.
         """
         ...
 
@@ -139,7 +139,7 @@ Route: TypeAlias = WebhookRoute | SocketRoute
 
 
 class Transport(Protocol):
-    """Makes calls from the requests and connections that reach a server."""
+    """Turns the requests and connections that reach a server into calls."""
 
     @property
     def name(self) -> str: ...
@@ -154,10 +154,10 @@ class ListeningTransport(Transport, Protocol):
     """
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
-        """Make calls from incoming connections, until cancelled; `task_status.started()` is called when calls can come.
-        The calls are drained before the cancellation.
+        """Turn incoming connections into calls, until cancelled; `task_status.started()` is called when calls can
+        arrive. The server drains the calls before it cancels this.
 
-        It raises only errors at the start. If it loses a connection later, it must open another itself.
+        It raises an error only at the start. If it loses a connection later, it must open another by itself.
         """
         ...
 

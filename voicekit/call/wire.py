@@ -1,4 +1,4 @@
-"""The contract of a carrier's protocol, without a socket, a clock or trio, and of the connection below it.
+"""The contracts of a carrier's protocol (which has no socket, clock or trio) and of the connection below it.
 
 A `Wire` turns the far side's messages into events, and our sound, marks and requests into messages. It stores only what
 the protocol needs (ids, sequence numbers, the encoding of the call); pacing, positions and generations of marks are the
@@ -29,7 +29,7 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class WireSound:
-    """The caller's sound, in the format of `CallStarted.heard`; whole samples."""
+    """The caller's sound, in the format of `CallStarted.heard`, in whole samples."""
 
     pcm: bytes
 
@@ -50,14 +50,14 @@ class WireTyped:
 
 @dataclass(frozen=True, slots=True)
 class MarkPassed:
-    """Everything sent before the mark of this name has been played, or was cleared: the wire can't distinguish this."""
+    """Everything sent before the mark of this name has been played, or was cleared: the wire does not reveal which."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedTo:
-    """A count from a wire that can count: how many of the samples sent since the last `clear` had been played."""
+    """The far end's count: how many of the samples sent since the last `clear` have been played."""
 
     samples: int
 
@@ -83,7 +83,7 @@ class FarHold:
 
 @dataclass(frozen=True, slots=True)
 class WireReply:
-    """A message that the protocol requires immediately, such as the answer to a ping."""
+    """A message that the protocol requires us to send immediately, such as the answer to a ping."""
 
     message: WireMessage
 
@@ -121,9 +121,9 @@ WireEvent: TypeAlias = (
 class Wire(Protocol):
     """Our side of one call's protocol. No method waits; `receive` raises only RemoteProtocolError.
 
-    `mark` and `clear` return nothing if the wire has no such message; `can` names what it supports of `mark`, `clear`,
-    `transfer`, `digits`, `hang_up`. `packet` is the length of a message of sound in seconds, `lead` how many seconds
-    ahead of the clock the wire should get its sound.
+    `mark` and `clear` return nothing if the wire has no such message; `can` names the actions that it supports, out of
+    `mark`, `clear`, `transfer`, `digits` and `hang_up`. `packet` is the length of a message of sound in seconds, `lead`
+    how many seconds ahead of the clock the wire should get its sound.
     """
 
     name: str
@@ -141,14 +141,14 @@ class Wire(Protocol):
     def clear(self) -> Sequence[WireMessage]: ...
     def digits(self, digits: str) -> Sequence[WireMessage]: ...
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        """The messages that end the call; none if closing the connection does."""
+        """The messages that end the call; none if closing the connection is enough."""
         ...
 
 
 @runtime_checkable
 class PausableWire(Protocol):
-    """The additional methods of a wire whose far end can pause. Its sink is then pausable, and a hold takes no sound
-    back.
+    """The additional methods of a wire whose far end can pause. The sink of such a wire is pausable, so a hold need not
+    take sound back.
     """
 
     def pause(self) -> Sequence[WireMessage]: ...
@@ -162,7 +162,9 @@ class MessageStream(Protocol):
     """The connection below a wire: a websocket of some server, a TCP stream, or two queues in memory."""
 
     async def receive(self) -> WireMessage:
-        """The next message; raises `StreamClosed` at its end. If cancelled, no part of a message is lost."""
+        """The next message; raises `StreamClosed` when the connection has ended. A cancellation loses no part of a
+        message.
+        """
         ...
 
     async def send(self, message: WireMessage) -> None: ...

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def examine() -> list[Finding]:
-    """Check everything; takes as long as the slowest host, at most 5 s."""
+    """Check everything. This takes until the slowest host has answered, but at most 5 s."""
     plugins = load_plugins(strict=False)
     has_key, key = _key(_has_server(plugins))
     return [

@@ -1,4 +1,4 @@
-"""`voicekit key`: creates a temporary key, to try out a browser or a telephone."""
+"""`voicekit key`: creates a temporary key, for trying out a client such as a browser."""
 
 from __future__ import annotations
 

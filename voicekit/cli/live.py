@@ -3,9 +3,9 @@
       1.64  you  good morning
       2.84  bot  You said: good morning!  (0.82 s)
 
-The numbers are seconds of the call. The number in brackets is how long the caller waited, from the last sound of the
-question to the first sound of the answer. On a terminal, the words that may still change are on an extra line, which is
-overwritten; elsewhere only complete lines are printed.
+Each line begins with the time in seconds since the call began. The number in brackets is how long the caller waited,
+from the last sound of the question to the first sound of the answer. On a terminal, the words that may still change are
+on an extra line, which is overwritten; elsewhere only complete lines are printed.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ HELP = "print the events of a recorded call"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the events that have a text, each with its time in seconds."""
+    """Print the events that can be shown as text, each with its time in seconds."""
     from voicekit.session.eventlog import log_lines
     from voicekit.session.trace.call import event_log
 

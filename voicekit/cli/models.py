@@ -11,7 +11,7 @@ HELP = "list Soniox's models"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print both lists."""
+    """Print the models for recognition and the models for speech."""
     options = parser_of("models", HELP).parse_args(arguments)
 
     async def show(soniox: SonioxClient) -> int:

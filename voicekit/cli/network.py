@@ -24,7 +24,7 @@ SECURE: Final = ("https", "wss")
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How long `host` took, or why it could not be reached; `host` names the proxy, if there is one."""
+    """How long it took to reach `host`, or why that failed; `host` names the proxy, if there is one."""
 
     host: str
     seconds: float
@@ -32,7 +32,7 @@ class Reached:
 
 
 async def reach(urls: Iterable[str], *, patience: float = PATIENCE_S) -> list[Reached]:
-    """Connect to each host of `urls` once, and return the results in order; takes at most `patience` seconds."""
+    """Connect once to the host of each URL, and return the results in order; takes at most `patience` seconds."""
     wanted = {(urlsplit(url).hostname or "", urlsplit(url).port or PORTS[urlsplit(url).scheme]): url for url in urls}
     found: dict[tuple[str, int], Reached] = {}
 

@@ -1,4 +1,4 @@
-"""Shows on stderr what happens before a call: one line each, and a bar for progress in per cent."""
+"""Shows on stderr what happens before a call: a line for each step, and a bar for progress in per cent."""
 
 from __future__ import annotations
 

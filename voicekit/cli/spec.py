@@ -60,9 +60,7 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
 
 
 def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
-    """`policy` with `changes`, each such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid
-    value.
-    """
+    """`policy` after `changes` such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid value."""
     for change in changes:
         path, equals, text = change.partition("=")
         group, _, field = path.replace("-", "_").partition(".")
@@ -106,7 +104,8 @@ def _length_of_path(pieces: Sequence[str], parameters: Mapping[str, Any]) -> int
     there = [count for count in range(len(pieces), 0, -1) if Path(",".join(pieces[:count])).exists()]
     options = (count for count, piece in enumerate(pieces) if count and "=" in piece and _is_option(piece, parameters))
     rest = next(options, len(pieces))
-    plain = rest if all(" " in piece for piece in pieces[1:rest]) else 1  # "call, 3 May.wav", but not "a.wav,pased"
+    # "call, 3 May.wav" is one path; in "a.wav,pased", the path is "a.wav"
+    plain = rest if all(" " in piece for piece in pieces[1:rest]) else 1
     return there[0] if there else plain
 
 

@@ -1,6 +1,6 @@
 """The files that `voicekit init` writes: those of a new bot, and those of the plugin voicekit-echo under another name.
 
-The plugin's only source is plugins/voicekit-echo: the checkout's own folder, or its copy in an installed voicekit.
+The plugin's files come from plugins/voicekit-echo: from the checkout, or from the copy in an installed voicekit.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def bot_files(name: str) -> dict[str, str]:
 
 
 def plugin_files(name: str) -> dict[str, str]:
-    """The files of a plugin called `name`, by their paths: those of voicekit-echo, with the other name throughout."""
+    """The files of a plugin called `name`, by their paths: those of voicekit-echo, renamed throughout."""
     source = PACKAGED if PACKAGED.is_dir() else IN_CHECKOUT
     if not source.is_dir():
         raise VoicekitError(f"this installation lacks the plugin template: expected it in {PACKAGED}")

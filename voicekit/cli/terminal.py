@@ -35,7 +35,7 @@ def complain(message: str) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """Accepts no abbreviations, and reports wrong usage in one line."""
+    """A parser that accepts no abbreviated options, and reports wrong usage in one line."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})

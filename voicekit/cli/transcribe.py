@@ -27,8 +27,8 @@ from voicekit.soniox.rest.subtitles.subtitles import captions, readable, srt, vt
 
 HELP = "transcribe sound files, local or from a URL"
 SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
-AT_ONCE: Final = 4  # uploads share one line, so more at once are not faster
-UPLOADED: Final = 0.5  # share of a file's work on the progress bar
+AT_ONCE: Final = 4  # uploads share one internet connection: more at a time are not faster
+UPLOADED: Final = 0.5  # the share of a file's progress that its upload makes up
 STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
 

@@ -79,7 +79,7 @@ class Page:
             self._end()
 
     def close(self) -> None:
-        """Print final words that had no endpoint."""
+        """Print the final words that no endpoint has followed."""
         self._end()
 
     def clear(self) -> None:

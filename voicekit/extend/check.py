@@ -25,8 +25,8 @@ MARK = f"{hookspecs.PROJECT}_impl"
 
 
 def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
-    """The hooks that `plugin`, called `name`, implements; raises PluginError if a hook can't work, or if there is no
-    hook.
+    """The hooks that `plugin`, called `name`, implements; raises PluginError if a hook can't work, or if there are no
+    hooks.
     """
     found = []
     for attribute, hook, options in candidates(plugin, manager):

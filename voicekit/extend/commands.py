@@ -27,7 +27,7 @@ class Commands:
         self._commands: dict[str, Command] = {}
 
     def signed(self, plugin: str) -> Commands:
-        """The same collection; what is added through this object belongs to `plugin`."""
+        """The same collection, as an object through which `plugin` adds its commands."""
         end = Commands(plugin)
         end._commands = self._commands
         return end

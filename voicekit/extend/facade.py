@@ -43,7 +43,7 @@ class Plugins:
     """The loaded plugins. This object never changes: the data of a session is kept in that session's stash.
 
     `registry` has the parts that the plugins registered. Every method raises PluginError, naming the plugin, if a
-    plugin raises (its error becomes the cause) or returns a wrong value; `observe` reports the failure instead.
+    plugin raises (its error becomes the cause) or returns an invalid value; `observe` reports the failure instead.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Plugins:
         self._hook.voicekit_commands(commands=commands)
 
     def wrap(self, stage: P, role: Role, session: SessionView) -> P:
-        """`stage` in the layers of all plugins; the first plugin's layer is the innermost."""
+        """`stage` wrapped in the layers of all plugins; the first plugin's layer is the innermost."""
         layers = Layers(stage, role)
         self._hook.voicekit_wrap_stage(stage=layers, role=role, session=session)
         return cast("P", layers.part)
 
     def session_contexts(self, session: SessionView) -> list[AbstractAsyncContextManager[object]]:
-        """The context managers to enter around the conversation, in order; requested before anything of the session
-        opens.
+        """The plugins' context managers to enter around the conversation, in order. Call this before anything in the
+        session is opened.
         """
         return cast("list[AbstractAsyncContextManager[object]]", self._hook.voicekit_session(session=session))
 
@@ -95,8 +95,8 @@ class Plugins:
         return tuple(self._hook.voicekit_observe(event=event, session=session))
 
     def handle_error(self, error: Exception, role: Role | None, session: SessionView) -> Apologise | Restart | None:
-        """The decision of the first plugin that makes one. If a plugin fails here, its PluginError has a note about
-        `error`.
+        """What to do about `error`: the decision of the first plugin that makes one. If a plugin fails here, its
+        PluginError has a note about `error`.
         """
         try:
             decided = self._hook.voicekit_handle_error(error=error, role=role, session=session)

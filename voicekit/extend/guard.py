@@ -1,4 +1,4 @@
-"""The function that pluggy calls instead of a plugin's own: it checks the answer and names the plugin in every error.
+"""The function that pluggy calls instead of a plugin's own: it checks the result and names the plugin in every error.
 
 pluggy alone would pass on a third-party exception without the plugin's name, and one observer's failure would affect
 the others.
@@ -29,7 +29,7 @@ class Silenced(set[str]):
 
 @dataclass
 class Layers:
-    """A part in the layers that plugins have added so far; each plugin gets the previous result."""
+    """A part, wrapped in the layers of the plugins called so far. The next plugin gets the wrapped part."""
 
     part: Any
     role: Role
@@ -39,10 +39,10 @@ class Layers:
 
 
 def guarded(hook: str, plugin: str, function: Callable[..., object], trace: Tracer | None) -> Callable[..., object]:
-    """`plugin`'s `function` for `hook`, in the form in which pluggy calls it: with all of the hook's arguments.
+    """The function that pluggy calls for `plugin`'s own `function`: it takes all arguments of the `hook`.
 
-    If the plugin fails, the result raises PluginError. For an observer it returns a Trouble instead, and for
-    `voicekit_register` the plugin's name and error, so that the other plugins are still called.
+    If the plugin fails, this function raises PluginError. But it returns a Trouble for an observer, and the plugin's
+    name and error for `voicekit_register`, so that the other plugins are still called.
     """
     spec = getattr(hookspecs, hook)
     offered, wanted = tuple(signature(spec).parameters), _wanted(function)

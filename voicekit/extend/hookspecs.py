@@ -4,9 +4,9 @@ Hooks are synchronous: they build, choose or observe. The object that a hook ret
 passes through a hook. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; the
 function may take any of the hook's arguments. docs/hooks.md has a section for each hook, with an example.
 
-Plugins are called in this order: objects given to `load_plugins` in their order, `voicefile.py`, installed plugins by
-name, voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move a plugin to the beginning or the
-end. If several plugins ask to be last, their order is reversed, so that the first of this list is called last of all.
+Plugins are called in this order: the objects given to `load_plugins`, as they were given; `voicefile.py`; the installed
+plugins by name; voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move a plugin to the beginning
+or the end. If several plugins other than voicekit's own ask to be last, they are called in the reverse of this order.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def voicekit_commands(commands: Commands) -> None:
 
 @hookspec
 def voicekit_session(session: SessionView) -> AbstractAsyncContextManager[object] | None:
-    """Change `session.policy`, or put private data into `session.stash`; called just before anything opens.
+    """Change `session.policy`, or put private data into `session.stash`; called just before anything in the session is
+    opened.
 
     If you return an async context manager, it is entered for the duration of the conversation. Context managers are
     entered in the order of the plugins, and left in reverse order.
@@ -77,7 +78,7 @@ def voicekit_session(session: SessionView) -> AbstractAsyncContextManager[object
 
 @hookspec
 def voicekit_wrap_stage(stage: Part, role: Role, session: SessionView) -> Part | None:
-    """Return a layer around `stage`, or another part for `role`; None keeps it unchanged.
+    """Return a layer around `stage`, another part for `role`, or None to keep `stage` unchanged.
 
     Each plugin gets the previous plugin's result, so the first plugin's layer is the innermost.
     """

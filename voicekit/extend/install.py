@@ -37,7 +37,9 @@ plugins.
 
 
 def brought_by(kind: str, name: str) -> str | None:
-    """The distribution that adds the `kind` (a role, or "verb") called `name`; None for a third-party name."""
+    """The distribution that provides the part or command `name`; None for a third-party name. `kind` is a role or
+    "verb".
+    """
     return next((one for one, offer in OFFERS.items() if name in offer.get(kind, ())), None)
 
 
@@ -49,7 +51,7 @@ def how_to_install(distribution: str) -> str:
 def install_command(distribution: str) -> str:
     """The command that installs `distribution`, such as "voicekit-local": from the checkout if there is one.
 
-    The checkout is the current folder, the one that voicekit runs in, or the one that it was installed from.
+    The checkout is the current folder, the folder of the running voicekit, or the folder from which it was installed.
     """
     python = _short(Path(sys.executable))
     for checkout in _checkouts():

@@ -1,9 +1,9 @@
-"""Finds plugins, checks them and registers them with pluggy; returns `Plugins`, which is passed down.
+"""Finds plugins, checks them, registers them with pluggy, and returns them as a `Plugins` object.
 
-Nothing happens at import. Only the list of installed plugins is cached in this module: building it takes 20 ms, and
-without the cache a server would stop for this time at each new call. At start-up a broken plugin stops the program,
-because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing observer is
-ignored.
+Importing this module loads no plugin. Only the list of installed plugins is cached in this module: building it takes 20
+ms, and without the cache a server would stop for this time at each new call. At start-up a broken plugin stops the
+program, because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing
+observer is ignored.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def load_plugins(
     """Load the objects in `extra`, `voicefile`, the installed plugins (entry points in the group "voicekit"), and our
     own.
 
-    They are also called in this order. Names in `block` and in VOICEKIT_BLOCK are left out without being imported;
-    blocking an unknown name is not an error. An object that is found twice counts once. With VOICEKIT_TRACE=1 each hook
-    call is printed to stderr, with names and types only.
+    The plugins' hooks are called in the same order. Names in `block` and in VOICEKIT_BLOCK are left out without being
+    imported; blocking an unknown name is not an error. An object that is found twice counts once. With VOICEKIT_TRACE=1
+    each hook call is printed to stderr, with names and types only.
 
-    Raises PluginError naming a plugin that can't be imported, has another's name, implements a hook wrongly, or fails
-    in `voicekit_register`; if several are broken, notes name the others. With `strict=False`, broken plugins are not
-    called again, and are listed in `failures` of the result. Raises ConfigError if `voicefile` is not a file.
+    Raises PluginError, naming the plugin, if one can't be imported, has the name of another, implements a hook wrongly,
+    or fails in `voicekit_register`. If several are broken, notes name the others. With `strict=False`, broken plugins
+    are not called again, and are listed in `failures` of the result. Raises ConfigError if `voicefile` is not a file.
     """
     if voicefile is not None and not voicefile.is_file():
         raise ConfigError(f"voicefile: expected a Python file, got {voicefile}")
@@ -80,11 +80,11 @@ def load_plugins(
 
 
 def installed_plugins() -> Plugins:
-    """The result of `load_plugins()`, which never changes, shared by all calls that bring no plugins of their own.
+    """The result of `load_plugins()`: one unchanging object, shared by all calls without plugins of their own.
 
-    Loading takes 2 to 6 ms, in which a server's other calls stand still. Plugins are loaded again only if other plugins
-    are installed or blocked, or if tracing is switched on or off. Raises PluginError, each time, as `load_plugins`
-    does.
+    Loading takes 2 to 6 ms, during which a server's other calls stand still. Plugins are loaded again only if other
+    plugins are installed or blocked, or if tracing is switched on or off. If `load_plugins` raises PluginError, each
+    call of this function raises it again.
     """
     return _loaded_once(tuple(_installed()), frozenset(_blocked_around()), _is_traced())
 

@@ -1,4 +1,4 @@
-"""The registry: factories by role and name; and `Use`, a part by name that is built when it is needed."""
+"""The registry: factories of parts, by role and name; and `Use`, which requests a part by name and options."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ AUTO = "auto"
 class Needs:
     """What a part requires: a key, in the environment variable `variable` or as the option `key`.
 
-    `stand_in` names the replacement, a function. It gets another function to report lines about its progress, and
-    returns an async context manager that yields the options with which the part is then built.
+    If the key is missing, `stand_in` (a function or its name) prepares a replacement. It gets a function for reporting
+    progress line by line, and returns an async context manager that yields the options to build the part with.
     """
 
     variable: str
@@ -73,8 +73,8 @@ class Registry:
 
     Factories are called with the options of a `Use`, as keyword arguments, and return something that fulfils the role.
     A factory given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin
-    cheap. The first default of a role wins: plugins are called in their order, voicekit's own last. Adding raises
-    PluginError for a name that is taken or malformed.
+    cheap. If several plugins declare a default for one role, the plugin called first wins; voicekit's own come last.
+    Adding raises PluginError for a name that is taken or malformed.
     """
 
     def __init__(self, plugin: str = "the program") -> None:
@@ -83,7 +83,7 @@ class Registry:
         self._defaults: dict[Role, str] = {}
 
     def signed(self, plugin: str) -> Registry:
-        """The same registry; what is added through this object belongs to `plugin`."""
+        """The same registry, as an object through which `plugin` adds its parts."""
         end = Registry(plugin)
         end._entries, end._defaults = self._entries, self._defaults
         return end
@@ -120,8 +120,8 @@ class Registry:
         return tuple(sorted(name for kind, name in self._entries if kind == role))
 
     def find(self, role: Role, name: str) -> Registered:
-        """The factory of `role` called `name`; "auto" is the default. Raises ConfigError, with the known names, for any
-        other.
+        """The factory of `role` called `name`; "auto" means the default part. Raises ConfigError, with the known names,
+        for any other.
         """
         found = self._entries.get((role, self._defaults.get(role, name) if name == AUTO else name))
         if found is None:
@@ -150,7 +150,8 @@ class Registry:
 
 
 class Use:
-    """A part by name, with its options, built when a session needs it. Immutable; the repr shows no secrets.
+    """A part requested by name, with its options, and built when a session needs it. Immutable; the repr shows no
+    secrets.
 
     >>> Use("silero", threshold=0.6, api_key="sesame")
     Use('silero', threshold=0.6, api_key='***')
@@ -196,7 +197,7 @@ class Use:
     def build(self, registry: Registry, role: Role) -> Part:
         """Call the factory that `registry` has for `role` under this name.
 
-        Raises ConfigError for an unknown name, an unknown option or a missing one, and PluginError if the factory fails
+        Raises ConfigError for an unknown name and for unknown or missing options, and PluginError if the factory fails
         or makes something that can't be a `role`. VoicekitErrors that the factory itself raises are passed on
         unchanged.
         """

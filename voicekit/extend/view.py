@@ -1,6 +1,6 @@
 """What a plugin sees of a session: enough to observe it, to store data, to speak and to end the session, and no more.
 
-The session itself is defined in a higher room, so hooks refer to it by this protocol.
+The session's class is in a package that this one does not import, so hooks refer to the session by this protocol.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SessionView(Protocol):
     def history(self) -> HistoryView: ...
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        """Speak without being asked."""
+        """Speak `text` without waiting for the caller to say something."""
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:

@@ -1,4 +1,6 @@
-"""How items move: links between tasks, transforms that are called, stages that wait, and pipelines of both."""
+"""How items move: links between tasks, transforms that are called, stages that wait, and pipelines of stages and
+transforms.
+"""
 
 from voicekit.flow.layers import Tapped
 from voicekit.flow.link import Inlet, Outlet, open_link

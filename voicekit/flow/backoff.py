@@ -27,8 +27,8 @@ class Waits:
     def after(self, failures: int, roll: float) -> float | None:
         """The wait after the `failures`-th failure in a row; None if there should be no further attempt.
 
-        `roll` in [0, 1) chooses a wait between half of the full one and all of it, so that many calls don't return in
-        step.
+        `roll` in [0, 1) chooses between half of the full wait and all of it, so that many calls don't try again
+        simultaneously.
         """
         if failures > self.most:
             return None
@@ -44,9 +44,10 @@ SOON = Waits()
 class Backoff:
     """The failures of something that is opened again and again.
 
-    There is no further attempt after `attempts` failures in a row, or if it would begin `give_up_s` seconds or more
-    after the first failure since the last sign of life (after `since`, if there has been no sign of life). A failure
-    after `steady_s` seconds of work counts as the first again. `roll()` returns a random number in [0, 1).
+    There is no further attempt after `attempts` failures in a row, or if the attempt would begin `give_up_s` seconds or
+    more after the outage began. An outage begins with the first failure after a sign of life; the first outage begins
+    at `since`, if that is given. A failure after `steady_s` seconds of work counts as the first again. `roll()` returns
+    a random number in [0, 1).
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Backoff:
         return self._down_since is not None
 
     def works(self, now: float) -> None:
-        """Note a sign of life. The time of work begins with the first sign of life after a failure."""
+        """Note a sign of life. Working time is counted from the first sign of life after a failure."""
         self._down_since = None
         if self._works_since is None:
             self._works_since = now

@@ -3,7 +3,7 @@
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
 All calls of a process may share a `Fallback`: what one call has learnt saves the others the wait. How long a service
-rests depends on its error, and is spread randomly, so that many calls do not return to it in step.
+rests depends on its error, and is varied randomly, so that many calls do not return to the service simultaneously.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Fallback(Generic[T_co]):
     """Members in order of preference; each has its own key and options.
 
     For the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; for a `LanguageModel`, it is a
-    model. `excuse` is the sentence that the caller hears if a model's first word takes 3 s, None for nothing.
-    `patience` is how many seconds a member may take to deliver what it owes. Raises ConfigError for fewer than two
-    members.
+    model. `excuse` is the sentence that the caller hears if a model has produced no word after 3 s; None for no
+    sentence. `patience` is how many seconds a member may take to deliver what it owes. Raises ConfigError for fewer
+    than two members.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Fallback(Generic[T_co]):
 
 
 def rest(error: Exception) -> float:
-    """The longest rest after `error`, in seconds."""
+    """The most seconds for which a member rests after `error`."""
     if isinstance(error, ServiceError) and not error.retryable:
         return REST_REFUSED_S
     return REST_QUOTA_S if isinstance(error, QuotaExceeded) else REST_S
@@ -107,6 +107,8 @@ def called(part: object, number: int) -> str:
 
 
 def crossing(left: object, taken: object) -> str | None:
-    """The two regions, such as "eu to us", if the switch crosses from one region to another."""
+    """A change of region, such as "eu to us", from the member that failed to the next; None if the region stays the
+    same.
+    """
     regions = [getattr(part, "region", None) for part in (left, taken)]
     return None if None in regions or regions[0] == regions[1] else f"{regions[0]} to {regions[1]}"

@@ -1,4 +1,4 @@
-"""Link ends with transforms: items pass through the transforms when they are sent or received.
+"""The ends of a link, with transforms attached: items pass through the transforms when they are sent or received.
 
 Outputs that could not be delivered yet are kept, and precede those of the next item. A cancelled `send` has either
 taken the item or not, but if it has, no part of it is lost. Nothing piles up, because an item is fed only after all

@@ -1,9 +1,9 @@
 """One error stays one error: unwraps the groups that nurseries put around a single exception.
 
 Each nursery between a stage and the caller of `run()` would add a layer of ExceptionGroup. `alone()` is used around
-every stage: it removes the layer again if there is just one error in it, and records which stage it came from. If
-several errors remain in a group, it marks each of them, because the group may be taken apart later. The stage is a note
-for people and an attribute for programs: `stages_of(error)`.
+every stage: it removes the layer if the group has just one error, and records the stage in that error. If several
+errors remain in a group, it marks each of them, because the group may be taken apart later. The stage is recorded as a
+note for people, and as an attribute for programs, which `stages_of(error)` reads.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def is_cancellation(error: BaseException) -> bool:
 
 @contextmanager
 def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None]:
-    """Raise the content of a group of one instead of the group; add `note` to every Exception that passes.
+    """If a group with a single exception is raised in the body, raise that exception instead. Add `note` to every
+    Exception that passes.
 
     `stage` is the name of the stage that runs in the body; its errors are marked with it.
     """

@@ -1,8 +1,8 @@
 """Virtual time stands still while work is done where trio can't see it, such as in a thread.
 
 trio's autojump clock knows only the tasks of its own loop: it would jump while another loop still works. So a test in
-virtual time sets `held_time`; code that hands work to the outside calls `begin` and, in trio again, `end`. Both are
-called in trio's thread and never wait. In real time nothing is set, and there is nothing to do.
+virtual time sets `held_time`. Code that hands work to the outside calls `begin` before the work and `end` after it,
+both in trio's thread; neither waits. In real time `held_time` is not set, and there is nothing to do.
 """
 
 from __future__ import annotations

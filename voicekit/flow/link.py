@@ -68,7 +68,7 @@ class _Link(Store):
             self.senders.wake_first()
 
     def wake_all(self) -> None:
-        """Wake every waiting task after an end was closed, so that each sees the consequences."""
+        """Wake every waiting task after an end was closed, so that each notices it."""
         self.readers.wake_all()
         self.senders.wake_all()
         self.watchers.wake_all()
@@ -99,7 +99,7 @@ class Taker:
         if self._error is None or self._told:
             return
         if kind is None or not isinstance(self._error, trio.ClosedResourceError):
-            raise self._error  # the waiting task was cancelled at that moment; what it closed may have been used since
+            raise self._error  # the task in `ended` was cancelled before raising it; that may have closed resources
 
     async def ended(self) -> None:
         """Wait until the link has ended and everything has been taken; raises what `take` raised."""
@@ -199,7 +199,7 @@ class Outlet(_End, Generic[T_contra]):
         return self._link.level < level
 
     async def until_below(self, level: int) -> None:
-        """Wait until less than `level` is queued: called before making something that would only wait in the link."""
+        """Wait until less than `level` is queued. Call it before making something that would only wait in the link."""
         await checkpoint_if_cancelled()
         if self.is_below(level):
             await cancel_shielded_checkpoint()
@@ -290,11 +290,12 @@ class Inlet(_End, Generic[T_co]):
         return items
 
     def hand_to(self, take: Callable[[T_co], object], ready: Callable[[], bool] | None = None) -> Taker:
-        """Inside the `with` of the result, `take(item)` is called for each item in the same step in which it is sent.
+        """Use the result in a `with`: inside, `take(item)` is called for each item in the same step in which it is
+        sent.
 
-        `take` must not wait. Its errors are not raised in the sender, but by the taker's `ended()` or, if nothing waits
-        for that any more, by the taker's `with`. While `ready()` is false, items queue by the link's rule; `resume()`
-        checks again. Items that are sent during a call of `take` are taken after that call.
+        `take` must not wait. Its errors are not raised in the sender, but by the result's `ended()` or, if no task
+        waits in `ended()` any more, at the end of the `with`. While `ready()` is false, items queue by the link's rule;
+        `resume()` checks again. Items that are sent during a call of `take` are taken after that call.
         """
         return Taker(self._link, take, ready)
 
@@ -354,8 +355,8 @@ def open_link(
     conflate: Callable[[Any], Hashable | None] | None = None,
     on_drop: Callable[[int], None] | None = None,
 ) -> tuple[Outlet[Any], Inlet[Any]]:
-    """The two ends of a new link that holds items up to the weight `capacity`. The opener must ensure that both ends
-    are closed.
+    """The two ends of a new link that holds items up to a total weight of `capacity`. The caller must ensure that both
+    ends are closed.
 
     `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item with the same
     key. `on_drop` is called immediately with the weight of everything that is dropped; it must not raise. Raises

@@ -1,8 +1,8 @@
 """Opens things in order and closes them in reverse, each in its own task and within a time limit.
 
 An `open()` is an async context manager that may hold a nursery. A time limit only around its exit would cross the
-scopes that its entry opened. So each context manager lives in its own task, under one cancel scope: the scope is its
-time limit while it opens, and again while it closes. In between the scope is its shield, so that closing keeps its
+scopes that its entry opened. So each context manager lives in its own task, under one cancel scope. The scope limits
+the time of opening and, later, of closing. In between, the scope shields the context manager, so that closing keeps its
 order even if everything is cancelled.
 """
 
@@ -46,7 +46,7 @@ class _Keeper:
             with alone(stage=self._part.name), self._scope as scope:
                 scope.deadline = trio.current_time() + self._timeout
                 async with self._part.open() as opened:
-                    if not scope.cancel_called:  # otherwise it was too late, whatever it did about the cancellation
+                    if not scope.cancel_called:  # otherwise it opened too late, and ignored the cancellation
                         scope.deadline = float("inf")
                         ready = True
                         task_status.started(opened)
@@ -61,7 +61,7 @@ class _Keeper:
             self._closed.set()
 
     def hold(self) -> None:
-        """Keep the thing open until `close` is called, whatever is cancelled.
+        """Keep the thing open until `close` is called, even if everything else is cancelled.
 
         The opener calls this when it has received the value. `keep` does not call it, because if the opener were
         cancelled in the same instant, no task would be left to close the thing.

@@ -69,7 +69,7 @@ class _Segment:
 
 
 class Pipeline(Pipeable):
-    """Several parts as one stage. Raises FormatMismatch, naming both parts, if neighbours disagree about the sound.
+    """Several parts as one stage. Raises FormatMismatch, naming both parts, if the sound formats of neighbours differ.
 
     `given` is the format of the input, if it is known. `open_timeout` limits each stage's `open`.
     """
@@ -143,7 +143,7 @@ class Pipeline(Pipeable):
                 async with trio.open_nursery() as nursery:
                     for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
                         nursery.start_soon(drive, name=_task_name(segment))
-                    # kept after the stage has ended, because a watchdog reads the name at the end of that step
+                    # not restored afterwards: the watchdog reads the name only at the end of the stage's last step
                     trio.lowlevel.current_task().name = _task_name(self._segments[0])
                     await drives[0]()
         finally:

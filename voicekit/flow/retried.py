@@ -1,4 +1,4 @@
-"""Tries something again until it works: the one driver of a `Backoff`."""
+"""Tries something again until it works, or until its `Backoff` allows no further attempt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class TryAgain(Exception):
-    """An attempt has failed with `error`. `waits` and `asked` are for `Backoff.failed`."""
+    """An attempt has failed with `error`. `waits` and `asked` are passed to `Backoff.failed`."""
 
     def __init__(self, error: Exception, waits: Waits | None = SOON, *, asked: float = 0.0) -> None:
         super().__init__(str(error))

@@ -30,13 +30,13 @@ CLOSING = 0.4
 
 
 def private(path: str | os.PathLike[str], flags: int) -> int:
-    """An `opener` for files about a call: only the owner can read a new file, and links are never followed."""
+    """An `opener` for files about a call: only the owner can read a new file, and symbolic links are never followed."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)  # Windows has no such flag
 
 
 def renew(path: str | os.PathLike[str]) -> None:
-    """Create a new, empty, private file. An existing file or link is removed. A device, and the target of a link, stay
-    unchanged.
+    """Create a new, empty, private file. An existing file or symbolic link is removed. A device, and the target of a
+    symbolic link, stay unchanged.
     """
     with suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
@@ -58,8 +58,8 @@ async def open_scribe(
 ) -> AsyncIterator[Outlet[Any]]:
     """Yields the outlet of a link. `write` is called with the link's items, several at a time, in a thread.
 
-    Leaving, even by cancellation, writes what is queued, for at most CLOSING seconds. An error of `write` cancels the
-    body and is raised here; an OSError becomes a DeviceError.
+    When the block ends, even by cancellation, queued items are still written, for at most CLOSING seconds. An error of
+    `write` cancels the body and is raised here; an OSError becomes a DeviceError.
     """
     outlet, inlet = open_link(capacity, full, weigh=weigh, name=name)
     scope = trio.CancelScope(shield=True)

@@ -1,8 +1,8 @@
 """Transforms for sound: cut it into windows, change its encoding, change its rate. They are called and never wait.
 
-The pure classes of `voicekit.audio` do the work; here they get the format from the stream's context, and marks are kept
-in step. Anything that is not sound passes immediately, so a mark can overtake the few ms of sound that a window or a
-filter still holds; its `at`, scaled if the rate changes, stays exact.
+The pure classes of `voicekit.audio` do the work; here they get the format from the stream's context, and positions in
+marks are scaled if the rate changes. Anything that is not sound passes immediately. So a mark can overtake the few ms
+of sound that a window or a filter still holds, but the position in the mark stays exact.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def chunk(samples: int) -> TransformPart[Any, Any]:
 
     Raises ConfigError for a window below one sample.
     """
-    Chunker(samples)  # checks the number early, where it is written
+    Chunker(samples)  # raises here for a wrong number, not when a stream starts
     return TransformPart(f"chunk({samples})", lambda context: Chunker(samples))
 
 

@@ -10,8 +10,8 @@ What a stage promises:
 3. The pipeline closes the ends, a stage never does. The end of a stream is `return`, a failure is an exception, an
    interruption is `trio.Cancelled`; nothing else stops a stage.
 4. Any `await` may be cancelled. Clean-up is synchronous, or shielded for at most 0.5 s.
-5. Tasks are started only in a nursery inside `run` or `open`; work over 2 ms is run with `voicekit.flow.in_thread`.
-6. `accepts` and `produces` are the formats of its input and output sound, None for any.
+5. Tasks are started only in a nursery inside `run` or `open`; work over 2 ms runs in `voicekit.flow.in_thread`.
+6. `accepts` and `produces` are the formats of the stage's input and output sound, None for any.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def stage(
     *, name: str | None = None, accepts: AudioFormat | None = None, produces: AudioFormat | None = None
 ) -> Callable[[Run[In, Out]], FunctionStage[In, Out]]: ...
 def stage(run: Any = None, /, *, name: str | None = None, accepts: Any = None, produces: Any = None) -> Any:
-    """Make a stage of `async def f(inbox, outbox)`.
+    """Make a stage from `async def f(inbox, outbox)`.
 
     >>> @stage
     ... async def shout(inbox, outbox):

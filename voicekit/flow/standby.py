@@ -86,7 +86,7 @@ class Standby(Generic[S]):
 async def open_standby(
     spec: Fallback[object], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
 ) -> AsyncIterator[Standby[S]]:
-    """The members of `spec`, of which the first that works is open; raises the last error if none works."""
+    """The members of `spec`, after opening the first that works; raises the last error if none works."""
     with alone():
         async with trio.open_nursery() as nursery:
             standby = Standby(spec, parts, role, nursery, report)

@@ -1,9 +1,9 @@
 """What a link holds, and what it does when it is full: the pure half of `voicekit.flow.link`.
 
-Capacity counts weight, not items. Sound weighs its samples (integers, because with float seconds one frame too many was
-dropped after ten frames), text its characters, marks and gaps nothing, anything else 1. An item heavier than the whole
-capacity passes if nothing else with weight is queued. Dropped sound leaves a Gap in its place, so that positions stay
-correct; gaps that touch are joined, and marks are never dropped.
+Capacity counts weight, not items. Each sample of sound and each character of text weighs 1, as does any other item;
+marks and gaps weigh nothing. (Seconds would be a bad weight: their rounding errors made a link drop one frame too
+many.) An item heavier than the whole capacity passes if nothing else with weight is queued. Dropped sound leaves a Gap
+in its place, so that positions stay correct; gaps that touch are joined, and marks are never dropped.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class LinkStatistics:
     age: float
 
 
-_Entry: TypeAlias = tuple[Any, int, float]  # item, weight, when it was put
+_Entry: TypeAlias = tuple[Any, int, float]  # item, weight, when it was queued
 _WEIGHTLESS = (Gap, SpeechStarted, SpeechStopped, WordMark)
 
 
 def weigh(item: object) -> int:
     """The weight of an item on a link: samples, characters, or 1; marks and gaps weigh nothing."""
     if isinstance(item, AudioFrame):
-        # same as item.samples, but one call less: this runs for every frame
+        # same as item.samples, but saves a call: this runs for every frame
         return len(item.pcm) // item.format.sample_bytes
     if isinstance(item, _WEIGHTLESS):
         return 0
@@ -69,7 +69,7 @@ def count(item: object) -> int:
 
 
 def latest_of(*kinds: type) -> Callable[[object], type | None]:
-    """A `conflate` for links on which only the latest item of each of these types matters."""
+    """A `conflate` for links on which only the latest item of each given type matters."""
     return lambda item: type(item) if isinstance(item, kinds) else None
 
 
@@ -204,7 +204,7 @@ class Store:
                 self.weightless += 1
             place += not self._joined(place)
         while place < len(self.items) and self._joined(place):
-            pass  # merged with a gap that was queued after it
+            pass  # the loop joins this gap with those queued after it
         return before - self.level
 
     def _joined(self, place: int) -> bool:

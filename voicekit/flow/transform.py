@@ -77,7 +77,7 @@ class TransformPart(Pipeable, Generic[In, Out]):
 
 
 class Fused:
-    """Several transforms as one: each item runs through all of them within the call."""
+    """Several transforms as one: each item runs through all of them in a single call."""
 
     __slots__ = ("_feeds", "_transforms")
 
@@ -155,7 +155,7 @@ class Tap:
 
 
 def each(function: Callable[[In], Out | None]) -> TransformPart[In, Out]:
-    """A transform that calls `function` on every item; None drops the item."""
+    """A transform that calls `function` on every item; if it returns None, the item is dropped."""
     return TransformPart(getattr(function, "__name__", "each"), lambda context: Each(function))
 
 

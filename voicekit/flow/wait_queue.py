@@ -1,8 +1,8 @@
 """Tasks that wait in order: first come, first served. Has the features of trio's ParkingLot that a link needs, and a
 few more.
 
-Each task brings a value that is visible to those who serve the queue, and a cancelled task reports when it has left.
-Waking the first task is also a third cheaper than with ParkingLot, and a link does this for almost every item.
+Each task brings a value that is visible to the code that serves the queue, and a cancelled task reports when it has
+left. Waking the first task is also a third cheaper than with ParkingLot, and a link does this for almost every item.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A watchdog over the event loop: reports which task blocked it, and for how long.
 
 A handler that computes, or calls something that blocks, stops every call in the process. This can't be prevented from
-inside one loop, but the task can be named. This is the only place that reads real time: its findings are reported and
-decide nothing.
+inside one loop, but the task can be named. Only this module reads real time: its findings are reported, and no decision
+depends on them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Watchdog(trio.abc.Instrument):
     def __init__(self, report: Callable[[str, float], None], longest: float) -> None:
         self._report = report
         self._longest = longest
-        self._since = perf_counter()  # the instrument is added in the middle of a step
+        self._since = perf_counter()  # because the instrument is added in the middle of a step
 
     def before_task_step(self, task: Task) -> None:
         self._since = perf_counter()

@@ -6,8 +6,8 @@
     {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
     {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\\"tokens\\":[...],...}"}
 
-`at` is seconds since the log was opened. Sound is logged as its length, binary or not. The log contains no key: the
-handshake is not logged, and keys are removed from all messages.
+`at` is the time in seconds since the log was opened. Instead of sound, only its length is logged, even if the sound is
+text inside JSON. The log contains no key: the handshake is not logged, and keys are removed from all messages.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ _SOUND: Final = re.compile(r'("audio"\s*:\s*")([^"]+)')
 
 @asynccontextmanager
 async def open_wire_log(path: str | Path, clock: Callable[[], float] | None = None) -> AsyncIterator[WireLog]:
-    """Yields the function to pass as `wire_log=` to the transcriber and the voice, so that their messages are written
-    to the file `path`.
+    """Yields the function to pass as `wire_log=` to the stt and the tts, so that their messages are written to the file
+    `path`.
 
-    `clock` gives the seconds of each message, by default since the log was opened. Raises ConfigError if the file can't
-    be written. Lines that still wait when the log closes are written within half a second, or counted.
+    `clock` returns the time of a message in seconds; by default, seconds since the log was opened. Raises ConfigError
+    if the file can't be written. If the disk is too slow for some messages, the last line states how many characters
+    are missing.
     """
     try:
         await in_thread(_begin, path)

@@ -26,11 +26,11 @@ def detect(
 
     Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have any
     size. Frames, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of the
-    stream, speech in progress is stopped.
+    stream, SpeechStopped ends any speech in progress.
 
-    With `loudness`, the level of speech is measured. If it becomes much louder, SpeechStarted is signalled again (but
-    not put on the link): a caller may have begun to speak while a television was playing. If it becomes much fainter,
-    SpeechStopped is signalled in the same way: the caller has finished, and the television still plays.
+    With `loudness`, the level of speech is measured. If the speech becomes much louder, SpeechStarted is signalled
+    again (but not put on the link): a caller may have begun to speak while a television was playing. If it becomes much
+    fainter, SpeechStopped is signalled in the same way: the caller has finished, and the television is still playing.
     """
     gate_policy = policy or GatePolicy()
 
@@ -66,7 +66,7 @@ class Detect:
         self._context = context
         self._loudness = loudness
         self._threshold = threshold
-        self._faint = False  # what goes on is much fainter than the speech that has been signalled to stop
+        self._faint = False  # SpeechStopped was signalled because the rest is much fainter
         self._window = stream.window
         self._windows = Chunker(stream.window)
 

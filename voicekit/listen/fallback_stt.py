@@ -1,4 +1,5 @@
-"""A recogniser with standbys: if one fails, the next gets all sound again whose words were not final. No word is lost.
+"""A recogniser with standbys: if one fails, the next gets all the sound for which no final words have arrived. No word
+is lost.
 
     sound ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
             └──▶ stt 2 ─▶ transcripts     first the log's sound, as fast as possible; positions are moved back
@@ -119,7 +120,7 @@ class _Stream:
         self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
-        """Let one recogniser process the rest of the stream. The `last` one may be down for longer than the
+        """Let one recogniser process the rest of the stream. If it is the `last`, it may be down for longer than the
         patience.
         """
         base, again = self._log.again()
@@ -137,8 +138,8 @@ class _Stream:
                 nursery.cancel_scope.cancel()
 
     async def end_what_hangs(self) -> None:
-        """After the recogniser has failed, emit the endpoint of words that lack only that: no other recogniser will
-        process them again.
+        """After the recogniser has failed, emit an endpoint for the last final words, if no speech follows them: no
+        other recogniser will process these words again.
 
         SttDown is not emitted: it would end the caller's turn with the words so far, although the other words are still
         coming.

@@ -4,14 +4,14 @@ A *run* lasts while at least `start_voiced` of the last `start_windows` windows 
 its certain part lasts `min_speech`. Runs of speech with less than `hangover` between them count as one. So a click
 neither begins speech nor prolongs it, and a pause between words does not end it.
 
-The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. Its
-stream declares the minimum of this (`trail`), which is subtracted from the end of each run. This matters: a quiet room
-has, every few seconds, a single window that webrtcvad mistakes for speech, and webrtcvad turns this window into four.
-With "three of four" alone, every such blip would pass, and speech would seem to end 60 ms late.
+The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. The
+least duration of this (`trail`, an attribute of the detector's stream) is subtracted from the end of each run. This
+matters: a quiet room has, every few seconds, a single window that webrtcvad mistakes for speech; its hangover turns
+this window into four. With "three of four" alone, every such blip would pass, and speech would seem to end 60 ms late.
 
 A position is where something happened, not where it was decided: speech starts where its first voiced window starts,
 and stops where its last voiced window ends. The start is decided when the run is long enough (100 ms later, with
-webrtcvad and the defaults), the stop `hangover` after the end.
+webrtcvad and the defaults), and the stop is decided `hangover` after the end.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class GatePolicy:
     """When speech has begun and when it is over. Raises ConfigError for numbers that no stream could satisfy.
 
     `threshold`: a window with at least this probability is voiced. `start_voiced` of the last `start_windows` windows
-    must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest speech:
-    longer than one window of 20 ms, which may be a click, but short, since it delays barge-in. `hangover` (s) is the
-    longest pause within speech; the closures of stop consonants and short breaths are shorter.
+    must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest speech. It
+    should exceed one window of 20 ms, which may be a click, but not by much, because it delays barge-in. `hangover` (s)
+    is the longest pause within speech; the closures of stop consonants and short breaths are shorter.
     """
 
     threshold: float = 0.5

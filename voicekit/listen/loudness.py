@@ -1,4 +1,4 @@
-"""How loud the speech in the ear stream was, and when; the turn machine uses this to separate the caller from the
+"""How loud the speech in the caller's sound was, and when; the turn machine uses this to separate the caller from the
 background.
 
 Only windows that a detector judges to be speech are measured, and only every eighth sample. This costs 2 us per window
@@ -43,8 +43,8 @@ class Loudness:
 
     def __init__(self) -> None:
         self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)  # first sample, mean power
-        self._base = 0.0  # how loud the current speech was at its start, or has become
-        self._loudest = 0.0  # of the last seconds
+        self._base = 0.0  # how loud the current speech was at its start, or has become since
+        self._loudest = 0.0  # highest mean power in the last seconds
         self._since = 0  # windows since the current speech began, rose or fell
 
     def note(self, pcm: bytes, at: int) -> None:
@@ -54,7 +54,7 @@ class Loudness:
         self._loudest = max(self._loudest * FADE, self._recent())
 
     def begin(self) -> None:
-        """Note that speech has begun with the latest windows."""
+        """Note that speech has begun in the latest windows."""
         self._start(self._recent())
 
     def rises(self) -> bool:
@@ -66,8 +66,8 @@ class Loudness:
         return True
 
     def falls(self) -> int | None:
-        """The sample at which the current speech became so much fainter that it must be somebody else's; None if it
-        did not.
+        """The sample from which the current speech is so much fainter that somebody else must be speaking; None if it
+        is not.
 
         Call it once for each window that is noted. Afterwards the fainter speech counts as begun.
         """
@@ -81,7 +81,7 @@ class Loudness:
         return lately[-1][0]
 
     def over(self, start: int, end: int) -> float | None:
-        """The level between two samples in dB below full scale; None if no speech there is remembered."""
+        """The level between two samples in dB below full scale; None if no speech between them was noted or kept."""
         powers = []
         for at, power in reversed(self._windows):
             if at < start:

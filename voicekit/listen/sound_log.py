@@ -1,4 +1,4 @@
-"""The caller's sound whose words are not final: what another recogniser has to process again. Pure.
+"""The caller's sound for which no final words have arrived, and which another recogniser has to process again. Pure.
 
 A recogniser counts samples from the first sample that it gets; the log knows where in the call that sample was.
 """
@@ -38,8 +38,8 @@ missed.
 
 
 class SoundLog:
-    """Takes the sound that goes to the recogniser and the transcripts that it returns, in positions of the whole
-    call.
+    """Takes the sound that goes to the recogniser, and the transcripts that come back. All positions are those of the
+    whole call.
     """
 
     def __init__(self, endpoints: bool = True) -> None:
@@ -48,9 +48,9 @@ class SoundLog:
         self._rate = 16_000
         self._understood = 0
         self._at = 0
-        self._sign = 0  # position at the last sign of life
+        self._sign = 0  # position at the recogniser's last sign of life
         self._speech: tuple[int, int | None] | None = None  # where the latest speech began and stopped
-        self._open = False  # interim or final words came, but not yet their Endpoint
+        self._open = False  # interim or final words have come, but not yet their Endpoint
         self._last_final: int | None = None  # end of the last final word without an Endpoint after it
 
     def hear(self, item: Heard) -> None:
@@ -86,7 +86,7 @@ class SoundLog:
 
     @property
     def owed_s(self) -> float:
-        """For how many seconds of sound the recogniser has owed a word, or the end of words; 0.0 if it owes nothing."""
+        """For how many seconds of sound the recogniser has owed a word or an endpoint; 0.0 if it owes nothing."""
         began, stopped = self._speech or (self._at, self._at)
         end = self._at if stopped is None else stopped
         if self._open:
@@ -96,7 +96,9 @@ class SoundLog:
 
     @property
     def hanging(self) -> int | None:
-        """The end of the last final word, if no speech follows it and its endpoint has not come; otherwise None."""
+        """The position at which the last final word ends, if no speech and no endpoint have followed it; otherwise
+        None.
+        """
         if self._last_final is None or not self._endpoints:
             return None
         stopped = self._last_final if self._speech is None else self._speech[1]
@@ -104,7 +106,7 @@ class SoundLog:
         return self._last_final if no_more else None
 
     def again(self) -> tuple[int, list[Heard]]:
-        """The position of the first sample that another recogniser has to process, and everything from there on."""
+        """The position of the first sample that another recogniser has to process, and all items from there on."""
         self._sign, self._open = self._at, False
         first = next((item.at for item in self._items if isinstance(item, AudioFrame | Gap)), self._at)
         return first, list(self._items)
@@ -125,12 +127,12 @@ def _end(item: Heard) -> int:
 
 
 def moved(item: Heard, by: int) -> Heard:
-    """`item` at its position in the count of a recogniser whose first sample is at `by`."""
+    """`item`, with its position as counted by a recogniser that started at sample `by` of the call."""
     return replace(item, at=max(0, item.at - by))
 
 
 def moved_back(said: Transcript, by: int) -> Transcript:
-    """The output of a recogniser whose first sample was at `by`, in positions of the whole call."""
+    """The output of a recogniser that started at sample `by`, with positions in the whole call."""
     match said:
         case Interim(words) | Final(words) | Translated(words):
             return replace(said, words=tuple(_moved_word(word, by) for word in words))

@@ -2,8 +2,9 @@
 emitted anew each time. Pure.
 
 Recognisers emit pieces of words, with white space before each word; a piece that begins with white space begins a word.
-Scripts without spaces (Chinese, Japanese, Thai, ...) have no such hint: in these scripts, each token that begins with a
-full character is a word, including the punctuation after it. A change of speaker begins a word as well.
+Scripts without spaces (Chinese, Japanese, Thai, ...) have no such hint: in these scripts, each token is a word,
+including the punctuation after it, unless the token begins with an accent or a similar mark. A change of speaker begins
+a word as well.
 
 A final word is released when the next final word begins or when `flush` ends it: until then "week" may become
 "weekend". So the released text always ends with a whole word, and another recogniser can continue from there.
@@ -20,7 +21,9 @@ from voicekit.writing import begins_word
 
 @dataclass(frozen=True, slots=True)
 class HeardToken:
-    """A piece of a word, as the recogniser sent it; `start` and `end` in ear samples, None if unknown."""
+    """A piece of a word, as the recogniser sent it; `start` and `end` are sample numbers of the caller's sound, None if
+    unknown.
+    """
 
     text: str
     start: int | None = None
@@ -72,8 +75,8 @@ class Assembly:
 
 
 def words(text: str, start: int, end: int) -> tuple[Word, ...]:
-    """`text` as words that share the samples from `start` to `end` in proportion to their letters; for recognisers that
-    give no times.
+    """`text` as words that share the samples from `start` to `end` in proportion to their numbers of letters; for
+    recognisers that give no times.
     """
     groups = _cut([HeardToken(character) for character in text])
     spoken = ["".join(token.text for token in group) for group in groups if _spoken(group)]

@@ -131,8 +131,8 @@ class ConfirmedBy:
     own windows, all sound since it last judged, at most `pre_roll` seconds (but at least one window). Its latest
     verdict is then the probability; otherwise the probability is 0. So the judge never gets long silences.
 
-    The trail is that of `first`: a blip that `first` prolongs stays a blip, so confirming never adds speech. Raises
-    ConfigError if the two detectors have no rate in common.
+    `trail` is that of `first`, so a blip that `first` prolongs is cut back to a blip. Confirming never adds speech.
+    Raises ConfigError if the two detectors have no rate in common.
     """
 
     first: Vad

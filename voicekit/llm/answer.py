@@ -32,7 +32,7 @@ class ModelAnswer:
     """The part of one answer that has arrived so far. `stop` is None until the model has stopped.
 
     `fault` is the error that the service reported instead of the rest. `over` means that nothing more is to be read,
-    and `refused` that there were words of a refusal. `unread` is why the last unreadable event could not be read.
+    and `refused` that the model has refused in words. `unread` is why the last unreadable event could not be read.
     """
 
     def __init__(self, model: Model) -> None:
@@ -66,7 +66,7 @@ class ModelAnswer:
     def end(self) -> Iterator[str]:
         """The words that were still held back; called when the stream has ended normally.
 
-        A stream without a Stop counts as stopped if it ends after a whole sentence or whole calls.
+        A stream without a Stop counts as stopped if it ends after a whole sentence or complete tool calls.
         """
         yield from self.feed(b"\n\n")  # completes an event whose empty line is missing
         if words := self._spoken(self._thoughts.finish()):

@@ -1,4 +1,5 @@
-"""The data that a model's handler keeps during a call: its connection, its notes, and room for late tools.
+"""The data that a model's handler keeps during a call: its connection, its tool calls, and a limiter for tools that
+report later.
 
 This state is opened when the handler is first called, or before. It runs beside the conversation and ends with the
 call. A handler that is called outside of a session has a new state for each turn.
@@ -76,8 +77,8 @@ class CallState:
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
-        """The empty list for the steps of `turn`, which is answered now. Steps of a discarded guess with this number
-        are dropped.
+        """The empty list for the steps of `turn`, which is being answered now. Steps of a discarded guess with this
+        number are dropped.
         """
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
@@ -104,7 +105,7 @@ class CallState:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Count the connection as in use, and so not as idle, inside the `with`."""
+        """Count the connection as in use, rather than idle, inside the `with`."""
         self._uses += 1
         try:
             yield
@@ -113,7 +114,7 @@ class CallState:
             self._idle_since = trio.current_time()
 
     async def connect(self) -> None:
-        """Open a connection. The service's answer to this empty request does not matter."""
+        """Open a connection by an empty request; the service's answer to it does not matter."""
         try:
             with self.in_use(), trio.fail_after(self.patience):
                 await self.client.head(self.model.url)

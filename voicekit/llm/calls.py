@@ -43,9 +43,7 @@ class _Begun:
 
     @property
     def arguments(self) -> str:
-        """The joined pieces. If there are none, or they don't fit together, the arguments that a later event
-        repeats.
-        """
+        """The joined pieces or, if they are missing or don't fit together, the arguments that a later event repeats."""
         written = "".join(self.pieces).strip()
         return written if written and (not self.final or is_object(written)) else self.final.strip()
 
@@ -130,7 +128,7 @@ class ModelCalls:
 def settled(calls: Iterable[ModelCall]) -> tuple[tuple[ModelCall, ...], dict[str, ToolResult]]:
     """The calls as they may be repeated to a model, and results for those that are not run.
 
-    A model may invent a tool's name that services would refuse in every later request, so names are made valid.
+    A model may invent a tool name that services would refuse in every later request, so names are made valid.
     """
     kept, results = [], {}
     for number, call in enumerate(calls):

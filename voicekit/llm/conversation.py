@@ -1,7 +1,7 @@
 """The messages for a model: the caller's words, what the caller *heard* of replies, and tool calls. Pure.
 
 A model that reads its own text assumes that the caller heard it. So an assistant's text here contains only what was
-heard, up to the word at which it was cut, and a note before the caller's next words states the cut. The result of a
+heard, up to the word at which it was cut, and a note before the caller's next words mentions the cut. The result of a
 tool is always included: the tool ran, whether or not the caller heard about it.
 """
 
@@ -50,15 +50,15 @@ class ModelStep:
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def messages(self, said: str) -> list[ModelMessage]:
-        """The words `said`, the calls after them, and a result for each call, even if only a note that there is
-        none.
-        """
+        """The words `said`, the calls after them, and a result for each call; a note replaces a missing result."""
         told = tuple(self.results.get(call.id) or ToolResult(call.id, CANCELLED, failed=True) for call in self.calls)
         return [Assistant(said.strip(), self.calls), ToolResults(told)]
 
 
 def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
-    """The messages of a reply: the words in `text` (what was heard, or written so far), calls and results, in order."""
+    """The messages of a reply: the words in `text` (heard or, if the reply is not finished, written so far), calls and
+    results, in order.
+    """
     messages: list[ModelMessage] = []
     start = 0
     for step in steps:
@@ -111,7 +111,7 @@ def conversation(
         messages[0] = User(f"{earlier}\n{messages[0].text}")
     now = replied(said, steps.get(turn, ()))
     if now and isinstance(now[-1], Assistant):
-        now.pop()  # words after the last calls: the model should continue from the results
+        now.pop()  # leaves out words after the last calls: the model should continue from the results
     return [*messages, *now]
 
 

@@ -1,7 +1,7 @@
 """Failures between a model and us, as voicekit's errors: which error, and whether trying again helps.
 
-If the service's own name for the error is known, it decides, otherwise the HTTP status. The wording decides nothing.
-Keys are removed from every text of a service.
+If voicekit knows the name that the service gives the error, the name decides; otherwise the HTTP status does. The
+wording of the message is ignored. Keys are removed from every text of a service.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def told(body: str | bytes) -> ModelFault | None:
 def refused(
     model: Model, fault: ModelFault, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> ServiceError:
-    """The error for `fault`; `status` and `headers` are those of the HTTP answer, if that answer was the fault."""
+    """The error for `fault`; `status` and `headers` are those of the HTTP answer, if it was the answer that reported
+    the fault.
+    """
     rule = _rule(fault.error_type, status)
     word, said = shown(model, fault.error_type or ""), shown(model, fault.message) or "no explanation"
     named = ", ".join(filter(None, (f"HTTP {status}" if status else "", word)))
@@ -125,8 +127,8 @@ def wait_before_retry(failures: int, asked: float | None, roll: Callable[[], flo
     """Seconds to wait after the `failures`-th failure in a row: what the service asked for, otherwise a doubling
     back-off.
 
-    `roll()` in [0, 1) chooses a wait between half of the back-off and all of it, so that many calls don't return in
-    step.
+    `roll()` in [0, 1) chooses a wait between half of the back-off and all of it, so that many calls don't try again
+    simultaneously.
     """
     return asked if asked is not None else FIRST_DELAY * 2.0 ** (failures - 1) * (0.5 + roll() / 2)
 

@@ -1,7 +1,7 @@
 """A peer's JSON, read leniently: anything missing, null or of an unexpected type reads as nothing.
 
-Services change their protocols, and gateways before the services change more. A field that can't be read loses its
-content, but never the rest of its event.
+Services change their protocols, and gateways in front of the services change even more. A field that can't be read
+loses its content, but never the rest of its event.
 
 >>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}')
 >>> [choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number

@@ -88,7 +88,7 @@ refused.
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More of the answer; `final` if its event repeats earlier deltas."""
+    """More of the answer; `final` is set if its event repeats earlier deltas."""
 
     text: str
     final: bool = False
@@ -96,7 +96,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class ModelRefusal:
-    """More of a refusal in the model's own words; `final` as with Delta."""
+    """More of a refusal in the model's own words; `final` has the same meaning as in Delta."""
 
     text: str
     final: bool = False
@@ -118,7 +118,7 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """The numbers of tokens so far, None if the service has not reported them; `input` includes tokens from a cache."""
+    """The token counts so far; None if the service has not reported one. `input` includes tokens from a cache."""
 
     input: int | None = None
     output: int | None = None

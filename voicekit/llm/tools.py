@@ -119,8 +119,8 @@ def tool(
 
     - `side_effects` (True): the tool may change something, so it runs only when it is certain that the caller has
       finished. With False, it also runs during a guess.
-    - `on_barge_in`: when the caller interrupts, "cancel" cancels the tool and "finish" lets it end; the model learns
-      which.
+    - `on_barge_in`: when the caller interrupts, "cancel" cancels the tool and "finish" lets it finish; the model is
+      told what happened.
     - `time_limit`: seconds after which the tool is cancelled and the model is informed.
     - `filler`: a sentence for the caller, spoken if the tool takes longer than a moment.
     - `reports_later`: the model continues immediately, and later puts the result into words for the caller.

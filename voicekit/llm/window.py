@@ -1,4 +1,4 @@
-"""How much of a long call is sent to a model: if there are too many exchanges, the oldest are left out or summed up.
+"""How much of a long call is sent to a model: if there are too many exchanges, the oldest are left out or summarised.
 
     Window(tokens=4_000)                                   leaves the oldest out
     Window(tokens=4_000, summary=lambda left_out: "...")   and sends the summary instead
@@ -51,7 +51,8 @@ def estimate(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Limits the past to `tokens`, where `count` counts the tokens of a message's text. Raises ConfigError below 1.
+    """Limits the past to `tokens`, where `count` counts the tokens of a message's text. Raises ConfigError if `tokens`
+    is below 1.
 
     `summary`, if given, takes the exchanges that are left out, oldest first, and returns the text that replaces them;
     it is called in each turn, on the event loop.
@@ -70,7 +71,7 @@ class Window:
     ) -> tuple[Sequence[Exchange], str]:
         """The newest of `exchanges` that fit, and the note that replaces the others ("" for none).
 
-        A single exchange that is too long is skipped; shorter ones before it may still fit.
+        An exchange that is too long by itself is skipped; earlier, shorter ones may still fit.
         """
         room, kept, left_out = self.tokens, list[Exchange](), list[Exchange]()
         for place in range(len(exchanges) - 1, -1, -1):

@@ -40,12 +40,12 @@ class PlaybackLease:
         self._base = speaker.position
         self._written = 0  # samples that were handed to the sink and not taken back
         self._said = 0  # characters that the handler had said when the last sample was handed over
-        self._anchor: float | None = None  # the time at which sample 0 is due, including holds and underruns
+        self._anchor: float | None = None  # the time at which sample 0 is due, shifted by holds and underruns
         self._rewind = None if sink.pausable else Rewind()
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
         self._revoked = False
-        self._writing = trio.CancelScope()  # around the last write to the sink
+        self._writing = trio.CancelScope()  # the scope around the latest write to the sink
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -115,7 +115,7 @@ class PlaybackLease:
         try:
             self._speaker.discard()
             self.listen()
-            self._written = self.position  # the position stays there, whatever is played next
+            self._written = self.position  # this keeps the position from changing, whatever is played next
         finally:  # even if the sink fails: the sink is not called again, and gets no more of this reply
             self._revoked = True
             self._rewind = None
@@ -144,7 +144,7 @@ class PlaybackLease:
                 return
 
     def next_moment(self) -> float:
-        """When the first sample, or else the next word, will have begun to sound; infinity if nothing is in transit."""
+        """When the first sample or, after that, the next word will begin to sound; infinity if neither is to come."""
         if not self._audible:
             return self._expected_at(0)
         return self._expected_at(self._marks[0].at) if self._marks else inf

@@ -56,7 +56,7 @@ class Playout(Pipeable):
 
     @property
     def position_error(self) -> float:
-        """Seconds of sound that may have been heard beyond the position of the open sink."""
+        """Seconds of sound that may have been heard beyond the position that the open sink reports."""
         return float(getattr(self._speaker, "position_error", 0.0))
 
     @asynccontextmanager

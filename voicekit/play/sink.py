@@ -38,7 +38,7 @@ class ClockedSpeaker:
         if frame.format != self._format:
             raise FormatMismatch(f"this sink plays {self._format}, but was given {frame.format}")
         while True:
-            # checked in each round, so that a frame that is cut while this wakes up is not taken
+            # checked in each round: if the reply is cut while this task wakes up, its frame is not taken
             await trio.lowlevel.checkpoint_if_cancelled()
             now = trio.current_time()
             queued = self._air.queued(now)
@@ -101,11 +101,10 @@ class HeardPiece:
 
 @dataclass(eq=False, repr=False)
 class RecordingSink(NullSink):
-    """Keeps in memory the sound that was heard, and when. For tests and short calls: it keeps up to `keep` seconds of
-    sound.
+    """Keeps in memory the sound that was heard, and when. For tests and short calls: it keeps the latest `keep` seconds
+    of sound.
 
-    If there is more, it keeps only the latest sound, without an error. `heard` has every piece that was heard, in
-    order; the pieces don't overlap.
+    Older sound is dropped without an error. `heard` has the pieces that are kept, in order; they don't overlap.
     """
 
     name: ClassVar[str] = "recording sink"
