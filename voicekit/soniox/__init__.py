@@ -8,7 +8,7 @@ The packages, from the lowest to the highest; each imports only from those above
     rest                the REST API over HTTP
     server              the service's side of all three, pure; the scripted peer and the local server use it
 
-The names below are loaded when they are first used, so to import pure code does not load trio.
+The names below are loaded when they are first used, so importing pure code does not load trio.
 """
 
 from importlib import import_module

@@ -59,7 +59,7 @@ class Frames:
 
 
 def mp3(head: bytes) -> int | None:
-    """The length of a layer 3 frame, or of the tag that may come before all frames."""
+    """The length of a layer 3 frame, or of the tag that may come before the first frame."""
     if head.startswith(b"ID3"):
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return MP3_HEAD + size + (10 if head[5] & 0x10 else 0)

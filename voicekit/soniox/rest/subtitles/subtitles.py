@@ -81,7 +81,7 @@ def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, sty
 
 
 def srt(cues: Sequence[Caption]) -> str:
-    """The captions as SubRip. A speaker is named in the text when they begin to speak."""
+    """The captions as SubRip. A speaker's name is put before the text when they begin to speak."""
     blocks, before = [], None
     for number, cue in enumerate(cues, 1):
         named = cue.speaker is not None and cue.speaker != before
