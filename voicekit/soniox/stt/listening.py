@@ -76,7 +76,7 @@ class Listening:
 
     `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. Both methods end when
     everything is done. Transcripts, SttDown and SttUp are offered to `said`; lost sound is reported to the voicekit
-    session. `new_keys` is whether each connection has its own key.
+    session. `new_keys` is whether each connection gets a new key.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Listening:
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:
-        """Take all sound, without waiting for the service unless the source can wait or the service lags."""
+        """Take all sound. This waits for the service only if the source can wait, or if the service lags."""
         patient = inbox.statistics().full is Full.WAIT
         with inbox.hand_to(self._take, lambda: not self._has_enough(patient)) as taker:
             self._resume = taker.resume

@@ -1,8 +1,7 @@
 """Joins the transcripts of several sessions: adds missing spaces, and removes outdated interim words. Pure.
 
-A new session gets again the sound that had not become final in the previous session. A recogniser puts white space
-before each word except the first one that it recognises, but the first word of a new session may be in the middle of a
-sentence.
+Sound that had not become final in one session is sent again to the next. A recogniser puts white space before each word
+except the first one that it recognises, but the first word of a new session may be in the middle of a sentence.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send `text`; if `end`, no more follows in this stream."""
+    """Send `text`; `end` is set if no more follows in this stream."""
 
     stream: SpeechStream
     text: str
@@ -62,7 +62,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Cancel `stream`; if it had text, this is sent again in another stream."""
+    """Cancel `stream`; its text, if any, is sent again in another stream."""
 
     stream: SpeechStream
 

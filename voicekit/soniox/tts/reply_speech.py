@@ -1,7 +1,7 @@
 """Speaks one reply: takes text and emits sound and word marks, over as many streams as the rules require.
 
-`voicekit.soniox.tts.planner` makes the decisions. Here its commands are carried out, and the sound of the streams is
-joined in the order of the text, in whatever order it comes.
+`voicekit.soniox.tts.planner` makes the decisions. Here its commands are carried out. The sound of the streams may come
+in any order; it is joined in the order of the text.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class ReplySpeech:
         self._resume: Callable[[], object] = self._changed.unpark_all  # lets more text come after it had to wait
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Speak all text. If the rest of the sound can't be had, ServiceError is raised after the available sound was
-        played.
+        """Speak all text. If the rest of the sound can't be obtained, ServiceError is raised after the available sound
+        was played.
 
         If this is cancelled, the streams are cancelled too.
         """

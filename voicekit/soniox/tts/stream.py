@@ -1,7 +1,7 @@
 """One stream of a reply: its text, its sound, and how much more text it can take. Pure.
 
-The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are in seconds: of
-the clock if their names end in `_at`, else of the stream's own sound.
+The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are in seconds.
+They are times of the clock if their names end in `_at`; all others are measured in the stream's own sound.
 """
 
 from __future__ import annotations

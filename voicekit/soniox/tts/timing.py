@@ -42,11 +42,11 @@ class PlacedWord:
 
 
 class WordTimer:
-    """Follows the voice of one stream. `sound` is the seconds received, `told` is whether the service has reported the
-    time of any character.
+    """Follows the voice of one stream. `sound` is how many seconds of it have come, and `told` is whether the service
+    has reported the time of any character.
 
     `pace` is the ratio of the voice's time for a text to the estimate (`seconds_to_say`); the given value is used until
-    it is measured.
+    the ratio can be measured.
     """
 
     __slots__ = (
@@ -108,7 +108,8 @@ class WordTimer:
 
     @property
     def spoken(self) -> int:
-        """How many characters of the text have certainly been spoken, according to their times."""
+        """How many characters of the text have certainly been spoken, according to the times that the service has
+        reported."""
         rest = self._text[self._whole :]
         if not self._open or not rest.lstrip().startswith(self._open):
             return self._whole

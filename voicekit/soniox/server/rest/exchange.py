@@ -1,4 +1,4 @@
-"""Handles one request of the REST API until its answer: its address, its key, its body, and its effects."""
+"""Handles one request of the REST API until it is answered: its address, its key, its body, and its effects."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """Note that the client is gone: a partial upload is dropped, and a speech is over."""
+        """Note that the client is gone: a partial upload is dropped, and running speech is over."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)
@@ -138,11 +138,12 @@ class RestExchange:
 
     @property
     def ends_at(self) -> float:
-        """The time at which the sound must end at the latest, because of a temporary key; inf for never."""
+        """The time at which a temporary key's limit ends the sound; inf if there is no limit."""
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """Note that the speech is over, complete or not, after `seconds` of sound. A second call has no effect."""
+        """Note that the speech is over, whether complete or not, after `seconds` of sound. A second call has no
+        effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None

@@ -20,7 +20,7 @@ PARTS: Final = 64  # the most parts of a form: the API's forms have two
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """The event that a part begins, with its name, and its file name if it is a file."""
+    """Event: a part begins. It has the part's name, and the file's name if the part is a file."""
 
     name: str
     filename: str | None

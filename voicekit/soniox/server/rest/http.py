@@ -1,6 +1,6 @@
-"""The driver of the REST server: one HTTP/1.1 connection, with h11 between a byte stream and the server.
+"""The driver of the REST server, for one HTTP/1.1 connection: h11 translates between the byte stream and the server.
 
-The driver reads requests, passes their bodies on piece by piece, lets `act` carry out the effects and `speak`
+The driver reads requests, passes their bodies on piece by piece, lets `act` carry out the effects, lets `speak`
 synthesise speech, and writes the answers. It keeps no part of a body.
 """
 
@@ -120,7 +120,7 @@ class RestConnection:
     # --- answering ---
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
-        """Send the answer, which is sound if there is a speech to make; returns its status."""
+        """Send the answer, or sound if the client has asked for `speech`; returns the status of the answer."""
         if speech is not None:
             spoken = self._speak(speech.request)
             if not isinstance(spoken, Refusal):

@@ -32,7 +32,7 @@ _COSTS: Final = ("cost_usd", "input_cost_usd", "output_cost_usd")
 
 
 class ServedUsage:
-    """The usage logs, and the statistics from them."""
+    """The usage logs, and the statistics that are calculated from them."""
 
     def __init__(self, desk: RestDesk) -> None:
         self._desk = desk
