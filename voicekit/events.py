@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
 
-# --- marks: travel in order with the sound (SpeechStarted and SpeechStopped also overtake it as signals) ---
+# --- marks: travel in order with the sound (SpeechStarted and SpeechStopped are also sent ahead of it as signals) ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +296,7 @@ Signal: TypeAlias = (
     | Hangup
 )
 
-# --- commands: only the turn machine makes them, only the conductor obeys ---
+# --- commands from the turn machine to the conductor ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +411,7 @@ class TurnAct(Enum):
     DISCARD = "discard"  # discard that reply
     FINALIZE = "finalize"  # ask the stt for its final words in this pause
     WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
-    PROMPT = "prompt"  # speak without being asked
+    PROMPT = "prompt"  # speak without a turn of the caller
     HOLD = "hold"  # pause the reply to decide whether this is an interruption
     RELEASE = "release"  # it was no interruption
     CUT = "cut"  # it was an interruption

@@ -48,7 +48,7 @@ class Advising:
     """The advice in force in one call. `now` is a time of the turn machine; positions are ear samples, `rate` per
     second.
 
-    `finalizes` is whether the stt can be asked for its final words, `scores` is whether there is a sound model.
+    `finalizes` is whether the stt can be asked for its final words, and `scores` is whether there is a sound model.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Advising:
         self._asked = 0
 
     def consult(self, words: Sequence[Word], *, tail: bool, asked: bool, now: float) -> list[EarCommand]:
-        """Ask the adviser about `words`; if `tail`, some of them may still change. Returns the commands to send.
+        """Ask the adviser about `words`; with `tail`, some of them may still change. Returns the commands to send.
 
         `asked` is whether the previous reply ended in a question.
 
@@ -159,7 +159,7 @@ class Advising:
         return _patience(self.advice)
 
     def settle_time(self, usual: float) -> float:
-        """How long the pause must last to end the turn; `usual` is this time without advice and without a held-back
+        """How long the pause must last to end the turn; `usual` is how long without advice and without a held-back
         endpoint."""
         if isinstance(self.expected, float):
             return self.expected

@@ -32,8 +32,8 @@ class Speculation:
 
     `after`: how long the words must be unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s old.
     `most`: how often per turn a reply may be begun, because each attempt may cost a model's fee. `ahead`: "text" holds
-    the handler's words back before the voice; "sound" holds the voice's sound back before the sink. This also hides the
-    voice's delay, but costs speech that may be discarded.
+    the handler's words back before the voice; "sound" holds the voice's sound back before the sink. The latter also
+    hides the voice's delay, but costs speech that may be discarded.
     """
 
     after: float = 0.2
@@ -105,9 +105,9 @@ class InterruptPolicy:
     otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless the
     recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for 0.4 s.
     Later words can still cut. `sound_cuts`: whether sound without words cuts if it still continues at the end of the
-    doubt. This is for a recogniser whose words come later than the end of the doubt. `min_speech`: if `sound_cuts`, how
-    many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, a question whose reply
-    was not heard is asked again after this long without words.
+    doubt. This is for a recogniser whose words come later than the end of the doubt. `min_speech`: with `sound_cuts`,
+    how many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, and nothing of that
+    reply was heard, its question is asked again after this many seconds without words.
 
     `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
     much below the caller's usual level is ignored (television, side talk, echo); None turns this off. The speech of one
@@ -154,11 +154,11 @@ class CallPolicy:
     with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after this many
     prompts in a row, the next silence ends the call; None never ends it, 0 ends it without a prompt. `max_duration`:
     after this time the call ends gracefully, as soon as the caller has finished speaking, and at most 10 s later.
-    `warning`: the text that is spoken before `max_duration` is reached, 30 s or a quarter of `max_duration` earlier.
-    `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures end the call. `apology`: the
-    text that is spoken when a reply has failed, unless a plugin gives another. The call continues; after three failed
-    replies in a row, it ends. `open_timeout`: how long each stage may take to open. `end_within`: how long a graceful
-    end may take.
+    `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of `max_duration` if
+    that is less. `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures end the call.
+    `apology`: the text that is spoken when a reply has failed, unless a plugin gives another. The call continues; after
+    three failed replies in a row, it ends. `open_timeout`: how long each stage may take to open. `end_within`: how long
+    a graceful end may take.
     """
 
     greeting: str | None = None

@@ -13,7 +13,7 @@ Length: TypeAlias = Callable[[bytes], int | None]
 """A function that returns the length of a frame in bytes, including its header, from its first bytes; None if they do
 not begin a frame."""
 
-MP3_HEAD: Final = 10  # bytes; a tag before the frames has its length in them (ID3v2)
+MP3_HEAD: Final = 10  # bytes: enough for the length of an ID3v2 tag, which may come before the frames
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3

@@ -126,7 +126,7 @@ class Transcriptions(Resource[Transcription]):
             return transcript
         except (ServiceError, ProtocolError) as error:
             if made is not None and made.status != "error":
-                lost = True  # not the transcription has failed, but our connection
+                lost = True  # our connection has failed, not the transcription
                 error.add_note(f"the transcription {self._http.redact(made.id)} is still at the service")
             raise
         finally:

@@ -92,12 +92,12 @@ class Listening:
         self._transcript = TranscriptBuilder()
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # how the session ended
-        self._news = trio.lowlevel.ParkingLot()  # here `listen` waits for the end, and to send more of a replay
-        self._resume: Callable[[], None] = _nothing  # lets `fill` take more sound after it was not ready
+        self._news = trio.lowlevel.ParkingLot()  # wakes `listen` when the session ends, or more of a replay is due
+        self._resume: Callable[[], None] = _nothing  # makes `fill` take sound again after a pause
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
         self._ended_at = inf  # the time at which the sound ended
-        self._endings = 0  # how many sessions were told about the end
+        self._endings = 0  # how many sessions were told that the sound has ended
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:

@@ -59,7 +59,7 @@ class Finalizing:
         self._rate = rate
         self._wanted: int | None = None  # the request to send when the sound up to this sample has been sent
         self._by_mark = False
-        self._pending: int | None = None  # the request up to this sample that is not answered
+        self._pending: int | None = None  # the request for the sound up to this sample has not been answered
         self._asked_at = -math.inf
 
     def want(self, at: int, *, in_pause: bool = False) -> None:

@@ -29,7 +29,7 @@ from voicekit.soniox.server.rest.shared import (
 )
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
-BODY_BYTES: Final = 2**20  # of a request without an upload: a context of 10,000 characters, plus some reserve
+BODY_BYTES: Final = 2**20  # the most bytes of a request without an upload: enough for a context of 10,000 characters
 PREFLIGHT: Final = (
     ("access-control-allow-methods", "GET, POST, DELETE"),
     ("access-control-allow-headers", "authorization, content-type, x-request-id"),

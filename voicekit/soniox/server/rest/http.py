@@ -149,7 +149,7 @@ class RestConnection:
         finally:
             exchange.spoken(trio.current_time(), seconds)
         if session.cancelled_caught:
-            raise RestGone  # the time of the key's session is over, which can be reported only by this
+            raise RestGone  # the key's session has expired; only a closed connection can report this
         await self.finish()
         return answer.status
 
