@@ -113,7 +113,7 @@ class Speaker(Protocol):
     async def write(self, frame: AudioFrame) -> None:
         """Queue `frame` to be played after everything that was written before it; waits while the device is full.
 
-        A cancelled `write` has not taken the frame, because taking it is the last step, and nothing waits after that.
+        Taking the frame is the last step, and nothing waits after it. So a cancelled `write` has not taken the frame.
         """
         ...
 
@@ -140,10 +140,10 @@ class Sink(Protocol):
     """Where replies are played. `pausable` is True if `hold` works; otherwise playout uses discard and rewind.
 
     Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock
-    playout writes (default 0.1, at most 0.4). A sink behind a network needs a longer lead, but after a cut that much
-    sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it is set, no frame
-    from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins frames, and pads
-    the last packet.
+    playout writes (default 0.1, at most 0.4). A sink behind a network needs a longer lead, but after a cut, up to
+    `lead` seconds of sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it
+    is set, no frame from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins
+    frames, and pads the last packet.
     """
 
     @property
@@ -180,8 +180,8 @@ class Text:
     """Text on its way to the voice, with a record of what it was made from.
 
     `to[i]` is how many characters of the handler's own text count as heard when `text[i]` has begun to sound; it never
-    decreases. A transform that writes "five dollars" for "$5" maps each of those characters to the end of "$5". An
-    empty Text is a breath: a stage that is holding text back releases it, and then passes the breath on.
+    decreases. A transform that writes "five dollars" for "$5" maps each character of "five dollars" to the end of "$5".
+    An empty Text is a breath: a stage that is holding text back releases it, and then passes the breath on.
     """
 
     text: str
@@ -217,7 +217,7 @@ class Exchange:
 
 
 class HistoryView(Protocol):
-    """The conversation so far, oldest first, as handlers see it. Indexing and `len` work as on a list."""
+    """The conversation so far, oldest first, as handlers see it. Indexing and `len` work as they do for a list."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, place: int) -> Exchange: ...

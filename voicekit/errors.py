@@ -15,7 +15,7 @@
     └─ DeviceError              a microphone, a speaker, or a file used instead of one, failed
 
 trio's ClosedResourceError, BrokenResourceError and EndOfChannel pass unchanged inside `voicekit.flow` and are
-translated where a room meets the outside. A message states what was expected, what came, and where.
+translated where voicekit meets the outside. A message states what was expected, what came, and where.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Unavailable(ServiceError):
 
 
 class DeviceError(VoicekitError):
-    """A microphone, a speaker, a sound card, or a file used instead of one, failed or is missing."""
+    """A microphone, a speaker, a sound card, or a file used instead of one, has failed or is missing."""
 
 
 def redacted(text: str, *secrets: str) -> str:

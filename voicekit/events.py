@@ -334,7 +334,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """The guess was wrong: the prepared reply `turn` is discarded, and the next reply gets its number."""
+    """The guess was wrong: the prepared reply `turn` is discarded, and the next reply gets the same number."""
 
     turn: int
 

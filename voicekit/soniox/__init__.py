@@ -1,6 +1,6 @@
 """Soniox: realtime transcription and speech over the vendor's websockets, and its REST API.
 
-The packages, from the lowest to the highest; each imports only from those above it in this list:
+The packages, from the lowest layer to the highest; each imports only from packages earlier in this list:
 
     api                 the realtime services' messages, options, limits, errors and addresses; pure
     connection          the only websocket code: transport, the shell that reads and writes, keys

@@ -81,8 +81,8 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
     """Provide Soniox if SONIOX_API_KEY is set, or else a local server, which runs until the end of the block.
 
     If there is no key, `tell` is called with a line that says so, and with more lines while the server starts. Raises
-    ConfigError, with advice, if no local server is installed, and Unavailable if the server does not start. Closing
-    takes at most 2 s, even if it is cancelled.
+    ConfigError, with advice, if no local server is installed, and Unavailable if the server does not start. Leaving the
+    block takes at most 2 s, even if this is cancelled.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:

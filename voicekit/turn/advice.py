@@ -26,7 +26,7 @@ class AdviceAct(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One piece of advice: what to do (`act`), how many `seconds` the pause must last for it, and the reason (`why`).
+    """One piece of advice: what to do (`act`), how many `seconds` the pause must last for that, and the reason (`why`).
     The reason is for the event log and must not contain the caller's words.
 
     With `melody`, the adviser asks for the judgement of a sound model. If there is such a model, it judges the pause,

@@ -45,7 +45,7 @@ TRAILS_OFF = ("...", "…")
 
 @dataclass(frozen=True, slots=True)
 class PausePatience:
-    """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
+    """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, because of the gate's hangover).
 
     `complete`: after a complete question, or a yes or no. Together with the hangover, this is about as long as the
     vendor's own quickest endpoints take. `statement`: after any other complete sentence; people pause about as long
@@ -157,7 +157,7 @@ def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
 def _has_only_begun(words: Sequence[Word], endings: Endings) -> bool:
     if not endings.openers:
         return False
-    # one word more than the longest, because French puts a space before the mark
+    # one word more than the longest opener, because French puts a space before the mark
     last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]
     return "".join(f" {each}" for each in last if each).endswith(endings.openers)
 

@@ -2,8 +2,8 @@
 
 The turn machine's memory asks for advice only in SETTLING. These limits apply to every adviser:
 
-- The stt is asked for final words after FINALIZE_AFTER of silence in its sound, at most once in FINALIZE_EVERY and
-  FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will not
+- The stt is asked for final words after FINALIZE_AFTER of silence in its sound, at most once per FINALIZE_EVERY, and at
+  most FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will not
   change any more.
 - If the stt can be asked for final words, a commit needs final words. If none come, or the limits forbid asking, the
   endpoint and the usual silence decide, as without an adviser.
@@ -45,8 +45,8 @@ LATE_END = 0.3
 
 
 class Advising:
-    """The advice in force in one call. `now` is a time of the turn machine; positions are ear samples, `rate` per
-    second.
+    """The advice in force in one call. `now` is a time on the turn machine's clock; positions are ear samples, `rate`
+    per second.
 
     `finalizes` is whether the stt can be asked for its final words, and `scores` is whether there is a sound model.
     """

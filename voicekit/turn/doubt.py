@@ -54,7 +54,7 @@ class DoubtOutcome(Enum):
 
     CUT = "cut"
     RELEASE = "release"
-    OPEN = "open"  # not decided so far
+    OPEN = "open"  # not decided yet
 
 
 @dataclass(frozen=True, slots=True)

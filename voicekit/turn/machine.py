@@ -22,8 +22,8 @@ not lengthen the pause.
 spaces. All parts are committed together. A question that was put back is committed again even if no more words come.
 
 **Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then expected one after the
-other, in SETTLING, or in HEARING if the caller makes sounds; no Endpoint ends this. The turn that the keys make, or any
-other turn, ends the collection.
+other, in SETTLING, or in HEARING if the caller makes sounds; an Endpoint does not end this. The turn that consists of
+the keys, or any other turn, ends the collection.
 
 **A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in every state.
 

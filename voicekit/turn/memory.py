@@ -69,7 +69,7 @@ class TurnMemory(CallerMemory):
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # idle prompts in a row since the caller last spoke
         self.ending: str | None = None  # the reason to end the call once the live reply is over
-        self.limited = False  # whether that reason is a limit of the call
+        self.limited = False  # whether the call ends because of a limit
         self.waiting_since = now
         self.owed_since: float | None = None  # the time of a cut, until the caller gets another reply
         # the time at which the far side put the call on hold: until it is resumed, no time passes for the call

@@ -36,7 +36,7 @@ Wrongs: TypeAlias = Iterator[Wrong]
 
 
 def length(field: str, value: str | None, bounds: tuple[int, int], *, required: bool = False) -> Wrongs:
-    """Check the length of a value. The value itself is not shown, since it may be a secret."""
+    """Check the length of a value. The error does not show the value, since it may be a secret."""
     if value is None and not required:
         return
     if not isinstance(value, str) or not bounds[0] <= len(value) <= bounds[1]:

@@ -144,7 +144,7 @@ class Speech:
         length is written into the header of a streamed WAV. If no file can be written, ConfigError is raised before
         anything is sent. After any error, an earlier file at `path` is unchanged.
         """
-        check_writable(Path(path))  # checked before the request is sent, since it would be sent in vain
+        check_writable(Path(path))  # checked first, so that no request is sent in vain
         async with self.stream(request) as sound, written(Path(path)) as file:
             async for data in sound:
                 await in_thread(file.write, data)

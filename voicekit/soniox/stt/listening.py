@@ -74,9 +74,9 @@ class Connects(Protocol):
 class Listening:
     """Transcribes one stream of sound: `fill` takes the sound, and `listen` lets the service transcribe it.
 
-    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. Both methods end when
-    everything is done. Transcripts, SttDown and SttUp are offered to `said`; lost sound is reported to the voicekit
-    session. `new_keys` is whether each connection gets a new key.
+    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all sound
+    has come, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are offered to `said`;
+    lost sound is reported to the voicekit session. `new_keys` is whether each connection gets a new key.
     """
 
     def __init__(

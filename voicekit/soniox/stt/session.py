@@ -1,8 +1,8 @@
 """One transcription session on the client's side, without a socket or a clock.
 
 Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
-`states.STT_TABLE` defines which inputs are possible in which state. The service supports neither a second configuration
-nor a resumption: if a session fails, a new session must get the sound again from `replay_from` on.
+`states.STT_TABLE` defines which inputs are possible in which state. A session can be neither configured a second time
+nor resumed: if it fails, a new session must get the sound again from `replay_from` on.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class SttSession:
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send the next sound. A Gap is sent as at most some seconds of silence; before the first sound, a Gap only
+        """Send the next sound. A Gap is sent as silence, at most a few seconds; before the first sound, a Gap only
         moves the start.
 
         Raises LocalProtocolError for sound that does not directly follow the sound sent before, or has another format.

@@ -40,7 +40,7 @@ class Tokens:
         self._last_end = base  # the end of the last token with times
         self._released_to = base
         self._final_to = base
-        self._tail_at: int | None = None  # the start of the first word that was not released
+        self._tail_at: int | None = None  # the start of the first word that has not been released
 
     def ear(self, sample: int) -> int:
         """The ear sample that corresponds to a sample of the session."""
@@ -50,7 +50,7 @@ class Tokens:
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
-        """Set `base`, the ear sample of the session's first sound; only before any sound."""
+        """Set `base`, the ear sample of the session's first sound; to be called only before that sound."""
         self._ears = [(0, base)]
         self._last_end = self._released_to = self._final_to = base
 

@@ -24,7 +24,7 @@ class TranscriptBuilder:
         self._spoken, self._translated = _Spacing(), _Spacing()
         self._final_to = 0
         self._tail_to = 0  # the end of the interim words that are shown
-        self._stale_to = 0  # the same, for words shown by an earlier session
+        self._stale_to = 0  # the end of the interim words shown by an earlier session
 
     def new_session(self) -> None:
         self._spoken.is_first = self._translated.is_first = True

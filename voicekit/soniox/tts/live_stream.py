@@ -28,7 +28,7 @@ class StreamSound:
     """Event: more sound of a stream has come, in whole samples, with its text. `seconds` is 0 if the duration does not
     follow from the number of bytes.
 
-    `words` are the words that are now complete; `characters` are all characters that this piece speaks.
+    `words` are the words that are now complete; `characters` are all characters that are spoken in this piece.
     """
 
     stream: str

@@ -35,7 +35,7 @@ two seconds, estimates of these times would be made too early.
 
 
 class ReplySpeech:
-    """Speaks one reply. `run` speaks it; `stop` immediately cancels all speech that is still being made."""
+    """Speaks one reply, with `run`; `stop` immediately cancels all speech that is still being made."""
 
     def __init__(self, pool: TtsPool, config: TtsConfig, sound: AudioFormat, planner: StreamPlanner) -> None:
         self._pool = pool
@@ -47,7 +47,7 @@ class ReplySpeech:
         self._at = 0  # samples passed on
         self._began_at = 0  # the first sample of the first stream
         self._marked = WordMark("", 0, 0)
-        self._silent_since: float | None = None  # since when there is nothing to play and no connection
+        self._silent_since: float | None = None  # when the wait for a connection began, with nothing to play
         self._stopped = False
         self._alarm = trio.CancelScope()  # its deadline is the time of the next action
         self._changed = trio.lowlevel.ParkingLot()

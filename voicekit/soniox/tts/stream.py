@@ -87,7 +87,7 @@ class SpeechStream:
         self.end = start  # the index of the reply's first character that was not sent to this stream
         self.voice = WordTimer(speed, pace)
         self.pieces: deque[bytes] = deque()  # sound that has not been taken
-        self.queued = 0.0  # seconds of that sound
+        self.queued = 0.0  # seconds of sound in `pieces`
         self.ended = False  # no more text will be sent
         self.over = False  # no more sound will come
         self.failure: Failed | None = None  # the reason, if some sound is missing
@@ -98,7 +98,7 @@ class SpeechStream:
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
-        self._silent_until = inf  # the deadline at which the stream must end if there was no sound
+        self._silent_until = inf  # when the stream must end if no sound has come
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:

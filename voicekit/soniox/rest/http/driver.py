@@ -1,7 +1,7 @@
-"""Sends requests over httpx, with time limits and our own errors, and repeats a request if that is safe.
+"""Sends requests with httpx, with time limits and our own errors, and repeats a request if that is safe.
 
-This code never follows a redirect, since a key must not go to an address that nobody chose, and checks that each answer
-has the expected form.
+This code checks that each answer has the expected form, and never follows a redirect, since a key must not go to an
+address that nobody chose.
 """
 
 from __future__ import annotations

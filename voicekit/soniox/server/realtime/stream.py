@@ -22,7 +22,7 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextCame:
-    """Event: more text has come, possibly an empty one; `end` is set if no more follows."""
+    """Event: more text has come, which may be empty; `end` is set if no more follows."""
 
     stream: str
     text: str

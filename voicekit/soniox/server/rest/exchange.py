@@ -129,7 +129,7 @@ class RestExchange:
     # --- speech ---
 
     def speaking(self) -> RestAnswer:
-        """Return the headers of the answer to a Speak; its body is the sound, whose length is unknown."""
+        """Return the headers of the answer to a Speak; its body will be the sound, of unknown length."""
         if self._speaking is None:
             raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
@@ -149,7 +149,8 @@ class RestExchange:
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
-        """Return the answer if the engine can't speak after all; call this only before `speaking`."""
+        """Note that the engine can't speak after all, and return the answer that says so; to be called only before
+        `speaking`."""
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
 

@@ -21,7 +21,8 @@ S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """The objects of one kind by id, at most `most`. Pages list them in the order in which they were added."""
+    """The objects of one kind, by id; there may be `most` of them. Pages list them in the order in which they were
+    added."""
 
     def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
         self._kind, self._most, self._view = kind, most, view

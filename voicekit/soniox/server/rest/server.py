@@ -70,9 +70,9 @@ class RestServer:
         """`offer` is what the engines support, `epoch` is the date at time 0.0, and `mint` creates strings that can't
         be guessed.
 
-        With `stoppable`, a transcription can be deleted while it is being processed, which drops its id. `origins`
-        decides by the `Origin` of a web page whether the page may use the API; without `origins`, pages get neither a
-        permission nor a refusal.
+        With `stoppable`, a transcription can be deleted while it is being processed; a Dropped with its id then tells
+        the engine. `origins` decides by the `Origin` of a web page whether the page may use the API; without `origins`, pages get
+        neither a permission nor a refusal.
         """
         offer, quotas = offer or Offer(), quotas or Quotas()
         catalogue = catalogue or Catalogue.of(offer)
