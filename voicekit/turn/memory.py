@@ -179,7 +179,7 @@ class TurnMemory(CallerMemory):
             self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
-        """Note that the first sample of the reply was heard; if the reply is held, this was before the hold."""
+        """Note that the first sample of the reply was heard; if the reply is held now, it was heard before the hold."""
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING
@@ -362,8 +362,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def after_reply(self, turn: int) -> None:
-        """After reply `turn` has ended by itself, answer the words that were kept, or listen to the words in
-        progress."""
+        """After reply `turn` has ended by itself, answer the words that were kept, or listen to those that are still
+        coming."""
         self.close_stale()
         self.recall_answer()
         if self.book.typed:

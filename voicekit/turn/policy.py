@@ -53,12 +53,12 @@ class TurnPolicy:
     `endpointing`: "stt" uses the recogniser's Endpoint, "vad" uses silence, "auto" uses "stt" if the transcriber
     declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all pauses inside
     a sentence. `max_endpoint_delay`: the recogniser's longest delay for its Endpoint. `noise`: how long a sound may
-    continue after the last word until the words are answered, since steady noise would otherwise go on for ever; 4 s is
-    longer than anyone draws out a word, and longer than a busy recogniser takes for the next word. `speculate`: whether
-    replies are begun while a pause is still being judged; True is `Speculation()`. Off by default, because the handler
-    must be prepared for calls whose reply is discarded (see `Turn.committed`). `adviser`: a function that judges each
-    pause by its words, to end the turn before the recogniser's endpoint or to wait longer (`voicekit.turn.advice`);
-    True is `WordAdviser()`, False leaves the decision to endpoints and silence.
+    continue after the last word until the words are answered, since steady noise would otherwise delay the answer for
+    ever; 4 s is longer than anyone draws out a word, and longer than a busy recogniser takes for the next word.
+    `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off by default,
+    because the handler must be prepared for replies that are discarded (see `Turn.committed`). `adviser`: a function
+    that judges each pause by its words, to end the turn before the recogniser's endpoint or to wait longer
+    (`voicekit.turn.advice`); True is `WordAdviser()`, False leaves the decision to endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"

@@ -15,7 +15,7 @@ from voicekit.writing import letters
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The guess that the question has these `words` in the end; reply `turn` to it is being made."""
+    """The guess that these `words` are the whole question; reply `turn`, which answers it, is being made."""
 
     turn: int
     words: str  # the letters of the words

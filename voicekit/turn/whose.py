@@ -183,7 +183,7 @@ class Whose:
         return frozenset(range(len(words))), why
 
     def loud(self, words: Sequence[Word]) -> float | None:
-        """The level of the caller, judged by `words` alone: that of the loudest. None if it is unknown."""
+        """The level of the caller, judged only by the loudest of `words`; None if it is unknown."""
         levels = self._loudest(words)
         return median(levels) if levels else None
 

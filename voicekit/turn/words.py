@@ -86,7 +86,8 @@ class PendingQuestion:
         return spaced(before, self.spoken.text, self.after)
 
     def has(self, word: Word, near: int) -> bool:
-        """Whether `word` belongs to the question: it starts in the question's span, or it was asked with this word."""
+        """Whether `word` belongs to the question: it starts in the question's span, or is one that the question was
+        asked with."""
         return self.start <= word.start < self.end or self.asked_with(word, near)
 
     def asked_with(self, word: Word, near: int) -> bool:
@@ -95,7 +96,7 @@ class PendingQuestion:
         return self._place(word, near) is not None
 
     def amend(self, word: Word, near: int) -> None:
-        """Correct the question by a late final word that belongs to it."""
+        """Correct the question with a late final word that belongs to it."""
         place = self._place(word, near)
         if place is None:
             self.spoken.settle([word])
@@ -184,7 +185,7 @@ class QuestionMemory:
         self._raise(_ends(over))
 
     def recall(self) -> None:
-        """Use the words that were last set aside in the next question after all."""
+        """Keep the words that were set aside last, since they belong to the next question after all."""
         self.kept += self.aside
         self.aside = []
 

@@ -1,8 +1,7 @@
 """TCP streams that write without a checkpoint if the system accepts a message immediately.
 
 trio's own stream lets other tasks run after each write, although the websocket library already lets them run before
-each message. With these streams, a frame
-of 20 ms gets from its source to the socket in four task steps instead of five.
+each message. With these streams, a 20 ms frame gets from its source to the socket in four task steps instead of five.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ class RestServer:
         be guessed.
 
         With `stoppable`, a transcription can be deleted while it is being processed; a Dropped with its id then tells
-        the engine. `origins` decides by the `Origin` of a web page whether the page may use the API; without `origins`, pages get
-        neither a permission nor a refusal.
+        the engine. `origins` decides by the `Origin` of a web page whether the page may use the API; without `origins`,
+        pages are neither given nor refused permission.
         """
         offer, quotas = offer or Offer(), quotas or Quotas()
         catalogue = catalogue or Catalogue.of(offer)
