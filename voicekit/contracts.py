@@ -1,4 +1,4 @@
-"""The contracts that rooms share, so that rooms need not import each other.
+"""The interfaces that voicekit's packages ("rooms") share, so that they need not import each other.
 
 A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) with a few more promises. A sink is not a
 stage, because sound is written to it by whichever reply is live. Sound and words pass through the parts in this order:
@@ -40,8 +40,8 @@ class Source(Stage[object, Sound | Signal | CallNews], Protocol):
 class VadStream(Protocol):
     """Judges, window by window, whether one stream of sound contains speech.
 
-    Optional attribute `trail`: for at least this many samples after speech has ended, the detector still reports speech
-    (its own hangover). The gate subtracts them.
+    Optional attribute `trail`: the detector's own hangover. It still reports speech for at least this many samples
+    after the speech has ended; the gate subtracts them.
     """
 
     @property
@@ -65,7 +65,8 @@ class Vad(Protocol):
 
 @runtime_checkable
 class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
-    """A stage that takes frames, gaps and speech marks and emits transcripts, whose times are samples of that sound.
+    """A stage that takes sound (frames and gaps) and speech marks, and emits transcripts timed in samples of that
+    sound.
 
     `negotiate` is called once, before `open`, with the available format, and returns the format that the stage wants.
     `endpoints` is True if the stage emits Endpoint, which then ends the caller's turn. The optional attribute
@@ -78,7 +79,7 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
 
     Optional attribute `scores`, usually set by a layer: True if there is a method `score(at: int) -> None`. The method
     asks how likely it is that the sound before the pause at sample `at` is a finished utterance; the answer is
-    PauseScored. If `scores` is False, such layers are not allowed.
+    PauseScored. An stt with `scores = False` forbids layers to add the method.
     """
 
     @property
@@ -92,7 +93,7 @@ class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
 
     `negotiate` is called once, before `open`, with the sink's format, and returns the format in which the stage will
     speak. `cut` is called synchronously when a reply is cut, before its scope is cancelled. It stops everything that
-    still makes sound for that reply, never waits, and may be called when there is no reply.
+    still produces sound for that reply. It never waits, and may be called when there is no reply.
 
     Optional attribute `reads_tags`: True if the voice understands speech tags such as `<break time="1s"/>`; otherwise
     they are removed from the text.
@@ -112,7 +113,7 @@ class Speaker(Protocol):
     async def write(self, frame: AudioFrame) -> None:
         """Queue `frame` to be played after everything that was written before it; waits while the device is full.
 
-        A cancelled `write` has not taken the frame, because taking it is the last step, and nothing waits after that.
+        Taking the frame is the last step, and nothing waits after it. So a cancelled `write` has not taken the frame.
         """
         ...
 
@@ -139,10 +140,10 @@ class Sink(Protocol):
     """Where replies are played. `pausable` is True if `hold` works; otherwise playout uses discard and rewind.
 
     Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock
-    playout writes (default 0.1, at most 0.4). A sink behind a network needs a longer lead, but after a cut that much
-    sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it is set, no frame
-    from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins frames, and pads
-    the last packet.
+    playout writes (default 0.1, at most 0.4). A sink behind a network needs a longer lead, but after a cut, up to
+    `lead` seconds of sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it
+    is set, no frame from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins
+    frames, and pads the last packet.
     """
 
     @property
@@ -166,7 +167,7 @@ class CallEnds(Protocol):
     def sink(self) -> Sink: ...
     @property
     def can(self) -> frozenset[str]:
-        """The supported actions, out of `transfer`, `digits` and `hang_up`."""
+        """Which of the actions `transfer`, `digits` and `hang_up` the call supports."""
         ...
 
     def hang_up(self, why: str = "") -> None: ...
@@ -179,8 +180,8 @@ class Text:
     """Text on its way to the voice, with a record of what it was made from.
 
     `to[i]` is how many characters of the handler's own text count as heard when `text[i]` has begun to sound; it never
-    decreases. A transform that writes "five dollars" for "$5" maps each of those characters to the end of "$5". An
-    empty Text is a breath: a stage that is holding text back then releases that text, and passes the breath on.
+    decreases. A transform that writes "five dollars" for "$5" maps each character of "five dollars" to the end of "$5".
+    An empty Text is a breath: a stage that is holding text back releases it, and then passes the breath on.
     """
 
     text: str
@@ -193,7 +194,7 @@ class Text:
 
     def part(self, start: int, end: int) -> Text:
         if start == 0 and end >= len(self.text):
-            return self  # the usual case: a token passes whole
+            return self  # the usual case: the whole token is passed on
         return Text(self.text[start:end], self.to[start:end])
 
     def __add__(self, other: Text) -> Text:
@@ -216,7 +217,7 @@ class Exchange:
 
 
 class HistoryView(Protocol):
-    """The conversation so far, oldest first, as handlers see it. Indexing and `len` work as on a list."""
+    """The conversation so far, oldest first, as handlers see it. Indexing and `len` work as they do for a list."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, place: int) -> Exchange: ...
@@ -254,7 +255,7 @@ class Stash:
 
 
 class Reply:
-    """The state of one reply while it is live: the handler adds to `said`, playout raises `heard_to`.
+    """The state of one reply while it is live: the handler appends to `said`, and playout increases `heard_to`.
 
     If `script` is set, it is the whole text, and no handler is called.
     """
@@ -277,7 +278,7 @@ class Reply:
 
 
 class ReplyLease(Protocol):
-    """A reply's right to make sound, as playout uses it. Only `write` and `finish` wait; the other members act
+    """A reply's permission to be played, as playout sees it. Only `write` and `finish` wait; the other members act
     immediately.
     """
 
@@ -286,7 +287,7 @@ class ReplyLease(Protocol):
 
     @property
     def over(self) -> bool:
-        """Whether the right has been revoked; after that, nothing more of the reply is played."""
+        """Whether the permission has been revoked; after that, nothing more of the reply is played."""
         ...
 
     def mark(self, mark: WordMark) -> None:
@@ -308,7 +309,7 @@ class ReplyLease(Protocol):
 
 
 class ReplyCommitment(Protocol):
-    """Whether the caller's turn that a reply answers is certainly over."""
+    """Whether the caller's turn is definitely over, so that the reply to it may be played."""
 
     async def wait_made(self) -> None:
         """Return when the turn is committed, or immediately if the reply is not a guess."""
@@ -317,7 +318,7 @@ class ReplyCommitment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReplyScope:
-    """What the tasks of one reply share: the reply, its right to make sound, and the commitment of its turn."""
+    """What the tasks of one reply share: the reply, its permission to be played, and whether its turn is committed."""
 
     reply: Reply
     lease: ReplyLease

@@ -15,7 +15,7 @@
     └─ DeviceError              a microphone, a speaker, or a file used instead of one, failed
 
 trio's ClosedResourceError, BrokenResourceError and EndOfChannel pass unchanged inside `voicekit.flow` and are
-translated where a room meets the outside. A message states what was expected, what came, and where.
+translated where voicekit meets the outside. A message states what was expected, what came, and where.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class RemoteProtocolError(ProtocolError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field that a service refused: its location, the service's error type, and its message."""
+    """One field that a service refused: where it is, and the service's error type and message for it."""
 
     location: str
     error_type: str
@@ -82,9 +82,9 @@ class FieldError:
 class ServiceError(VoicekitError):
     """A service refused, failed or could not be reached.
 
-    `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id that the
-    service's support asks for. Each is None if the service did not send it. `retryable` states whether the same request
-    may succeed later. `validation_errors` are the fields that were wrong, and `more_info` is the address of further
+    `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id to give to
+    the service's support. Each is None if the service did not send it. `retryable` states whether the same request may
+    succeed later. `validation_errors` are the fields that were wrong, and `more_info` is the address of further
     information, if there is one.
     """
 
@@ -123,11 +123,11 @@ class Unavailable(ServiceError):
 
 
 class DeviceError(VoicekitError):
-    """A microphone, a speaker, a sound card, or a file used instead of one, failed or is missing."""
+    """A microphone, a speaker, a sound card, or a file used instead of one, has failed or is missing."""
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """`text` without `secrets`, including their spelling in URLs, JSON and HTML, and without the credentials of any
+    """`text` without `secrets`, even if they are encoded for URLs, JSON or HTML, and without the credentials in any
     URL.
 
     Every text from a peer passes through this function on its way into an error, an event or a log. Redact before you

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
 
-# --- marks: travel in order with the sound (SpeechStarted and SpeechStopped also overtake it as signals) ---
+# --- marks: travel in order with the sound (SpeechStarted and SpeechStopped are also sent ahead of it as signals) ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,7 @@ def joined(words: Iterable[Word]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interim:
-    """All words that are not yet final. This tail replaces that of the previous Interim; it may be shorter, or
-    empty.
-    """
+    """All words that are not yet final. They replace the words of the previous Interim; there may be fewer, or none."""
 
     words: tuple[Word, ...]
 
@@ -91,21 +89,21 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Finalized:
-    """All sound up to `at` has been made final, as requested; this does not judge whether the turn is over."""
+    """As requested, all words up to `at` are now final; this does not mean that the turn is over."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Everything before sample `final_to` has been recognised finally, including silence."""
+    """The recogniser has finished everything before sample `final_to`, including silence."""
 
     final_to: int
 
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """Translated words: either final ones, each emitted once, or the whole tail that may still change. Times are
+    """Translated words: either final ones, each emitted once, or all those that may still change. Times are
     approximate.
     """
 
@@ -218,7 +216,7 @@ ExpectedAnswer: TypeAlias = AnswerKind | float
 
 @dataclass(frozen=True, slots=True)
 class AnswerExpected:
-    """Reply `turn` asks the caller for `answer`; this is expected until the caller's next turn is committed."""
+    """Reply `turn` asks the caller for `answer`, which is expected until the caller's next turn is committed."""
 
     turn: int
     answer: ExpectedAnswer
@@ -229,7 +227,8 @@ class AnswerExpected:
 
 @dataclass(frozen=True, slots=True)
 class PauseScored:
-    """The sound model's probability that the sound before the pause at sample `at` is a finished utterance."""
+    """The answer of the sound model: how probable it is that the utterance before the pause at sample `at` is
+    finished."""
 
     at: int
     probability: float
@@ -240,8 +239,8 @@ class PauseScored:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without a turn of the caller. `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
-    "machine" (an answering machine has answered, see AnsweredBy).
+    """Ask the bot to speak although no turn of the caller calls for it. `reason` is "greeting", "idle", "say",
+    "warning", "apology", "farewell" or "machine" (an answering machine has answered, see AnsweredBy).
 
     If `text` is given, it is spoken unchanged; otherwise the handler is called with `turn.reason` set.
     """
@@ -256,7 +255,7 @@ class End:
     """The request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
     spoken.
 
-    `limit`: the call has reached its longest duration or its longest silence.
+    `limit` is True if the call has reached its maximum duration or its longest silence.
     """
 
     graceful: bool
@@ -267,7 +266,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class SourceEnded:
-    """The source ended and the transcriber has emitted its last transcript."""
+    """The source has ended, and the transcriber has emitted its last transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +296,7 @@ Signal: TypeAlias = (
     | Hangup
 )
 
-# --- commands: only the turn machine makes them, only the conductor obeys ---
+# --- commands from the turn machine to the conductor ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +315,7 @@ class StartReply:
 
 @dataclass(frozen=True, slots=True)
 class Speculate:
-    """Prepare reply `turn`, which answers `text`, without any sound, while it is uncertain whether the caller has
+    """Prepare reply `turn`, which answers `text`, but don't play it yet: it is not certain that the caller has
     finished.
     """
 
@@ -326,7 +325,8 @@ class Speculate:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The caller's turn is over with the guessed words, spelt as in `text`: reply `turn` may be played."""
+    """The caller's turn is over, and the guess was right: reply `turn` may be played. `text` has the words' final
+    spelling."""
 
     turn: int
     text: str
@@ -334,7 +334,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """The guess was wrong: the prepared reply `turn` is discarded, and the next reply gets its number."""
+    """The guess was wrong: the prepared reply `turn` is discarded, and the next reply gets the same number."""
 
     turn: int
 
@@ -370,7 +370,8 @@ class AmendTurn:
 
 @dataclass(frozen=True, slots=True)
 class Finalize:
-    """Ask the stt to make all sound up to sample `at` final, as soon as it has been sent; the answer is Finalized."""
+    """Ask the stt to make all words up to sample `at` final, as soon as that sound has been sent; the answer is
+    Finalized."""
 
     at: int
 
@@ -396,13 +397,13 @@ TurnCommand: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open, and sound flows from now on. `vad` is the name of the speech detector, if it has one."""
+    """Everything is open, and sound flows from now on. `vad` is the speech detector's name, if it has one."""
 
     vad: str = ""
 
 
 class TurnAct(Enum):
-    """A decision of the turn machine."""
+    """The kinds of decisions that the turn machine makes."""
 
     COMMIT = "commit"  # the caller's turn is complete: a reply starts
     CONFIRM = "confirm"  # the same, for a reply that was begun as a guess
@@ -410,7 +411,7 @@ class TurnAct(Enum):
     DISCARD = "discard"  # discard that reply
     FINALIZE = "finalize"  # ask the stt for its final words in this pause
     WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
-    PROMPT = "prompt"  # speak without being asked
+    PROMPT = "prompt"  # speak without a turn of the caller
     HOLD = "hold"  # pause the reply to decide whether this is an interruption
     RELEASE = "release"  # it was no interruption
     CUT = "cut"  # it was an interruption
@@ -423,7 +424,7 @@ class TurnAct(Enum):
 class Decided:
     """One decision of the turn machine: `act` on reply `turn` (None if it concerns no reply), and the reason.
 
-    `about` is the reason of a dropped prompt. `str()` returns the line for the log.
+    `about` is the `reason` of a prompt that was dropped. `str()` returns the line for the log.
     """
 
     act: TurnAct
@@ -470,7 +471,7 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """Reply `turn` had nothing to play for `samples` samples in the middle of the handler's words."""
+    """Reply `turn` had nothing to play for `samples` samples, although the handler's words were not over."""
 
     turn: int
     samples: int
@@ -488,8 +489,8 @@ class Trouble:
 class Switched:
     """A service failed with `error` and another takes over; `role` is "stt", "tts" or "model".
 
-    `crosses` names the two regions if the switch crosses regions: "eu to us". A voice of one region may not exist in
-    the other.
+    If the other service is in another region, `crosses` names both regions: "eu to us". A voice of one region may not
+    exist in the other.
     """
 
     role: str
@@ -501,7 +502,8 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The task `where` blocked the event loop for `seconds` of real time; every call in the process waited."""
+    """The task named in `where` blocked the event loop for `seconds` of real time; every call in the process had to
+    wait."""
 
     where: str
     seconds: float
@@ -509,7 +511,8 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model's answer in reply `turn` is complete; `stop` is why it stopped. Times are seconds since the request."""
+    """A model's answer in reply `turn` is complete; `stop` is why the model stopped. Times are seconds since the
+    request."""
 
     turn: int
     model: str

@@ -1,6 +1,6 @@
 """Soniox: realtime transcription and speech over the vendor's websockets, and its REST API.
 
-The packages, from the lowest to the highest; each imports only from those above it in this list:
+The packages, from the lowest layer to the highest; each imports only from packages earlier in this list:
 
     api                 the realtime services' messages, options, limits, errors and addresses; pure
     connection          the only websocket code: transport, the shell that reads and writes, keys
@@ -8,7 +8,7 @@ The packages, from the lowest to the highest; each imports only from those above
     rest                the REST API over HTTP
     server              the service's side of all three, pure; the scripted peer and the local server use it
 
-The names below are loaded when they are first used, so to import pure code does not load trio.
+The names below are loaded when they are first used, so importing pure code does not load trio.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Provides the realtime services: Soniox if there is a key, else a local server that ends with the program.
+"""Provides the realtime services: Soniox if there is a key, or else a local server that ends with the program.
 
     async with soniox_or_local() as service:
         session = Session(stt=service.transcriber(), tts=service.voice(), ...)
@@ -78,11 +78,11 @@ def _to_stderr(line: str) -> None:
 
 @asynccontextmanager
 async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechService]:
-    """Provide Soniox if SONIOX_API_KEY is set, else a local server, which runs while this is open.
+    """Provide Soniox if SONIOX_API_KEY is set, or else a local server, which runs until the end of the block.
 
-    `tell` is called with a line about this, and with more lines while the server starts. Raises ConfigError, with
-    advice, if no local server is installed, and Unavailable if the server does not start. Closing takes at most 2 s,
-    even if it is cancelled.
+    If there is no key, `tell` is called with a line that says so, and with more lines while the server starts. Raises
+    ConfigError, with advice, if no local server is installed, and Unavailable if the server does not start. Leaving the
+    block takes at most 2 s, even if this is cancelled.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:
@@ -106,8 +106,8 @@ def _local(tell: Announce) -> AbstractAsyncContextManager[SpeechService]:
 
 @asynccontextmanager
 async def local_server(command: Sequence[str], tell: Announce) -> AsyncIterator[SpeechService]:
-    """Run the server that `command` starts; see `soniox_or_local`. If the server dies twice, Unavailable is raised out
-    of the body."""
+    """Run the server that `command` starts; see `soniox_or_local`. If the server dies twice, the block is cancelled and
+    Unavailable is raised."""
     lives = _Lives(command, tell)
     with alone():
         async with trio.open_nursery() as nursery:
@@ -126,7 +126,8 @@ class _Lives:
         self.key = ""
 
     async def run(self, task_status: trio.TaskStatus[ServerHello]) -> None:
-        """Run the server. Raises the reason if a server does not start, and Unavailable if it dies twice."""
+        """Run the server, and restart it once. Raises an error with the reason if it does not start, and Unavailable if
+        it dies twice."""
         command, how = list(self._command), ""
         for life in range(LIVES):
             if life:

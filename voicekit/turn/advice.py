@@ -26,10 +26,11 @@ class AdviceAct(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One piece of advice: `act`, the `seconds` of pause to which it applies, and `why`, which is for the event log and
-    must not contain the caller's words.
+    """One piece of advice: what to do (`act`), how many `seconds` the pause must last for that, and the reason (`why`).
+    The reason is for the event log and must not contain the caller's words.
 
-    If `melody`, a sound model should judge the pause, if there is one; then the adviser is called again.
+    With `melody`, the adviser asks for the judgement of a sound model. If there is such a model, it judges the pause,
+    and then the adviser is called again.
     """
 
     act: AdviceAct
@@ -45,11 +46,12 @@ NO_OPINION = Advice(AdviceAct.NONE, "no opinion")
 class CallerPause:
     """A pause of the caller, as an adviser sees it.
 
-    `words` are the words of the question so far, in the order of their sound. `seconds` is how long the pause has
-    lasted since it was noticed, `GatePolicy.hangover` after the last sound. If `final`, the stt will not change the
-    words any more. `expected` is the answer that the previous reply asked for, and `asked` is whether that reply ended
-    with a question mark. `score` is a sound model's probability that the utterance is finished; None without a model,
-    or before its answer. `languages` are the languages that the stt expects, for words whose language is unknown.
+    `words` are the words of the question so far, in the order in which they were spoken. `seconds` is how long the
+    pause has lasted since it was noticed, `GatePolicy.hangover` after the last sound. `final`: the stt will not change
+    the words any more. `expected` is the answer that the previous reply asked for, and `asked` is whether that reply
+    ended with a question mark. `score` is a sound model's probability that the utterance is finished; None without a
+    model, or before its answer. `languages` are the languages that the stt expects, for words whose language is
+    unknown.
     """
 
     words: Sequence[Word]

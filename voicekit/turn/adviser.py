@@ -2,9 +2,9 @@
 
 The first rule that applies gives the advice:
 
-1. The caller is searching for a word ("um"), is spelling or dictating a number, has stopped at a word that ends no
-   sentence, or has only begun to ask ("Can you tell me?"): wait.
-2. The question asked for a number or a name, and the answer so far may be its beginning: wait.
+1. The caller is searching for a word ("um"), is spelling or dictating a number, has stopped at a word with which no
+   sentence ends, or has only begun to ask ("Can you tell me?"): wait.
+2. The bot asked for a number or a name, and the answer so far may be only the beginning of one: wait.
 3. The words may still change: ask for final words, and judge again.
 4. The caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete according to the
    recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since often another
@@ -45,14 +45,14 @@ TRAILS_OFF = ("...", "…")
 
 @dataclass(frozen=True, slots=True)
 class PausePatience:
-    """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
+    """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, because of the gate's hangover).
 
     `complete`: after a complete question, or a yes or no. Together with the hangover, this is about as long as the
     vendor's own quickest endpoints take. `statement`: after any other complete sentence; people pause about as long
-    between two sentences of one thought. `unfinished`: after a word that ends no sentence. `filler`: after an "um",
-    with which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart if it
-    is read from a card. `name`: while the caller remembers or spells a name. `unsettled`: if the words are complete but
-    do not sound finished.
+    between two sentences of one thought. `unfinished`: after a word with which no sentence ends. `filler`: after an
+    "um", with which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart
+    when it is read from a card. `name`: while the caller remembers or spells a name. `unsettled`: if the words are
+    complete but do not sound finished.
     """
 
     complete: float = 0.15
@@ -71,8 +71,8 @@ class PausePatience:
 
 
 class WordAdviser:
-    """Gives advice by the caller's words, in the languages of `voicekit.turn.endings`; in other languages it recognises
-    only digits."""
+    """Gives advice based on the caller's words, in the languages of `voicekit.turn.endings`; in other languages it
+    recognises only digits."""
 
     __slots__ = ("_patience",)
 
@@ -157,7 +157,7 @@ def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
 def _has_only_begun(words: Sequence[Word], endings: Endings) -> bool:
     if not endings.openers:
         return False
-    # one word more, because in French a space separates the marks
+    # one word more than the longest opener, because French puts a space before the mark
     last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]
     return "".join(f" {each}" for each in last if each).endswith(endings.openers)
 

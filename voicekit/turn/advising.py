@@ -2,8 +2,8 @@
 
 The turn machine's memory asks for advice only in SETTLING. These limits apply to every adviser:
 
-- The stt is asked for final words after FINALIZE_AFTER of silence in its sound, at most once in FINALIZE_EVERY and
-  FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will not
+- The stt is asked for final words after FINALIZE_AFTER of silence in its sound, at most once per FINALIZE_EVERY, and at
+  most FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will not
   change any more.
 - If the stt can be asked for final words, a commit needs final words. If none come, or the limits forbid asking, the
   endpoint and the usual silence decide, as without an adviser.
@@ -45,10 +45,10 @@ LATE_END = 0.25
 
 
 class Advising:
-    """The advice in force in one call. `now` is a time of the turn machine; positions are ear samples, `rate` per
-    second.
+    """The advice in force in one call. `now` is a time on the turn machine's clock; positions are ear samples, `rate`
+    per second.
 
-    `finalizes` is whether the stt can be asked for its final words, `scores` is whether there is a sound model.
+    `finalizes` is whether the stt can be asked for its final words, and `scores` is whether there is a sound model.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Advising:
         self._asked = 0
 
     def consult(self, words: Sequence[Word], *, tail: bool, asked: bool, now: float) -> list[EarCommand]:
-        """Ask the adviser about `words`; if `tail`, some of them may still change. Returns the commands to send.
+        """Ask the adviser about `words`; with `tail`, some of them may still change. Returns the commands to send.
 
         `asked` is whether the previous reply ended in a question.
 
@@ -159,7 +159,7 @@ class Advising:
         return _patience(self.advice)
 
     def settle_time(self, usual: float) -> float:
-        """How long the pause must last to end the turn; `usual` is this time without advice and without a held-back
+        """How long the pause must last to end the turn; `usual` is how long without advice and without a held-back
         endpoint."""
         if isinstance(self.expected, float):
             return self.expected

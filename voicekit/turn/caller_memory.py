@@ -1,4 +1,5 @@
-"""What the turn machine knows about the caller: sounds, words, whose words they are, and which are kept for later.
+"""What the turn machine knows about the caller: sounds and words, who spoke the words, and which words are kept for
+later.
 
 This is the lower half of the turn machine's memory. The upper half, `voicekit.turn.memory`, is the only code that
 changes the state of the call. `now` is set before each event; nothing here reads a clock.
@@ -27,7 +28,7 @@ NEAR = 0.4
 # Seconds after a reply in which its echo may still be recognised.
 ECHO_ENDS = 2.0
 
-# A sample number after all sound.
+# A sample number beyond the end of any sound.
 NEWEST = 1 << 62
 
 # A "yes" within this many seconds before the end of a question counts as its answer.
@@ -86,8 +87,8 @@ class CallerMemory:
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last; an Endpoint is not worth waiting for while the stt is down, has ended, or hears
-        somebody go on talking in the background.
+        """How long a pause must last: shorter than usual while it is useless to wait for an Endpoint, because the stt
+        is down or has ended, or hears somebody go on talking in the background.
         """
         overheard = self.overheard_to > self.book.noted.end
         awaits_endpoint = self.stt and not (self.ears_down or self.source_ended or overheard)
@@ -100,7 +101,7 @@ class CallerMemory:
         """Remember the words of `event`; returns the questions that they amend.
 
         A word that sounded after everything known so far is a sign of speech: the pause starts again. Recognisers time
-        the end of a word only roughly, so a little later is no later.
+        the end of a word only roughly, so a small difference does not count.
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)
@@ -132,7 +133,7 @@ class CallerMemory:
         return [word for place, word in enumerate(event.words) if place not in foreign]
 
     def pass_by(self, at: int) -> None:
-        """Note that the recogniser has finished all sound up to sample `at`."""
+        """Note that the recogniser has processed all sound up to sample `at`."""
         self.passed = max(self.passed, at)
 
     def close_utterance(self, upto: int) -> None:
@@ -146,7 +147,7 @@ class CallerMemory:
             self.doubt.let_pass = letters(self.book.noted.text)
 
     def close_stale(self) -> None:
-        """Close an utterance whose end was never reported, after the longest pause."""
+        """Close an utterance whose end was never reported, once the caller has paused for long enough."""
         quiet = not self.speech.talking and self.now - self.settling_since >= self.settle_time
         if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
             self.close_utterance(self.book.noted.end + 1)

@@ -60,10 +60,9 @@ can start."""
 
 
 class Performance(Protocol):
-    """A reply that can be carried out. `run` waits; the other members act immediately and may be called at any time.
+    """A reply that can be performed. `run` waits; the other members act immediately and may be called at any time.
 
-    A reply that is a guess makes no sound before `confirm`, which also gives it the final spelling of the caller's
-    words.
+    A reply that is a guess makes no sound before `confirm`, which also passes the final spelling of the caller's words.
     """
 
     @property
@@ -144,11 +143,12 @@ class Conductor:
             with trio.move_on_after(seconds) as spent:
                 await self._holds.park()
             if spent.cancelled_caught:
-                return  # no subtraction: its result could be too small to change the clock
+                return  # not subtracted: the rest could be too small to change the clock
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:
-        """Drive the machine until it is closed; then all sound is silenced, and the tasks of all replies have ended."""
+        """Drive the machine until it is closed. When this returns, no sound is playing, and the tasks of all replies
+        have ended."""
         try:
             with alone():
                 async with trio.open_nursery() as self._nursery:

@@ -1,9 +1,9 @@
 """Judges whether the caller's sound or words during a reply are an interruption. Pure; no clock is read.
 
-A doubt ends as soon as possible. Enough words cut the reply. Backchannels release it as soon as the caller is quiet,
-and so does a sound in which the recogniser has found no word. If there are too few words, they are kept for later when
-they are final. While the caller talks, or words may still change, nothing is decided until the limit of the doubt
-(`voicekit.turn.interruptions`).
+While this is in doubt, the reply is held; the doubt ends as soon as possible. Enough words cut the reply. Backchannels
+release it as soon as the caller is quiet, and so does a sound in which the recogniser has found no word. If there are
+too few words, they are kept for later when they are final. While the caller talks, or words may still change, nothing
+is decided until the limit of the doubt (`voicekit.turn.interruptions`).
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ TRAILING = 0.35
 
 
 class Doubt:
-    """The latest time at which the doubt about a reply ends, and the words for which an earlier doubt released the
-    reply."""
+    """When the doubt about a reply must end, and the words that an earlier doubt let pass."""
 
     __slots__ = ("cap", "let_pass", "until")
 
     def __init__(self) -> None:
         self.cap = self.until = math.inf
-        self.let_pass = ""  # the letters of those words
+        self.let_pass = ""  # the letters of the words that an earlier doubt let pass
 
     def begin(self, now: float, longest: float) -> None:
         self.cap = self.until = now + longest
 
     def put_off(self, seconds: float) -> None:
-        """Move the end by `seconds`, for which the call was on hold."""
+        """Postpone the end of the doubt by the `seconds` for which the call was on hold."""
         self.cap += seconds
         self.until += seconds
 
@@ -55,7 +54,7 @@ class DoubtOutcome(Enum):
 
     CUT = "cut"
     RELEASE = "release"
-    OPEN = "open"  # not decided so far
+    OPEN = "open"  # not decided yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class DoubtVerdict:
 class Evidence:
     """The facts about the caller's utterance; positions are ear samples at `rate`.
 
-    If `unsure`, some of the words may still change. The recogniser has finished the sound up to `passed`.
+    `unsure`: some of the words may still change. The recogniser has processed the sound up to `passed`.
     """
 
     words: Sequence[Word]
@@ -82,17 +81,17 @@ class Evidence:
 
     @property
     def is_passed(self) -> bool:
-        """Whether the recogniser has finished all of the caller's sound."""
+        """Whether the recogniser has processed all of the caller's sound."""
         return self.passed >= self.stopped_at - NEAR * self.rate
 
     @property
     def is_explained(self) -> bool:
-        """Whether the words explain the sound: they reach to its end, or the recogniser has finished all of it."""
+        """Whether the words explain the sound: they reach to its end, or the recogniser has processed all of it."""
         return self.words[-1].end >= self.stopped_at - TRAILING * self.rate or self.is_passed
 
 
 def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> DoubtVerdict:
-    """The verdict on `evidence`; at least `least` words cut."""
+    """The verdict on `evidence`; `least` is the number of words that cut the reply."""
     words = evidence.words
     if words and (why := weigher.cuts(words, least)):
         return DoubtVerdict(DoubtOutcome.CUT, why)

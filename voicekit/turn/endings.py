@@ -44,7 +44,7 @@ _FILLERS: _Lists = {
     "nl": "eh uh ehm uhm eum dus",
     "pt": "hum hã ah tipo então",
 }
-# Beginnings that a recogniser punctuates like a sentence, although the question or the thought follows only later.
+# Beginnings that a recogniser punctuates like a sentence, although the actual question or thought is still to come.
 _OPENERS: _Lists = {
     "en": "can you tell me, could you tell me, can you say, do you know, i'd like to know, i would like to know, "
           "i wanted to ask, i want to ask, i want to know, i was wondering, i wonder, my question is, let me think, "
@@ -77,7 +77,7 @@ _YES_NO: _Lists = {
     "nl": "ja nee jawel precies klopt graag dank je u wel bedankt okay ok oké zeker natuurlijk dat",
     "pt": "sim não claro certo exato obrigado obrigada por favor isso está bem okay ok",
 }
-# Those of the words above that can be an answer alone; the others only accompany such a word.
+# The words of a yes or no that can be an answer on their own; the other words only accompany one of these.
 _ANSWERS: _Lists = {
     "en": "yes yeah yep yup no nope nah sure okay ok correct right exactly absolutely definitely",
     "de": "ja nein jawohl jo genau richtig gerne gern nö okay ok klar sicher stimmt natürlich",

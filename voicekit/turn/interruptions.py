@@ -1,6 +1,6 @@
 """The moves of the turn table while a reply is live. They decide what holds, cuts and releases the reply.
 
-They work like the moves in `voicekit.turn.moves`. They have the timing rules of a doubt; `voicekit.turn.doubt` judges
+They work like the moves in `voicekit.turn.moves`. The timing of a doubt is decided here; `voicekit.turn.doubt` judges
 the evidence.
 """
 
@@ -89,7 +89,7 @@ def reconsider(floor: TurnMemory, event: Progress | Translated) -> None:
 
 
 def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """Judge the utterance in doubt, which is complete, even if the detector still hears a sound."""
+    """Judge the utterance in doubt: it is complete, even if the detector still hears a sound."""
     if not _closes(floor, event) or not floor.book.noted.finals:
         return _consider(floor, fresh=False)
     verdict = floor.judge(talking=False)
@@ -132,7 +132,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
 
 
 def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
-    """The reply has ended by itself; words that were spoken during it and have not been answered are now a turn."""
+    """The reply has ended by itself; unanswered words that the caller spoke during it now become a turn."""
     floor.finish()
     if floor.ending is not None:
         floor.rest()

@@ -40,7 +40,7 @@ class KeyCollector:
         return True
 
     def press(self, digit: str) -> bool:
-        """Take a key during a collection; returns whether the key belongs to the result."""
+        """Take a key during a collection; returns whether the key is part of the result."""
         wanted = self.wanted
         if wanted is None or self.complete:
             return False

@@ -8,7 +8,8 @@ each event does in each state; `voicekit.turn.diagram` draws it. These are the r
 
 **Deadlines** exist in SETTLING (the end of the pause, and a guess before it), in DOUBTING (the end of the doubt), in
 WAITING (idle prompts, if they are on), in HEARING for sound that continues without words (`noise`), and in HEARING and
-SETTLING after a cut whose words vanished (the regret, which then replaces all other deadlines of these states).
+SETTLING if the words that caused a cut have vanished (the regret, which then replaces all other deadlines of these
+states).
 
 **The end of a turn.** In stt mode, an Endpoint ends the turn, or a pause of `max_endpoint_delay + 0.5 s` without an
 Endpoint; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode, a
@@ -21,15 +22,15 @@ not lengthen the pause.
 spaces. All parts are committed together. A question that was put back is committed again even if no more words come.
 
 **Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then expected one after the
-other, in SETTLING, or in HEARING if the caller makes sounds; no Endpoint ends this. The turn that the keys make, or any
-other turn, ends the collection.
+other, in SETTLING, or in HEARING if the caller makes sounds; an Endpoint does not end this. The turn that consists of
+the keys, or any other turn, ends the collection.
 
 **A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in every state.
 
 **Speculation**, if the policy enables it, is a part of SETTLING: in a pause, words that have not changed for a while
 are guessed to be the whole question, and a reply to them is begun (Speculate) with the next number. A commit of the
 same words uses this number (Confirm); other words, or another reply, discard the guess (Discard). Sound without words
-does not discard it, so a cough after the words costs no second guess.
+does not discard the guess, so a cough after the words does not make a second guess necessary.
 
 **Rules for cases in which other rules seem to disagree:**
 
@@ -42,17 +43,17 @@ does not discard it, so a cough after the words costs no second guess.
   utterance: it is kept for the end of the reply, or set aside if it was a backchannel. An utterance that is not closed
   when the reply ends is answered like any other words. An utterance that was set aside is answered only if it came in
   the last 3 s of the reply and the reply ended in a question.
-- Fewer than `min_words` words cut in only two cases: if there is a stop-word, and if words are still coming or changing
-  at the limit of the doubt. Before the first sound of a reply, one word that is not a backchannel is enough, since this
-  cut is inaudible.
+- Fewer than `min_words` words cut in only two cases: if one of them is a stop-word, or if words are still coming or
+  changing at the limit of the doubt. Before the first sound of a reply, one word that is not a backchannel is enough,
+  since this cut is inaudible.
 - After the end of the source, nothing interrupts a reply; words that still come are kept for the end of the reply.
 - With `barge_in` off, during a reply that is not interruptible, and while a call is ending, speech has no effect. Typed
   lines and keys cut even with `barge_in` off. If the reply is not interruptible, they are kept for its end; if the call
   is ending, they are ignored.
 - After a graceful End, the live reply, the waiting prompts and the End's farewell are still played, even if the caller
   talks. Later prompts are dropped, and a second graceful End has no effect.
-- A cut whose words vanish is regretted: the question that was put back, if any, is asked again. The handler is never
-  called with a question without words.
+- If the words that caused a cut vanish, the cut is regretted: the question that was put back, if any, is asked again.
+  The handler is never called with a question without words.
 - A prompt that is cut is neither repeated nor put back, because the caller had not asked for it.
 """
 
@@ -91,8 +92,8 @@ class TurnMachine:
     `rate` is the ear rate in Hz, `endpoints` is whether the transcriber emits Endpoint, and `now` is the time at which
     the call begins to wait. All times are seconds of one clock that never goes back. `languages` are the languages that
     the recogniser expects, for words whose language is unknown. `levels` returns the level of the sound between two
-    samples, which distinguishes the caller from background sound; without `levels`, no sound is too faint. `finalizes`
-    is whether the stt obeys Finalize, and `scores` whether there is a sound model that answers ScorePause.
+    samples, which distinguishes the caller from background sound; without `levels`, no sound counts as too faint.
+    `finalizes` is whether the stt obeys Finalize, and `scores` whether there is a sound model that answers ScorePause.
 
     Raises ConfigError for an invalid rate, and for `endpointing="stt"` with a transcriber that emits no Endpoint.
     """
@@ -209,7 +210,7 @@ class TurnMachine:
             floor.whose.clock.note(event.at, now)
             return floor.start_speech(event)
         if isinstance(event, SpeechStopped):
-            if floor.speech.talking:  # otherwise its start was not the caller's
+            if floor.speech.talking:  # otherwise the sound that now stops was not the caller's
                 floor.settling_since = now
                 floor.speech.stop(event)
                 floor.advising.pause(event.at, now)

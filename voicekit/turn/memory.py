@@ -1,4 +1,4 @@
-"""What the turn machine remembers about a call, and the basic acts of which its moves consist.
+"""What the turn machine remembers about a call, and the basic acts that its moves are made of.
 
 All changes of the machine's state are in this file. `commit`, `listen_on` and `rest` also choose the next state,
 depending on whether the caller is speaking. Every act that changes the course of a call records a Decided with its
@@ -42,7 +42,7 @@ from voicekit.turn.states import TurnState
 from voicekit.turn.whose import Levels
 from voicekit.writing import letters
 
-# The most prompts that may wait; with more, the last one would be out of date when it is spoken.
+# The most prompts that may wait; if there were more, the last one would be out of date when it is spoken.
 QUEUED_PROMPTS = 8
 
 
@@ -69,10 +69,10 @@ class TurnMemory(CallerMemory):
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # idle prompts in a row since the caller last spoke
         self.ending: str | None = None  # the reason to end the call once the live reply is over
-        self.limited = False  # whether that reason is a limit of the call
+        self.limited = False  # whether the call ends because of a limit
         self.waiting_since = now
-        self.owed_since: float | None = None  # the time of a cut whose words, if any, have not been answered
-        # the time at which the far side held the call: no time passes for the call until it is resumed
+        self.owed_since: float | None = None  # the time of a cut, until the caller gets another reply
+        # the time at which the far side put the call on hold: until it is resumed, no time passes for the call
         self.held_since: float | None = None
         self.keys = KeyCollector()
 
@@ -172,14 +172,14 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.FINALIZE, why)
 
     def heed(self, event: AnswerExpected | PauseScored) -> None:
-        """Pass facts on to the adviser: the answer that the reply asks for, or the score of the pause."""
+        """Pass a fact on to the adviser: the answer that the reply asks for, or the score of the pause."""
         if isinstance(event, AnswerExpected):
             self.advising.expect(event.answer)
         else:
             self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
-        """Note that the first sample of the reply was heard; if the reply is held, this was before the hold."""
+        """Note that the first sample of the reply was heard; if the reply is held now, it was heard before the hold."""
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING
@@ -276,8 +276,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.RELEASE, why, self.reply.turn)
 
     def note_hold(self, held: bool) -> None:
-        """Note that the far side holds the call or resumes it. During the hold, the reply and every deadline are
-        paused."""
+        """Note that the far side has put the call on hold, or has resumed it. During a hold, the reply and every
+        deadline are paused."""
         if held is (self.held_since is not None):
             return
         if held:
@@ -307,8 +307,8 @@ class TurnMemory(CallerMemory):
             self.book.read(event, "keys")
 
     def await_key(self) -> None:
-        """Wait for the next key, in silence or while the caller speaks. If a reply was cut, it needs no other
-        answer."""
+        """Wait for the next key, in silence or while the caller speaks. If a reply was cut before, the caller gets no
+        other reply for that."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -317,7 +317,7 @@ class TurnMemory(CallerMemory):
             self.pause()
 
     def take_keys(self, why: str) -> None:
-        """Make the keys a turn, together with any words. If no key was pressed, this is a turn as well."""
+        """Make a turn of the keys, together with any words. If there are neither, the turn is empty."""
         self.keys.stop()
         if self.book:
             self.commit(why)
@@ -362,8 +362,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def after_reply(self, turn: int) -> None:
-        """After reply `turn` has ended by itself, answer the words that were kept, or listen to the words in
-        progress."""
+        """After reply `turn` has ended by itself, answer the words that were kept, or listen to those that are still
+        coming."""
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
@@ -376,7 +376,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """Without words, continue to listen, wait for the regret of a cut, or rest."""
+        """When there are no words, continue to listen, wait until a cut is regretted, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:
@@ -385,7 +385,7 @@ class TurnMemory(CallerMemory):
             self.state = TurnState.SETTLING
 
     def rest(self) -> None:
-        """In silence, speak the next prompt, end the call if it is to end, or wait."""
+        """In silence, speak the next prompt, end the call if its end was requested, or wait."""
         if self.prompts:
             self.speak(self.prompts.popleft())
         elif self.ending is not None or self.source_ended:

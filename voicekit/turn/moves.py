@@ -56,7 +56,7 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """Commit the turn at the end of an utterance, unless the adviser waits."""
+    """Commit the turn at the end of an utterance, unless the adviser has said to wait."""
     pausing = floor.state is TurnState.SETTLING and bool(floor.book.noted)
     if floor.keys.begun:
         return
@@ -97,7 +97,7 @@ def sound_over(floor: TurnMemory, event: None) -> None:
 
 
 def regret(floor: TurnMemory, event: None) -> None:
-    """After a cut whose words have vanished, answer the question that was put back, or listen on."""
+    """If the words that caused a cut have vanished, answer the question that was put back, or listen on."""
     floor.owed_since = None
     floor.commit(f"no word followed the cut within {floor.policy.interrupt.regret:g} s")
 
@@ -179,7 +179,7 @@ def hang_up(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """Whether `event` ends a turn: an Endpoint in stt mode, a Finalized in vad mode, and only if it is above the
+    """Whether `event` ends a turn. It must be an Endpoint in stt mode or a Finalized in vad mode, and lie after the
     watermark."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 

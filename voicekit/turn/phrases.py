@@ -109,14 +109,15 @@ class InterruptionWeigher:
         self._min_words = policy.min_words
 
     def weight(self, words: Sequence[Word]) -> int:
-        """How many of `words` are more than a backchannel; in scripts without spaces, characters are counted."""
+        """The number of `words` without backchannels; in scripts without spaces, it is calculated from the
+        characters."""
         _, rest = self._ignored.split(parts_of(words))
         characters = sum(part.unspaced for part in rest)
         return len({part.place for part in rest if not part.unspaced}) + -(-characters // CHARACTERS_A_WORD)
 
     def cuts(self, words: Sequence[Word], least: int | None = None) -> str | None:
-        """Why `words` cut a reply immediately; None if they don't. `least` (by default `min_words`) is how many words,
-        without backchannels, cut.
+        """Why `words` cut a reply immediately; None if they don't. `least` (by default `min_words`) is how many words
+        cut the reply, not counting backchannels.
         """
         found, _ = self._stop.split(parts_of(words))
         if found:

@@ -32,8 +32,8 @@ class Speculation:
 
     `after`: how long the words must be unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s old.
     `most`: how often per turn a reply may be begun, because each attempt may cost a model's fee. `ahead`: "text" holds
-    the handler's words back before the voice; "sound" holds the voice's sound back before the sink. This also hides the
-    voice's delay, but costs speech that may be discarded.
+    the handler's words back before the voice; "sound" holds the voice's sound back before the sink. The latter also
+    hides the voice's delay, but costs speech that may be discarded.
     """
 
     after: float = 0.2
@@ -53,12 +53,12 @@ class TurnPolicy:
     `endpointing`: "stt" uses the recogniser's Endpoint, "vad" uses silence, "auto" uses "stt" if the transcriber
     declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all pauses inside
     a sentence. `max_endpoint_delay`: the recogniser's longest delay for its Endpoint. `noise`: how long a sound may
-    continue after the last word until the words are answered, since steady noise would otherwise go on for ever; 4 s is
-    longer than anyone draws out a word, and longer than a busy recogniser takes for the next word. `speculate`: whether
-    replies are begun while a pause is still being judged; True is `Speculation()`. Off by default, because the handler
-    must be prepared for calls whose reply is discarded (see `Turn.committed`). `adviser`: a function that judges each
-    pause by its words, to end the turn before the recogniser's endpoint or to wait longer (`voicekit.turn.advice`);
-    True is `WordAdviser()`, False leaves the decision to endpoints and silence.
+    continue after the last word until the words are answered, since steady noise would otherwise delay the answer for
+    ever; 4 s is longer than anyone draws out a word, and longer than a busy recogniser takes for the next word.
+    `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off by default,
+    because the handler must be prepared for replies that are discarded (see `Turn.committed`). `adviser`: a function
+    that judges each pause by its words, to end the turn before the recogniser's endpoint or to wait longer
+    (`voicekit.turn.advice`); True is `WordAdviser()`, False leaves the decision to endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"
@@ -105,9 +105,9 @@ class InterruptPolicy:
     otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless the
     recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for 0.4 s.
     Later words can still cut. `sound_cuts`: whether sound without words cuts if it still continues at the end of the
-    doubt. This is for a recogniser whose words come later than the end of the doubt. `min_speech`: if `sound_cuts`, how
-    many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, a question whose reply
-    was not heard is asked again after this long without words.
+    doubt. This is for a recogniser whose words come later than the end of the doubt. `min_speech`: with `sound_cuts`,
+    how many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, and nothing of that
+    reply was heard, its question is asked again after this many seconds without words.
 
     `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
     much below the caller's usual level is ignored (television, side talk, echo); None turns this off. The speech of one
@@ -154,11 +154,11 @@ class CallPolicy:
     with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after this many
     prompts in a row, the next silence ends the call; None never ends it, 0 ends it without a prompt. `max_duration`:
     after this time the call ends gracefully, as soon as the caller has finished speaking, and at most 10 s later.
-    `warning`: the text that is spoken before `max_duration` is reached, 30 s or a quarter of `max_duration` earlier.
-    `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures end the call. `apology`: the
-    text that is spoken when a reply has failed, unless a plugin gives another. The call continues; after three failed
-    replies in a row, it ends. `open_timeout`: how long each stage may take to open. `end_within`: how long a graceful
-    end may take.
+    `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of `max_duration` if
+    that is less. `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures end the call.
+    `apology`: the text that is spoken when a reply has failed, unless a plugin gives another. The call continues; after
+    three failed replies in a row, it ends. `open_timeout`: how long each stage may take to open. `end_within`: how long
+    a graceful end may take.
     """
 
     greeting: str | None = None

@@ -15,7 +15,7 @@ from voicekit.writing import letters
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A guess: reply `turn` to a question with these `words` is being made."""
+    """The guess that these `words` are the whole question; reply `turn`, which answers it, is being made."""
 
     turn: int
     words: str  # the letters of the words
@@ -65,7 +65,7 @@ class Speculations:
         return self.live is not None and self.live.words == letters(question)
 
     def start_over(self) -> None:
-        """Forget the words, because they are answered or discarded; the next words are another question."""
+        """Forget the words, because they are answered or discarded; the next words begin another question."""
         self.live = None
         self._words = ""
         self._made = 0

@@ -1,4 +1,5 @@
-"""Tracks whether the caller is making speech sounds, and for how long, by SpeechStarted and SpeechStopped."""
+"""Tracks whether the caller is making speech sounds, and for how long, from the marks SpeechStarted and
+SpeechStopped."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Judges whether recognised words are the caller's, an echo of the reply, or a voice in the background.
 
-Pure. Two signs show that words are not the caller's. The first sign: the reply has just had the same words, within an
+Pure. Two signs show that words are not the caller's. The first sign: the bot has just spoken the same words, within an
 echo's delay, and they are not as loud as the caller. The second sign: the sound is far below the caller's usual level.
 Each sign is judged over a whole utterance, since callers may repeat a word of the reply, and speak some words softly. A
 recogniser understands about every second word of an echo and invents the others, so it is enough if half of the words
-are the reply's.
+also occur in the reply.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ GOES_ON = 1.0
 """Seconds within which a faint word goes on with the faint words before it."""
 
 MARGIN_DB = 3.0
-"""How much louder than the limit the words of a sound must be that began too faint. Otherwise a voice at the limit would
+"""If a sound began too faint, its words must be louder than the limit by this much. Otherwise a voice at the limit would
 be ignored in one word, and interrupt with the next.
 """
 
@@ -93,7 +93,7 @@ class EarClock:
 
 
 class Whose:
-    """Distinguishes the caller's words from others during a reply.
+    """Distinguishes the caller's words from other words during a reply.
 
     `follow` is called with the words of the reply, and `learn` with the words that were judged to be the caller's.
     """
@@ -157,12 +157,12 @@ class Whose:
     def foreign(
         self, words: Sequence[Word], *, replying: bool, quiet_from: float = math.inf
     ) -> tuple[frozenset[int], str]:
-        """The indexes of those `words`, an utterance so far, that are not the caller's, and why.
+        """Which of `words`, the utterance so far, are not the caller's: their indexes, and the reason.
 
         From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 
-        `replying`: a reply is playing, or has just played. Then words in which the detector found no speech at all are
-        not the caller's, if it found speech in the caller's other words.
+        `replying`: a reply is playing, or has just played. Then words are not the caller's if the detector found no
+        speech in them at all, although it found speech in the caller's other words.
         """
         if not words:
             return frozenset(), ""
@@ -191,7 +191,7 @@ class Whose:
         return frozenset(range(len(words))), why
 
     def loud(self, words: Sequence[Word]) -> float | None:
-        """The level of the caller, judged by `words` alone: that of the loudest. None if it is unknown."""
+        """The level of the caller, judged only by the loudest of `words`; None if it is unknown."""
         levels = self._loudest(words)
         return median(levels) if levels else None
 

@@ -3,11 +3,12 @@
 Finals come about 260 ms late, and every interim repeats the whole tail of words that are not final. A final word comes
 only once, so it always counts: it corrects the question that it belongs to, or else it is new. A word in a tail comes
 again and again, so it is judged by where it *starts*: at or after the watermark `heard_to` it is new; before the
-watermark, it has already been handled. The watermark follows final words and asked questions; no word is discarded
-before it is final.
+watermark, it has already been handled. Final words and asked questions move the watermark; no word is discarded before
+it is final.
 
-A word belongs to the question that was asked with the same word at about the same position, or in whose span the word
-starts. The first rule is needed because recognisers move words by some tenths of a second when they become final.
+A word belongs to a question if the question was asked with the same word at about the same position, or if the word
+starts in the question's span. The first rule is needed because recognisers change the times of words by some tenths of
+a second when they become final.
 
 The events leave two choices open. First, a final settles all sound before its end, so tail words that start before this
 end are dropped, even if a newer interim has overtaken the final. Second, a late final that reaches past the watermark
@@ -47,7 +48,7 @@ class Utterance:
 
     @property
     def words(self) -> list[Word]:
-        """All words in the order of their sound, which may differ from the order in which they came."""
+        """All words in the order in which they were spoken, which may differ from the order in which they came."""
         return sorted(self.finals + self.tail, key=lambda word: word.start)
 
     @property
@@ -85,8 +86,8 @@ class PendingQuestion:
         return spaced(before, self.spoken.text, self.after)
 
     def has(self, word: Word, near: int) -> bool:
-        """Whether `word` belongs to the question: it starts in the question's span, or the question was asked with
-        it."""
+        """Whether `word` belongs to the question: it starts in the question's span, or is one that the question was
+        asked with."""
         return self.start <= word.start < self.end or self.asked_with(word, near)
 
     def asked_with(self, word: Word, near: int) -> bool:
@@ -95,7 +96,7 @@ class PendingQuestion:
         return self._place(word, near) is not None
 
     def amend(self, word: Word, near: int) -> None:
-        """Correct the question by a late final word that belongs to it."""
+        """Correct the question with a late final word that belongs to it."""
         place = self._place(word, near)
         if place is None:
             self.spoken.settle([word])
@@ -184,7 +185,7 @@ class QuestionMemory:
         self._raise(_ends(over))
 
     def recall(self) -> None:
-        """Keep the words that were last set aside for the next question after all."""
+        """Keep the words that were set aside last, since they belong to the next question after all."""
         self.kept += self.aside
         self.aside = []
 
@@ -195,7 +196,7 @@ class QuestionMemory:
         back, typed = self.put_back, spaced(*self.typed)
         self.noted, self.kept, self.aside, self.put_back, self.typed = Utterance(), [], [], None, []
         self.heard_to = max(self.heard_to, spoken.end, upto)
-        if back is not None and not spoken:  # the previous words, which late finals may still change
+        if back is not None and not spoken:  # the words of the question before, which late finals may still change
             after = spaced(back.after, typed)
             question = PendingQuestion(turn, reason, back.before, back.spoken, after, back.start, back.end)
         else:

@@ -3,10 +3,10 @@
 All code that sends, times, aligns, recognises or counts words uses these definitions, so that a word is the same
 everywhere:
 
-- in a script with spaces (Latin, Arabic, Devanagari, Hangul, ...), a word is the text between two white spaces;
+- in a script with spaces (Latin, Arabic, Devanagari, Hangul, ...), a word is a stretch of text between white space;
 - in a script without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), each character is a word, with its vowel
-  signs, tone marks and punctuation. To find real words in such a language takes a dictionary, and two dictionaries give
-  different results; a character is always found in the same place.
+  signs, tone marks and punctuation. Real words in such a language can be found only with a dictionary, and two
+  dictionaries give different results; a character is always found in the same place.
 """
 
 from voicekit.writing.ends import clause_ends, ends_sentence, sentence_ends, sentence_mark

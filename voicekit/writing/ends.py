@@ -1,8 +1,8 @@
 """Finds where sentences and clauses end, in every script.
 
 A sentence ends after its mark and any closing quotes or brackets, if white space follows. In scripts without spaces, no
-white space is needed. A new line also ends a sentence. Thai and Lao have no such mark, and a space may also separate
-two clauses, so only a pause decides (see `ends_sentence`).
+white space is needed. A new line also ends a sentence. Thai and Lao have no such mark. They put a space between
+sentences, but also between clauses, so only a pause decides (see `ends_sentence`).
 
 If in doubt, a full stop does not end a sentence, since a missing pause sounds better than a wrong one: the full stops
 of "Dr. Smith", "J. S. Bach", "z. B. hier", "No. 5", "am 12. Juni" and "1. First" belong to their words. After a number
@@ -41,7 +41,7 @@ CONTEXT: Final = 40
 special treatment.
 """
 
-_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not include the ellipsis, since it does not always end a sentence
+_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not count the ellipsis as a mark, since it does not always end a sentence
 _COMMA = "\u104a"  # Burmese: for Unicode it ends a sentence, but writers use it as a comma
 _UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # marks that need no white space after them
 _NUMERIC = "．।॥"  # marks that may precede a digit without ending a sentence
@@ -108,8 +108,8 @@ def ends_sentence(text: str) -> bool:
 
 
 def sentence_mark(text: str) -> int:
-    """The index of the mark at the end of `text`, with any quotes or brackets that close before it; the length of
-    `text` if there is no mark.
+    """The index at which the mark at the end of `text` begins, including closing quotes or brackets before the mark;
+    the length of `text` if there is no mark.
 
         >>> sentence_mark('He said "no!"'), sentence_mark("no")
         (11, 2)

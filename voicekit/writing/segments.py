@@ -24,7 +24,7 @@ _HYPHENS = re.compile(r"[-\u2010-\u2015]+")
 
 
 def clusters(text: str) -> Iterator[int]:
-    """The end of each character as people count characters, that is, with its accents, vowel signs and tone marks.
+    """The end of each character as people count them: with its accents, vowel signs and tone marks.
 
     >>> list(clusters("ที่นี่"))
     [3, 6]

@@ -49,13 +49,13 @@ def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
 
 
 def check_stt(config: SttConfig) -> None:
-    """ConfigError for the first field that the service would refuse."""
+    """Raise ConfigError for the first field that the service would refuse, if there is one."""
     for wrong in _stt_wrongs(config):
         raise wrong.error
 
 
 def check_tts(config: TtsConfig) -> None:
-    """ConfigError for the first field that the service would refuse."""
+    """Raise ConfigError for the first field that the service would refuse, if there is one."""
     for wrong in _tts_wrongs(config):
         raise wrong.error
 

@@ -1,7 +1,7 @@
 """The meaning of the service's errors: the exception to raise, whether to try again, and what the user should do.
 
 The service's `error_type` decides. If an old frame or a refused handshake has no type, the error's number decides. The
-wording of an error may change, so it decides nothing. `RULES` is the only place for this knowledge.
+wording of an error may change, so it decides nothing. All these rules are in the table `RULES`.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The event that a connection is over and nothing more comes from it; both protocols' client code returns it."""
+    """Event: the connection is over, and nothing more comes from it. The client code of both protocols returns it."""
 
     error: ServiceError | ProtocolError
     retry: Retry
 
     def waits(self, *, new_keys: bool) -> Waits | None:
-        """The waits for `Backoff.failed`. `new_keys` is whether each attempt has its own key."""
+        """How long to wait before further attempts, for `Backoff.failed`. `new_keys`: each attempt has its own key."""
         return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
 
 
@@ -75,8 +75,8 @@ RULES: dict[str, RetryRule] = {
     "max_duration_reached": RetryRule(Unavailable, Retry.NOW),
     "max_audio_duration_reached": RetryRule(Unavailable, Retry.NOW),
     "internal_error": RetryRule(Unavailable, Retry.BACKOFF),
-    # The only known message is "cannot continue, please restart the request". If the service is really down, the
-    # restart fails too; then NOW has the same waits as BACKOFF.
+    # The only known message of this error is "cannot continue, please restart the request". If the service is really
+    # down, the restart fails too; from then on, NOW waits as long as BACKOFF.
     "service_unavailable": RetryRule(Unavailable, Retry.NOW),
     "invalid_stream_state": RetryRule(ServiceError, Retry.NEVER),
     "max_concurrent_streams_reached": RetryRule(ServiceError, Retry.NEVER),
@@ -113,13 +113,13 @@ WAITS: dict[Retry, Waits | None] = {
     Retry.NEW_KEY: Waits(at_once=True, most=1),
     Retry.NOW: Waits(at_once=True),
     Retry.BACKOFF: SOON,
-    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest that may be the last wait
+    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # no wait is longer than half a minute
 }
 """When to try again, for each kind of failure."""
 
 
 def rule(error_type: str | None, code: int | None) -> RetryRule:
-    """The rule for an error of this type, or else with this number. Unknown errors have a rule too."""
+    """The rule for an error, found by its type or else by its number. Unknown errors have a rule too."""
     known = RULES.get(error_type or "") or RULES.get(TYPE_OF_CODE.get(code or 0, ""))
     if known is not None:
         return known
@@ -127,7 +127,8 @@ def rule(error_type: str | None, code: int | None) -> RetryRule:
 
 
 def cleaned(answer: T, redact: Callable[[str], str]) -> T:
-    """`answer` with every text in it redacted; every answer from a peer passes through this before it is shown."""
+    """`answer` with every text in it redacted; every answer from a peer passes through this function before it is
+    shown."""
     words = {name: redact(said) for name, said in structs.asdict(answer).items() if isinstance(said, str)}
     return structs.replace(answer, **words)
 

@@ -1,7 +1,7 @@
 """The numbers and names of the service, in one place, for clients and servers.
 
-Each comment says whether the vendor documents the number, whether it was measured, or whether it is our own choice
-because nothing is known.
+The comments say which numbers are documented by the vendor, which were measured, and which we chose because nothing is
+known.
 """
 
 from __future__ import annotations

@@ -57,11 +57,11 @@ class Endpoints:
         tts_rest: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Endpoints:
-        """Return the endpoints of `region` ("us", "eu" or "jp"). Each can be replaced by its argument, or else by its
-        variable.
+        """Return the endpoints of `region` ("us", "eu" or "jp"). Each can be replaced by the argument of the same name
+        or, without the argument, by an environment variable.
 
-        Without `region`, SONIOX_REGION is the region, or else "us". Raises ConfigError for an unknown region, or an
-        address with the wrong scheme.
+        Without `region`, the region is SONIOX_REGION, or "us" if that is not set. Raises ConfigError for an unknown
+        region, or an address with the wrong scheme.
         """
         infix = _infix(region or environ.get(REGION_VARIABLE) or "us")
         own = {"rest": rest, "stt": stt, "tts": tts, "tts_rest": tts_rest}
@@ -112,12 +112,12 @@ class ApiKey:
         return cls(secret)
 
     def headers(self) -> list[tuple[str, str]]:
-        """The header with the key for the handshake, as all clients except browsers use it. Never use it together with
+        """The handshake's header with the key, for all clients except browsers. Never use it together with
         `subprotocols`."""
         return [("Authorization", f"Bearer {self._secret}")]
 
     def subprotocols(self) -> list[str]:
-        """The subprotocols with the key, as browsers use them; the server answers with the first of the two. Raises
+        """The handshake's subprotocols with the key, for browsers; the server answers with the first of the two. Raises
         ConfigError for a key that can't be a subprotocol.
         """
         if not _HTTP_TOKEN.fullmatch(self._secret):

@@ -40,8 +40,8 @@ def write_hello(greeting: ServerHello) -> bytes:
 
 
 def read_hello(line: bytes) -> ServerHello:
-    """Parse the line. Raises RemoteProtocolError if it is not a greeting; the error does not quote the line, since it
-    may contain a key."""
+    """Parse a greeting. Raises RemoteProtocolError if the line is not a greeting; the error does not quote the line,
+    since it may contain a key."""
     try:
         said = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeError) as error:

@@ -46,7 +46,7 @@ def bytes_reach(text: str, room: int) -> int:
 def sentence_end(text: str, limit: int) -> int:
     """The last index up to `limit` after the end of a sentence; 0 if there is none.
 
-    The text must continue after the sentence, since a text that ends with "3." may continue with "14".
+    Only a sentence with text after it counts, since a text that ends with "3." may continue with "14".
     """
     return _last(sentence_ends(text[: limit + NEXT_WORD]), limit)
 

@@ -1,9 +1,10 @@
-"""What a cell of a state table may be instead of a state, for clients and servers.
+"""The verdicts that a state table may have in place of a next state, for clients and servers.
 
-Every cell of the tables is either the next state or a verdict. WRONG is a mistake, of our side (LocalProtocolError) or
-the other side (RemoteProtocolError). REFUSE is a mistake of the client that the server answers with an error frame.
-IGNORE is for messages that crossed others on the wire, so that neither side is to blame: messages about a stream that
-was cancelled or terminated in the meantime, and messages to a stream whose failure was still in transit.
+Every cell of the tables is either the next state or a verdict. WRONG is a mistake, made by our side
+(LocalProtocolError) or by the other side (RemoteProtocolError). REFUSE is a mistake by the client, which the server
+answers with an error frame. IGNORE is for messages for which neither side is to blame, because they crossed others on
+the wire: messages about a stream that was cancelled or terminated in the meantime, and messages to a stream whose
+failure was still in transit.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 
 class Verdict(Enum):
-    """The value of a cell that is not a state."""
+    """An entry of a state table in place of a next state."""
 
     IGNORE = auto()
     REFUSE = auto()

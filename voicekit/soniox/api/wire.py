@@ -102,7 +102,8 @@ class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
-    """The first message as a server reads it, with the deprecated field for the key, which our client never uses."""
+    """The first message as a server reads it. It may have the key in the deprecated field `api_key`, which our client
+    never uses."""
 
     api_key: str | None = None
 
@@ -111,8 +112,7 @@ class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Any later JSON message. `type` is "keepalive" or "finalize"; the latter may also state how much silence was
-    sent."""
+    """Any later JSON message. `type` is "keepalive" or "finalize"; a "finalize" may state how much silence was sent."""
 
     type: str | None = None
     trailing_silence_ms: Number | None = None
@@ -150,7 +150,8 @@ class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
-    """An error, or results: new final tokens, then the whole non-final tail. The last message has `finished`."""
+    """An error, or results: new final tokens, then all tokens that are not final yet. The last message has `finished`
+    set."""
 
     tokens: Annotated[tuple[Token, ...], Meta(max_length=TOKENS)] | None = None
     final_audio_proc_ms: Number | None = None
@@ -183,7 +184,7 @@ class StreamStart(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamText(Struct, frozen=True, kw_only=True):
-    """More text for a stream; if `text_end`, no more text comes."""
+    """More text for a stream; `text_end` is set if no more text comes."""
 
     stream_id: str
     text: str
@@ -209,8 +210,8 @@ class TtsRequest(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def is_start(self) -> bool:
-        """Whether the message starts a stream: then it names a model, a language, a voice or a format, which a text
-        message does not."""
+        """Whether the message starts a stream. Such a message names a model, a language, a voice or a format; a text
+        message names none of them."""
         return not (self.model is None and self.language is None and self.voice is None and self.audio_format is None)
 
     def __repr__(self) -> str:

@@ -55,11 +55,11 @@ class WordTimes:
         return words
 
     def finish(self) -> list[SpokenWord]:
-        """Return the last word, if it was still incomplete."""
+        """Return the last word, unless `feed` has already returned it."""
         word, self._word = self._word, ""
         return [SpokenWord(word, self._at)] if word else []
 
 
 def is_wide(character: str) -> bool:
-    """Whether the character takes as long as a syllable, like Chinese, Japanese and Korean characters."""
+    """Whether the character takes about as long to speak as a syllable, as in Chinese, Japanese and Korean."""
     return not character.isascii() and character.isalpha() and east_asian_width(character) in "WF"

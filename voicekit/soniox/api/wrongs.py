@@ -1,4 +1,4 @@
-"""Finds mistakes that the service would refuse, before anything is sent, for the realtime services and the REST API.
+"""Finds mistakes before anything is sent to the realtime services or the REST API, which would refuse them.
 
 Each check yields a Wrong for every mistake. A client raises the first one, and a server answers with all of them.
 """
@@ -36,7 +36,7 @@ Wrongs: TypeAlias = Iterator[Wrong]
 
 
 def length(field: str, value: str | None, bounds: tuple[int, int], *, required: bool = False) -> Wrongs:
-    """Check the length of a value. The value itself is not shown, since it may be a secret."""
+    """Check the length of a value. The error does not show the value, since it may be a secret."""
     if value is None and not required:
         return
     if not isinstance(value, str) or not bounds[0] <= len(value) <= bounds[1]:
@@ -80,7 +80,7 @@ def context(value: Context | str | None) -> Wrongs:
 
 
 def context_length(context: Any) -> int:
-    """The number of characters in all strings of a Context, or in a string that replaces it."""
+    """The number of characters in all strings of a Context; a plain string may be passed instead."""
     if isinstance(context, str):
         return len(context)
     if isinstance(context, msgspec.Struct):

@@ -30,7 +30,7 @@ Auth: TypeAlias = Literal["header", "subprotocol"]
 class Access:
     """A source of keys, and where in the handshake to send them. Raises ConfigError if there is no key.
 
-    `mints` is whether each connection has its own key, so that another key may work after one was refused.
+    `mints` is whether each connection gets a new key. Then another attempt may succeed after a key was refused.
     """
 
     def __init__(self, key: KeySource = None, auth: Auth = "header") -> None:
@@ -48,7 +48,7 @@ class Access:
         return self._mint is not None
 
     async def address(self, url: str) -> Address:
-        """The address `url` with the handshake's key. If a function makes the keys, its errors are raised."""
+        """The address `url`, with a key for the handshake. Errors of a function that makes the keys are passed on."""
         if self._mint is None:
             assert self._key is not None, "without a function there is a key"
             return self._address(url, self._key)
@@ -57,7 +57,8 @@ class Access:
         return self._address(url, self._known[-1])
 
     def redact(self, text: str) -> str:
-        """`text` without the latest keys; every text from the peer passes through this before it is shown or logged."""
+        """`text` without the latest keys; every text from the peer passes through this method before it is shown or
+        logged."""
         for key in self._known:
             text = key.redact(text)
         return text

@@ -31,8 +31,8 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy's address. `secure` is whether the proxy itself uses TLS; `credentials` is the value of the header for
-    it, or empty."""
+    """A proxy's address. `secure` is whether the proxy itself uses TLS; `credentials` is the value of the header
+    Proxy-Authorization, or empty."""
 
     host: str
     port: int
@@ -84,7 +84,8 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
 
 
 async def over_tls(stream: trio.abc.Stream, context: ssl.SSLContext, host: str) -> trio.abc.Stream:
-    """Start TLS on `stream`, with the certificate of `host`. If this fails, the caller must still close `stream`."""
+    """Start TLS on `stream`; the peer must have a certificate for `host`. If this fails, the caller must still close
+    `stream`."""
     secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     await secure.do_handshake()
     return secure

@@ -37,8 +37,8 @@ Event = TypeVar("Event")
 
 
 class Core(Protocol[Event_co]):
-    """The protocol code of one connection, without a socket, a clock or waiting: see `voicekit.soniox.stt.session` and
-    `voicekit.soniox.tts.connection`."""
+    """The protocol code of one connection. It has no socket and no clock, and never waits: see
+    `voicekit.soniox.stt.session` and `voicekit.soniox.tts.connection`."""
 
     @property
     def due_at(self) -> float | None: ...
@@ -49,7 +49,7 @@ class Core(Protocol[Event_co]):
 
 
 class Shell(Generic[Event]):
-    """An open connection and its core. Call `flush` after each call of a method of the core."""
+    """An open connection and its core. After each call of one of the core's methods, call `flush`."""
 
     def __init__(
         self, core: Core[Event], socket: Socket, handle: Callable[[Event], None], address: Address, log: WireLog | None
@@ -73,7 +73,7 @@ class Shell(Generic[Event]):
                 self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
             except trio.ClosedResourceError:
                 return  # the connection has ended, and the core has been informed
-        if (due := self._due_at()) < self._due.deadline:  # a later deadline is noticed after this one has passed
+        if (due := self._due_at()) < self._due.deadline:  # a later deadline is set when this one has passed
             self._due.deadline = due
 
     async def run(self) -> None:
@@ -150,8 +150,8 @@ async def open_shell(
     handle: Callable[[Event], None],
     log: WireLog | None = None,
 ) -> AsyncIterator[Shell[Event]]:
-    """Connect and run a shell for `core` while the body runs. At the end of the body, the connection is closed, and
-    nothing more is sent.
+    """Connect, and run a shell for `core` during the `async with` block. At the end of the block, the connection is
+    closed, and nothing more is sent.
 
     Raises Unconnected if the connection can't be opened. A later loss is reported to the core and never raised here.
     """

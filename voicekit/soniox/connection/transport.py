@@ -80,7 +80,7 @@ class Unconnected(Exception):
         self.status = status
 
     def failure(self, service: str) -> Failed:
-        """The failure for this error: with a status, the service's error with this number; otherwise, a lost
+        """This error as a failure: if it has a status, the service's error with this number; otherwise, a lost
         connection."""
         if self.status is not None:
             return refused_handshake(self.status, "", service=service)
@@ -96,7 +96,7 @@ class Address:
     subprotocols: Sequence[str] = field(default=(), repr=False)
 
     def redact(self, text: str) -> str:
-        """`text` without the handshake's key; every text from the peer passes through this before it is shown or
+        """`text` without the handshake's key; every text from the peer passes through this method before it is shown or
         logged.
         """
         words = [*(value.split()[-1] for _, value in self.headers), *self.subprotocols]
@@ -110,11 +110,11 @@ class Socket(Protocol):
     """An open connection. When it is gone, all three methods raise Disconnected."""
 
     async def send(self, *messages: Message) -> None:
-        """Send the messages in one write. If this is cancelled, the connection is broken."""
+        """Send the messages in one write. If `send` is cancelled, the connection is broken."""
         ...
 
     async def receive(self) -> Message:
-        """Wait for the next message; this may be cancelled."""
+        """Wait for the next message; the wait may be cancelled."""
         ...
 
     async def ping(self) -> None:
@@ -132,7 +132,7 @@ OpenStream: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[tr
 
 
 async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
-    """Open a connection: through a proxy if the environment names one, and with TLS if there is a context for it."""
+    """Open a connection: through a proxy if the environment names one, and with TLS if a TLS context is given."""
     proxy = proxy_for("http" if context is None else "https", host, port)
     stream = await open_tcp(host, port) if proxy is None else await open_tunnel(proxy, host, port)
     if context is None:

@@ -70,8 +70,8 @@ class Usage:
     ) -> Listing[UsageLog]:
         """All requests that ended in a window of at most 31 days.
 
-        The service keeps the logs for 91 days. An older window is not checked here, since today's date is not known
-        here; the service refuses it with a ServiceError.
+        The service keeps the logs for 91 days. It refuses an older window with a ServiceError; this method can't check
+        that, because it does not know today's date.
         """
         window = _window(start, end, limits.LOG_WINDOW_DAYS)
         query = {**window, "sort": limits.SORTS[1] if newest_first else limits.SORTS[0]}
@@ -84,7 +84,7 @@ class Usage:
 
 
 class ConcurrencyOf:
-    """`soniox.concurrency`."""
+    """`soniox.concurrency`: how many sessions and streams run at the same time."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http

@@ -10,7 +10,7 @@ from voicekit.soniox.rest.schema.requests import FileFields
 
 
 class Files(Resource[File]):
-    """`soniox.files`."""
+    """`soniox.files`: uploads files, and lists, reads and deletes their entries."""
 
     async def upload(
         self,

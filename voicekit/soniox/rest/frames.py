@@ -13,7 +13,7 @@ Length: TypeAlias = Callable[[bytes], int | None]
 """A function that returns the length of a frame in bytes, including its header, from its first bytes; None if they do
 not begin a frame."""
 
-MP3_HEAD: Final = 10  # bytes; a tag before the frames has its length in them (ID3v2)
+MP3_HEAD: Final = 10  # bytes: enough for the length of an ID3v2 tag, which may come before the frames
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3
@@ -59,7 +59,7 @@ class Frames:
 
 
 def mp3(head: bytes) -> int | None:
-    """The length of a layer 3 frame, or of the tag that may come before all frames."""
+    """The length of a layer 3 frame, or of the tag that may come before the first frame."""
     if head.startswith(b"ID3"):
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return MP3_HEAD + size + (10 if head[5] & 0x10 else 0)

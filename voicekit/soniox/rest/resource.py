@@ -28,7 +28,7 @@ Fetch: TypeAlias = Callable[[str | None], Awaitable[tuple[tuple[T, ...], str | N
 
 
 class Listing(Generic[T]):
-    """All entries of a list, each only once: `async for file in soniox.files.list()`. `pages` yields whole pages
+    """All entries of a list, without repetitions: `async for file in soniox.files.list()`. `pages` yields whole pages
     instead.
 
     The first page is requested at the first step, and each further page when the previous one is used up. Raises the
@@ -142,7 +142,7 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """The type for one page of a list of `kind`; its field for the entries has the service's name."""
+    """The type of one page of a list of `kind`; the field with the entries has the name that the service uses."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 

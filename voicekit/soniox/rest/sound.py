@@ -41,8 +41,8 @@ class SoundEnding:
 
     @property
     def whole(self) -> bool | None:
-        """True if the sound has its format's mark for the end, False if this mark is missing, None if the format has no
-        such mark."""
+        """True if the sound ends with the end mark of its format, False if that mark is missing, None if the format has
+        no end mark."""
         if not self.size:
             return False
         if self._format in TTS_RAW_FORMATS:
@@ -55,8 +55,8 @@ class SoundEnding:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """The numbers that correct the header of a streamed WAV, whose length was not known at its beginning, and their
-        offsets; empty if nothing needs to be corrected.
+        """Corrections for the header of a streamed WAV, which was sent before the length was known: pairs of an offset
+        and a number. Empty if nothing needs to be corrected.
         """
         if not self._head.startswith(b"RIFF") or self._head[36:40] != b"data" or self._wav() is not None:
             return ()

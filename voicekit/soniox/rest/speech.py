@@ -33,8 +33,8 @@ class SpeechSound:
     """Sound as it arrives; iterate over it only once. `received` is the number of bytes, `request_id` is for the
     service's support.
 
-    After the last byte, `whole` is True if the sound has its format's mark for the end, and None if the format has no
-    such mark. If sound is certainly missing, the iteration raises Unavailable.
+    After the last byte, `whole` is True if the sound ends with the end mark of its format, and None if the format has
+    no end mark. If sound is certainly missing, the iteration raises Unavailable.
     """
 
     def __init__(self, http: Http, response: httpx.Response, pieces: AsyncIterator[bytes], audio_format: str) -> None:
@@ -58,7 +58,8 @@ class SpeechSound:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """The lengths that a streamed WAV can declare when it is complete: numbers of four bytes, and their offsets."""
+        """The lengths to write into the header of a streamed WAV when it is complete: pairs of an offset and a number
+        of four bytes."""
         return self._ending.wav_sizes
 
     def __aiter__(self) -> SpeechSound:
@@ -96,8 +97,7 @@ class SpeechSound:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How many bytes were written, and whether the sound is certainly complete; None if its format has no mark for the
-    end."""
+    """How many bytes were written, and whether the sound is certainly complete; None if its format has no end mark."""
 
     size: int
     whole: bool | None
@@ -114,7 +114,7 @@ class Speech:
     async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[SpeechSound]:
         """Yield the sound of a text while it is being synthesised: `async with ... as sound: async for data in sound`.
 
-        The request is repeated only as long as no sound has come. If the sound is cut off, Unavailable is raised; its
+        A request that fails is repeated only if no sound has come. If the sound is cut off, Unavailable is raised; its
         message says how much came.
         """
         check(request)
@@ -128,7 +128,7 @@ class Speech:
             yield SpeechSound(self._http, response, pieces, request.audio_format)
 
     async def audio(self, request: SpeechRequest) -> bytes:
-        """Return all of the sound; it has at most two minutes, since the service makes no more in one request."""
+        """Return all of the sound: at most two minutes, since the service makes no more in one request."""
         body = bytearray()
         async with self.stream(request) as sound:
             async for data in sound:
@@ -141,10 +141,10 @@ class Speech:
         """Write the sound to `path`. The file appears only when the sound is complete.
 
         If sound is certainly missing, Unavailable is raised; in some formats this can't be known, see `Saved`. The
-        header of a streamed WAV gets the length. If no file can be written, ConfigError is raised before anything is
-        sent. After any error, an earlier file at `path` is unchanged.
+        length is written into the header of a streamed WAV. If no file can be written, ConfigError is raised before
+        anything is sent. After any error, an earlier file at `path` is unchanged.
         """
-        check_writable(Path(path))  # checked already here, because errors of the request are not errors of the file
+        check_writable(Path(path))  # checked first, so that no request is sent in vain
         async with self.stream(request) as sound, written(Path(path)) as file:
             async for data in sound:
                 await in_thread(file.write, data)

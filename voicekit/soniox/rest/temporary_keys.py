@@ -3,7 +3,7 @@
     desk = KeyDesk(soniox, KeyRequest(usage_type="transcribe_websocket", expires_in_seconds=60, single_use=True))
     reply = await desk.answer("POST", client="user-17")       reply.status, reply.headers, reply.body
 
-The desk only gives away temporary keys with the limits that you set; the main key never leaves your server. Decide who
+The desk gives away only temporary keys, with the limits that you set; the main key never leaves your server. Decide who
 may ask before you call the desk, because each key can spend your money until it expires. The desk uses the REST client,
 so it must run under trio, as in Quart-Trio, or in a separate thread beside asyncio.
 """
@@ -42,8 +42,9 @@ class KeyAnswer:
 class KeyDesk:
     """Answers requests for keys. All keys are made from `request`. Raises ConfigError if `request` is out of bounds.
 
-    The `client` of `answer` is your server's id for the requester, such as a user or a session, but not an address that
-    they choose. It is recorded in the usage logs with each key, and each client may have `per_minute` keys per minute.
+    The `client` of `answer` is your server's id for the requester, such as a user or a session. It must not be an
+    address that the requester can choose. It is recorded in the usage logs with each key, and each client may have
+    `per_minute` keys per minute.
     """
 
     def __init__(self, soniox: SonioxClient, request: KeyRequest, *, per_minute: int = PER_CLIENT) -> None:
@@ -57,7 +58,8 @@ class KeyDesk:
 
     async def answer(self, method: str, *, client: str) -> KeyAnswer:
         """Return 201 with `api_key` and `expires_at`, 405 for a method other than POST, 429 for too many requests, and
-        502 or 503 if the service refuses or can't be reached. An error has only a word for its reason.
+        502 or 503 if the service refuses or can't be reached. The body of an error has a single word, which names the
+        reason.
         """
         if method != "POST":
             return _reply(405, {"error": "method_not_allowed"}, ("allow", "POST"))

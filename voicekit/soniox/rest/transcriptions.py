@@ -86,8 +86,8 @@ class Transcriptions(Resource[Transcription]):
         progress: Callable[[Transcription], None] | None = None,
         keep: bool = False,
     ) -> TranscriptText:
-        """Upload and transcribe `content`, and return the words. Unless `keep`, the file and the transcription are then
-        deleted from the service.
+        """Upload and transcribe `content`, and return the words. The file and the transcription are then deleted from
+        the service, unless `keep` is set.
 
         If `content` is a URL (http://, https://), the service fetches it, and nothing is uploaded. `request` says how
         to transcribe; its file or URL is filled in.
@@ -126,7 +126,7 @@ class Transcriptions(Resource[Transcription]):
             return transcript
         except (ServiceError, ProtocolError) as error:
             if made is not None and made.status != "error":
-                lost = True  # not the transcription has failed, but our connection
+                lost = True  # our connection has failed, not the transcription
                 error.add_note(f"the transcription {self._http.redact(made.id)} is still at the service")
             raise
         finally:

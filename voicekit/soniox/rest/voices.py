@@ -13,8 +13,7 @@ from voicekit.soniox.rest.schema.requests import RecomputeRequest, SharedVoicesQ
 
 
 class Voices(Resource[Voice]):
-    """`soniox.voices`: your own voices, of which an organization may have 20, and with `shared` the voices of a
-    model."""
+    """`soniox.voices`: your own voices, of which an organization may have 20; `shared` lists the voices of a model."""
 
     def shared(self, query: SharedVoicesQuery | None = None, *, page: int = 100) -> Listing[SharedVoice]:
         """The shared voices of a model that match all of `query`; `page` is the page size (1 to 200)."""
@@ -26,7 +25,7 @@ class Voices(Resource[Voice]):
     async def create(
         self, content: Content, *, name: str, filename: str | None = None, progress: UploadProgress | None = None
     ) -> Voice:
-        """Create a voice from a recording of at most 20 s and 10 MB. The service begins immediately to prepare it,
+        """Create a voice from a recording of at most 20 s and 10 MB. The service immediately begins to prepare it,
         which takes a while.
 
         `name` must be unique within the project; a second voice with the same name is refused with the code 409.

@@ -39,8 +39,8 @@ brings."""
 
 @dataclass(frozen=True, slots=True)
 class WebhookCall:
-    """The service's call that a transcription is done: its id, the status "completed" or "error", and whether the same
-    call was marked as `done` before."""
+    """The service's message that a transcription is done: its id, the status "completed" or "error", and whether the
+    same message was marked as `done` before."""
 
     id: str
     status: str

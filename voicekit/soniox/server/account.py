@@ -135,8 +135,8 @@ class Account:
         return Refusal("unauthenticated", "An API key in a message is no longer accepted. Use an Authorization header.")
 
     def begin(self, key: Key, service: Service, now: float) -> Refusal | None:
-        """Begin a session or a stream; returns the reason if it is refused. If this returns None, `end` must be called
-        later."""
+        """Begin a session or a stream. Returns the reason if it is refused; otherwise returns None, and `end` must be
+        called later."""
         recent = self._recent[service]
         while recent and recent[0] <= now - _MINUTE_S:
             recent.popleft()
@@ -149,7 +149,7 @@ class Account:
         return refusal
 
     def end(self, use: StreamUse) -> None:
-        """End a session or a stream that had begun, with its usage."""
+        """End a session or a stream that has begun, and report its usage."""
         self.running[use.service] -= 1
         self.used(use)
 

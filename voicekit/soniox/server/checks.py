@@ -18,7 +18,8 @@ MODELS_WITHOUT_SILENCE_REDUCTION: Final = frozenset(limits.TTS_ALIASES)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a server supports: models, formats, languages, voices (None for any name), translation, downloads, clones.
+    """What a server supports: models, formats, languages, voices (None for any name), translation, downloads, cloned
+    voices.
 
     `understood` are the languages that the recogniser knows, or None for all languages; hints that name none of these
     languages are refused.

@@ -74,9 +74,9 @@ class Connects(Protocol):
 class Listening:
     """Transcribes one stream of sound: `fill` takes the sound, and `listen` lets the service transcribe it.
 
-    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. Both methods end when
-    everything is done. Transcripts, SttDown and SttUp are offered to `said`; lost sound is reported to the voicekit
-    session. `new_keys` is whether each connection has its own key.
+    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all sound
+    has come, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are offered to `said`;
+    lost sound is reported to the voicekit session. `new_keys` is whether each connection gets a new key.
     """
 
     def __init__(
@@ -92,16 +92,16 @@ class Listening:
         self._transcript = TranscriptBuilder()
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # how the session ended
-        self._news = trio.lowlevel.ParkingLot()  # here `listen` waits for the end, and to send more of a replay
-        self._resume: Callable[[], None] = _nothing  # lets `fill` take more sound after it was not ready
+        self._news = trio.lowlevel.ParkingLot()  # wakes `listen` when the session ends, or more of a replay is due
+        self._resume: Callable[[], None] = _nothing  # makes `fill` take sound again after a pause
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
         self._ended_at = inf  # the time at which the sound ended
-        self._endings = 0  # how many sessions were told about the end
+        self._endings = 0  # how many sessions were told that the sound has ended
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:
-        """Take all sound, without waiting for the service unless the source can wait or the service lags."""
+        """Take all sound. This waits for the service only if the source can wait, or if the service lags."""
         patient = inbox.statistics().full is Full.WAIT
         with inbox.hand_to(self._take, lambda: not self._has_enough(patient)) as taker:
             self._resume = taker.resume

@@ -1,7 +1,7 @@
 """Keeps the sound that has not become final, so that it can be sent again on a new connection.
 
 All sound for the recogniser passes through the ring: `add` puts it in, `take` returns the sound that may be sent now,
-and `forget` drops sound that has become final. After a lost connection, `rewind` makes the rest unsent again. `take` is
+and `forget` drops sound that has become final. After a lost connection, `rewind` marks the rest as unsent. `take` is
 paced, because the service may drop a client that sends much faster than real time. The pace never delays live sound,
 lets a replay catch up, and limits how fast a file is read. Sound that was lost before it was sent leaves one Gap in its
 place.
@@ -46,7 +46,7 @@ class ReplayRing:
         self._sent_samples = 0
         self._unsent: deque[RingItem] = deque()
         self._unsent_samples = 0
-        self._hole: Gap | None = None  # the loss just before _unsent
+        self._hole: Gap | None = None  # the sound that was lost just before `_unsent`
         self._overrun = 0
         self._counted_to = 0  # losses before this sample are already in _overrun, or have been reported
         self._speed = sound.rate * REPLAY_SPEED
@@ -74,8 +74,8 @@ class ReplayRing:
         return self._capacity - self._unsent_samples
 
     def add(self, item: RingItem) -> None:
-        """Add the next sound or mark. If the ring is full, the oldest sound is dropped; if this had not been sent, it
-        is an overrun."""
+        """Add the next sound or mark. If the ring is full, the oldest sound is dropped; if that had not been sent, it
+        counts as an overrun."""
         if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
             before = self._unsent.pop()
             item = Gap(item.end - before.at, before.at)
@@ -110,7 +110,7 @@ class ReplayRing:
             self._sent_samples -= _weight(self._sent.popleft())
 
     def rewind(self, to: int) -> None:
-        """Make everything from sample `to` on unsent again. Sound that was dropped leaves a Gap."""
+        """Mark everything from sample `to` onwards as unsent. Sound that was dropped leaves a Gap."""
         self._unsent.extendleft(reversed(self._sent))
         self._unsent_samples += self._sent_samples
         self._sent.clear()
@@ -122,7 +122,7 @@ class ReplayRing:
             self._count(to, start)
 
     def overrun(self) -> int:
-        """How many samples of sound were lost unsent since the last call."""
+        """How many samples of sound have been lost before they were sent, since the last call."""
         lost, self._overrun = self._overrun, 0
         return lost
 

@@ -1,8 +1,8 @@
 """One transcription session on the client's side, without a socket or a clock.
 
 Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
-`states.STT_TABLE` defines which inputs are possible in which state. The service supports neither a second configuration
-nor a resumption: if a session fails, a new session must get the sound again from `replay_from` on.
+`states.STT_TABLE` defines which inputs are possible in which state. A session can be neither configured a second time
+nor resumed: if it fails, a new session must get the sound again from `replay_from` on.
 """
 
 from __future__ import annotations
@@ -57,23 +57,23 @@ PIECE_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The event that all sound has been answered; the socket may be closed."""
+    """Event: all sound has been answered, and the socket may be closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RollOver:
-    """The event that the session is nearly as old as it may get: another should take over, from `replay_from` on."""
+    """Event: the session will soon reach its maximum age. Another one should take over, from `replay_from` on."""
 
 
 SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
 
 
 class SttSession:
-    """A session on one open socket, for `sound`, whose first sample is ear sample `base`.
+    """A session on one open socket, for `sound`; the first sample of the session is ear sample `base`.
 
     `config` is completed from `sound`. If `sound` is None, `config` must be complete; then bytes in its format are
-    passed to `audio`, and times are in samples at its rate. If `finalize_on_pause`, a request to finalize follows each
-    mark for the end of speech. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
+    passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize follows
+    each mark for the end of speech. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
     configuration.
     """
 
@@ -123,7 +123,7 @@ class SttSession:
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send the next sound. A Gap is sent as at most some seconds of silence; before the first sound, a Gap only
+        """Send the next sound. A Gap is sent as silence, at most a few seconds; before the first sound, a Gap only
         moves the start.
 
         Raises LocalProtocolError for sound that does not directly follow the sound sent before, or has another format.
@@ -152,14 +152,14 @@ class SttSession:
         self._finalize_if_due(now)
 
     def finalize(self, now: float) -> None:
-        """Request that all sound sent so far becomes final: now, or when the previous request has been answered."""
+        """Request final words for all sound sent so far: now, or when the previous request has been answered."""
         if self._do(SttInput.FINALIZE):
             self._finalizing.want(self.sent_to)
             self._finalize_if_due(now)
 
     def finalize_pause(self, at: int, now: float) -> None:
-        """Request that all sound up to ear sample `at` becomes final. The request is sent when this sample has been
-        sent, but only if no mark for speech comes before it.
+        """Request final words for all sound up to ear sample `at`. The request is sent when this sample has been sent,
+        unless speech starts before that.
 
         This has no effect in a session that is not listening.
         """

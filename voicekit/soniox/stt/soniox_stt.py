@@ -55,7 +55,7 @@ class SonioxStt(Pipeable):
     """Transcribes with Soniox's realtime API.
 
     `config` is completed with the format of the sound. If `key` or the addresses are not given, they come from the
-    environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called for each connection. With
+    environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called before each connection. With
     `finalize_on_pause`, for turn-taking by the VAD, a request to make everything final follows each end of speech that
     the VAD detects. `wire_log` is called with every message.
 
@@ -107,7 +107,7 @@ class SonioxStt(Pipeable):
         return offered
 
     def finalize(self, at: int) -> None:
-        """Request the final words before a pause, for all sound up to sample `at`, when this has been sent. See the
+        """Request final words before a pause: for all sound up to sample `at`, as soon as it has been sent. See the
         contract `Stt`.
 
         The service answers in about 0.26 s. Without a connection, or while nothing is transcribed, this has no effect.

@@ -59,11 +59,11 @@ class Finalizing:
         self._rate = rate
         self._wanted: int | None = None  # the request to send when the sound up to this sample has been sent
         self._by_mark = False
-        self._pending: int | None = None  # the request up to this sample that is not answered
+        self._pending: int | None = None  # the request for the sound up to this sample has not been answered
         self._asked_at = -math.inf
 
     def want(self, at: int, *, in_pause: bool = False) -> None:
-        """Request final words as soon as the sound up to `at` has been sent; if `in_pause`, only if no speech starts
+        """Request final words as soon as the sound up to `at` has been sent; with `in_pause`, only if no speech starts
         before that.
         """
         self._wanted, self._by_mark = at, in_pause
@@ -73,12 +73,12 @@ class Finalizing:
             self._wanted, self._by_mark = at + round(FINALIZE_AFTER_S * self._rate), True
 
     def speech_started(self) -> None:
-        """Drop a request for a pause that is over before the request was sent, since it would cut a word in two."""
+        """Drop a request for a pause that was over before the request was sent: the request would cut a word in two."""
         if self._by_mark:
             self._wanted = None
 
     def due_at(self, sent_to: int) -> float:
-        """The time at which the request may be sent; inf if there is none, or if its sound has not been sent."""
+        """The time at which the request may be sent; inf if there is no request, or if its sound has not been sent."""
         if self._wanted is None or sent_to < self._wanted:
             return math.inf
         return self._asked_at + (FINALIZE_EVERY_S if self._pending is None else FINALIZE_ANSWER_S)

@@ -28,11 +28,11 @@ TokenEvent: TypeAlias = (
 
 
 class Tokens:
-    """The transcript of one session, whose first sample is ear sample `base`, at `rate` samples per second."""
+    """The transcript of one session. Its first sample is ear sample `base`; there are `rate` samples per second."""
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        # for each stretch of the session: its first sample, and the offset of the ear samples
+        # for each stretch of the session: its first sample, and the offset from there to ear samples
         self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()
@@ -40,7 +40,7 @@ class Tokens:
         self._last_end = base  # the end of the last token with times
         self._released_to = base
         self._final_to = base
-        self._tail_at: int | None = None  # the start of the first word that was not released
+        self._tail_at: int | None = None  # the start of the first word that has not been released
 
     def ear(self, sample: int) -> int:
         """The ear sample that corresponds to a sample of the session."""
@@ -50,7 +50,7 @@ class Tokens:
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
-        """Set `base`, the ear sample of the session's first sound; only before any sound."""
+        """Set `base`, the ear sample of the session's first sound; to be called only before that sound."""
         self._ears = [(0, base)]
         self._last_end = self._released_to = self._final_to = base
 
@@ -70,8 +70,8 @@ class Tokens:
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 
     def read(self, answer: SttResponse, heard_to: int | None, finalized_to: int | None) -> list[TokenEvent]:
-        """Return what `answer` adds. No word ends after `heard_to`; a `<fin>` is the answer for all sound up to
-        `finalized_to`."""
+        """Return what `answer` adds to the transcript. No word ends after `heard_to`; a `<fin>` is the answer for all
+        sound up to `finalized_to`."""
         out: list[TokenEvent] = []
         said: tuple[list[Piece], list[Piece]] = ([], [])
         translated: tuple[list[Piece], list[Piece]] = ([], [])

@@ -1,8 +1,7 @@
 """Joins the transcripts of several sessions: adds missing spaces, and removes outdated interim words. Pure.
 
-A new session gets again the sound that had not become final in the previous session. A recogniser puts white space
-before each word except the first one that it recognises, but the first word of a new session may be in the middle of a
-sentence.
+Sound that had not become final in one session is sent again to the next. A recogniser puts white space before each word
+except the first one that it recognises, but the first word of a new session may be in the middle of a sentence.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class TranscriptBuilder:
         self._spoken, self._translated = _Spacing(), _Spacing()
         self._final_to = 0
         self._tail_to = 0  # the end of the interim words that are shown
-        self._stale_to = 0  # the same, for words shown by an earlier session
+        self._stale_to = 0  # the end of the interim words shown by an earlier session
 
     def new_session(self) -> None:
         self._spoken.is_first = self._translated.is_first = True

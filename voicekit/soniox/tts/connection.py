@@ -97,7 +97,7 @@ class TtsConnection:
         return stream
 
     def text(self, stream: str, text: str, now: float, *, end: bool = False) -> None:
-        """Send more text; if `end`, it is the last. Raises LocalProtocolError for more text than a stream may have."""
+        """Send more text; `end` marks the last text. Raises LocalProtocolError for more text than a stream may have."""
         size = len(text.encode())
         alive = self._streams.get(stream)
         if alive is not None and alive.text_bytes + size > limits.TTS_TEXT_BYTES:
@@ -114,7 +114,7 @@ class TtsConnection:
         self.text(stream, "", now, end=True)
 
     def cancel(self, stream: str, now: float) -> None:
-        """Stop a stream: the only further event about it is that it is gone."""
+        """Stop a stream; the only event that still comes for it is StreamGone."""
         if self._ours(stream, TtsInput.CANCEL, now) is not None:
             self._send(encode(StreamCancel(stream_id=stream)), now)
 

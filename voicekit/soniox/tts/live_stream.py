@@ -1,4 +1,4 @@
-"""The speech of one stream: the events of a synthesis connection about it, and whole samples from its messages."""
+"""One stream of a synthesis connection: the events about it, and its messages joined into whole samples."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LINGER_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StreamSound:
-    """The event that more sound of a stream has come: whole samples, and their text. `seconds` is 0 if the format has
-    no fixed size.
+    """Event: more sound of a stream has come, in whole samples, with its text. `seconds` is 0 if the duration does not
+    follow from the number of bytes.
 
-    `words` are the words that are now complete; `characters` are all characters that this piece speaks.
+    `words` are the words that are now complete; `characters` are all characters that are spoken in this piece.
     """
 
     stream: str
@@ -40,7 +40,7 @@ class StreamSound:
 
 @dataclass(frozen=True, slots=True)
 class SoundEnded:
-    """The event that all sound of a stream has come; `words` has the last word, if it was still incomplete."""
+    """Event: all sound of a stream has come; `words` has the last word, if it was still incomplete."""
 
     stream: str
     words: tuple[SpokenWord, ...] = ()
@@ -48,7 +48,7 @@ class SoundEnded:
 
 @dataclass(frozen=True, slots=True)
 class StreamFailed:
-    """The event that no more sound of a stream will come, although some is missing."""
+    """Event: no more sound of a stream will come, although some is missing."""
 
     stream: str
     failure: Failed
@@ -56,7 +56,7 @@ class StreamFailed:
 
 @dataclass(frozen=True, slots=True)
 class StreamGone:
-    """The event that a stream is over and its place is free."""
+    """Event: a stream is over, so another one may start in its place."""
 
     stream: str
 

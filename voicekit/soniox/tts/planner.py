@@ -53,7 +53,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send `text`; if `end`, no more follows in this stream."""
+    """Send `text`; `end` is set if no more follows in this stream."""
 
     stream: SpeechStream
     text: str
@@ -62,7 +62,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Cancel `stream`; if it had text, this is sent again in another stream."""
+    """Cancel `stream`; its text, if any, is sent again in another stream."""
 
     stream: SpeechStream
 
@@ -74,8 +74,8 @@ class StreamPlanner:
     """The streams of one reply. `speed` is the speed of the voice; `eager` opens the first stream before there is text
     for it.
 
-    `pace` is how much longer the voice took than estimated, at first in earlier replies and then in this one: see
-    `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new attempts.
+    `pace` is how much longer the voice takes than estimated. It comes from earlier replies, until it can be measured in
+    this one: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new attempts.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class StreamPlanner:
         """The streams in the order of their text, until playout removes them. Only the last may be open."""
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest of the text will not be spoken; None if it will."""
-        self._failure: ServiceError | ProtocolError | None = None  # the failure of the last stream that failed
+        self._failure: ServiceError | ProtocolError | None = None  # the most recent failure of a stream
         self._silent = True  # whether there has been no sound
         self._sound_by = inf  # the deadline for the first sound
         self._speed = speed

@@ -1,4 +1,4 @@
-"""One speech connection, which is kept open until the voice is closed, and is shared by all replies.
+"""One connection for speech, which all replies share, and which is kept open until the voice is closed.
 
 A reply starts streams on the connection, and each stream gets its events. If the connection is lost, its streams fail,
 and a new connection is opened immediately, so that the next reply finds it open. A reply that finds no connection
@@ -110,11 +110,10 @@ class TtsPool:
             self._shell.flush()
 
     async def keep(self, task_status: trio.TaskStatus[None]) -> None:
-        """Keep a connection open until cancelled; counts as started when the first connection is open.
+        """Keep a connection open until cancelled; the task counts as started when the first connection is open.
 
         Raises the service's error if nothing has ever been spoken and another attempt can't help. The service often
-        reports a wrong key or an unknown voice only after the connection has opened; this ends the call in the same
-        way.
+        reports a wrong key or an unknown voice only after the connection has opened; such an error also ends the call.
         """
         self._backoff = Backoff(self._roll, give_up_s=OPENING_S, since=trio.current_time())
         while True:

@@ -1,7 +1,7 @@
 """Speaks one reply: takes text and emits sound and word marks, over as many streams as the rules require.
 
-`voicekit.soniox.tts.planner` makes the decisions. Here its commands are carried out, and the sound of the streams is
-joined in the order of the text, in whatever order it comes.
+`voicekit.soniox.tts.planner` makes the decisions. Here its commands are carried out. The sound of the streams may come
+in any order; it is joined in the order of the text.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ two seconds, estimates of these times would be made too early.
 
 
 class ReplySpeech:
-    """Speaks one reply. `run` speaks it; `stop` immediately cancels all speech that is still being made."""
+    """Speaks one reply, with `run`; `stop` immediately cancels all speech that is still being made."""
 
     def __init__(self, pool: TtsPool, config: TtsConfig, sound: AudioFormat, planner: StreamPlanner) -> None:
         self._pool = pool
@@ -47,15 +47,15 @@ class ReplySpeech:
         self._at = 0  # samples passed on
         self._began_at = 0  # the first sample of the first stream
         self._marked = WordMark("", 0, 0)
-        self._silent_since: float | None = None  # since then, it waits for a connection with nothing to play
+        self._silent_since: float | None = None  # when the wait for a connection began, with nothing to play
         self._stopped = False
         self._alarm = trio.CancelScope()  # its deadline is the time of the next action
         self._changed = trio.lowlevel.ParkingLot()
-        self._resume: Callable[[], object] = self._changed.unpark_all  # lets more text come after it had to wait
+        self._resume: Callable[[], object] = self._changed.unpark_all  # lets text come again after a pause
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Speak all text. If the rest of the sound can't be had, ServiceError is raised after the available sound was
-        played.
+        """Speak all text. If the rest of the sound can't be obtained, ServiceError is raised after the available sound
+        was played.
 
         If this is cancelled, the streams are cancelled too.
         """
@@ -89,7 +89,7 @@ class ReplySpeech:
             self._obey(command)
         self._pool.flush()
         due = min(self._planner.due_at, self._give_up_at(now))
-        if due < self._alarm.deadline:  # a later time is noticed after this one has passed
+        if due < self._alarm.deadline:  # a later time is set when this one has passed
             self._alarm.deadline = due
         if self._is_playable():
             self._changed.unpark_all()
@@ -123,7 +123,7 @@ class ReplySpeech:
             return inf
         return self._silent_since + PATIENCE_S
 
-    # The tasks of a reply.
+    # --- the tasks of a reply ---
 
     async def _keep_time(self, taker: Taker) -> None:
         """Call `look_again` whenever an action is due, and at the end of the text."""

@@ -34,13 +34,13 @@ class SonioxTts(Pipeable):
 
     `config` has the voice, the language and the speed; the default is the usual model and voice, and English. If `key`
     or the addresses are not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a
-    function, it is called for each connection. `wire_log` is called with every message. Words are sent as they come; to
-    send whole sentences, put `sentences()` before this voice. With `eager`, a stream is opened before the first word,
-    which saves its start-up time.
+    function, it is called before each connection. `wire_log` is called with every message. Words are sent as they come;
+    to send whole sentences, put `sentences()` before this voice. With `eager`, a stream is opened before the first
+    word, which saves its start-up time.
 
     Raises ConfigError for an invalid configuration or a missing key. `open` raises the service's error if the first
-    connection fails; a permanent error before anything was spoken also ends the call. After that, a reply whose speech
-    can't be had raises ServiceError, and the next reply tries again.
+    connection fails; a permanent error before anything was spoken also ends the call. After that, a reply raises
+    ServiceError if its speech can't be obtained, and the next reply tries again.
     """
 
     name = "soniox tts"
@@ -72,7 +72,8 @@ class SonioxTts(Pipeable):
         self._pace = 1.0  # the voice's pace, learned from the last reply
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
-        """Return the sink's encoding, and its rate if the service has it, else the next higher rate; always mono."""
+        """Return a mono format with the sink's encoding, and with its rate or, if the service does not support that,
+        the next higher one."""
         rate = next((rate for rate in TTS_RATES if rate >= wanted.rate), TTS_RATES[-1])
         self.produces = AudioFormat(rate, wanted.encoding)
         self._config = msgspec.structs.replace(tts_config(self._config, self.produces), return_timestamps=True)

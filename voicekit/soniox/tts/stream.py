@@ -1,7 +1,7 @@
 """One stream of a reply: its text, its sound, and how much more text it can take. Pure.
 
-The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are in seconds: of
-the clock if their names end in `_at`, else of the stream's own sound.
+The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are in seconds.
+They are times of the clock if their names end in `_at`; all others are measured in the stream's own sound.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class SpeechStream:
         self.end = start  # the index of the reply's first character that was not sent to this stream
         self.voice = WordTimer(speed, pace)
         self.pieces: deque[bytes] = deque()  # sound that has not been taken
-        self.queued = 0.0  # seconds of that sound
+        self.queued = 0.0  # seconds of sound in `pieces`
         self.ended = False  # no more text will be sent
         self.over = False  # no more sound will come
         self.failure: Failed | None = None  # the reason, if some sound is missing
@@ -98,7 +98,7 @@ class SpeechStream:
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
-        self._silent_until = inf  # the deadline at which the stream must end if there was no sound
+        self._silent_until = inf  # when the stream must end if no sound has come
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:

@@ -1,9 +1,10 @@
 """Follows a voice through the text of one stream: how much of the text was spoken, and when each word begins. Pure.
 
-The known facts are points: a time of the stream, and the number of characters spoken by then. The timestamps that the
-service sends with words are such points; they may be missing on some messages, or altogether. Another point is known
-when the voice has spoken all of its text. The times of words between two points are interpolated; after the last point,
-they are estimated from the pace so far. So the time of a word should be requested as late as possible.
+The known facts are points, each of which is a time in the stream and the number of characters spoken by then. The
+timestamps that the service sends with words are such points; they may be missing on some messages, or altogether.
+Another point is known when the voice has spoken all of its text. The times of words between two points are
+interpolated; after the last point, they are estimated from the pace so far. So the time of a word should be requested
+as late as possible.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ class PlacedWord:
 
 
 class WordTimer:
-    """Follows the voice of one stream. `sound` is the seconds received, `told` is whether the service has reported the
-    time of any character.
+    """Follows the voice of one stream. `sound` is how many seconds of sound have come, and `told` is whether the
+    service has reported the time of any character.
 
     `pace` is the ratio of the voice's time for a text to the estimate (`seconds_to_say`); the given value is used until
-    it is measured.
+    the ratio can be measured.
     """
 
     __slots__ = (
@@ -66,7 +67,7 @@ class WordTimer:
         self._open = ""  # the spoken part of an unfinished word
         self._points: deque[tuple[int, float]] = deque()  # numbers of characters spoken, and their times
         self._base = _ORIGIN  # the last point before the next word to be returned
-        self._told_to = 0.0  # the position in the sound of the last report
+        self._told_to = 0.0  # the position of the last report in the sound
         self._given = 0  # the end of the last word that `words` returned
 
     def send(self, text: str) -> None:
@@ -108,7 +109,8 @@ class WordTimer:
 
     @property
     def spoken(self) -> int:
-        """How many characters of the text have certainly been spoken, according to their times."""
+        """How many characters of the text have certainly been spoken, according to the times that the service has
+        reported."""
         rest = self._text[self._whole :]
         if not self._open or not rest.lstrip().startswith(self._open):
             return self._whole

@@ -1,4 +1,4 @@
-"""Bodies of requests and answers, which leave none of httpx's generators open, since trio would detect it."""
+"""Bodies of requests and answers. They leave none of httpx's generators open, because trio warns about open ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 import trio
 
-CLOSE_S: Final = 0.5  # seconds to return a connection to the pool, which does not wait for the peer
+CLOSE_S: Final = 0.5  # seconds to return a connection to the pool; this does not wait for the peer
 
 
 class RequestBody(httpx.AsyncByteStream):
@@ -40,10 +40,10 @@ class InOne:
 
 @asynccontextmanager
 async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Yields the pieces of the answer's body; the block may be left before their end.
+    """Yields the pieces of the answer's body; the block may end before all of them have come.
 
     httpx reads through a chain of generators and closes only the outermost one, and trio warns about the others. So if
-    the body is left early, reading continues under a cancellation, which ends all generators and the connection. The
+    the block ends early, reading continues under a cancellation, which ends all generators and the connection. The
     answer of a mock is already complete.
     """
     if response.is_stream_consumed:

@@ -1,7 +1,7 @@
-"""Sends requests over httpx, with time limits and our own errors, and repeats a request if that is safe.
+"""Sends requests with httpx, with time limits and our own errors, and repeats a request if that is safe.
 
-This code never follows a redirect, since a key must not go to an address that nobody chose, and checks that each answer
-has the expected form.
+This code checks that each answer has the expected form, and never follows a redirect, since a key must not go to an
+address that nobody chose.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class RestQuery:
-    """One request: its method, its address, its content, and the expected answer. `repeat` is when it may be
-    repeated."""
+    """One request: its method, its address, its content, and the expected answer. `repeat` says after which failures it
+    may be repeated."""
 
     method: str
     url: str
@@ -62,7 +62,8 @@ class RestQuery:
 
 
 class Setback(Exception):
-    """Raised if an attempt has failed: how it failed, how far it had come, and how long the service asks us to wait."""
+    """Raised if an attempt has failed. It has the failure, how far the request got, and how long the service asks us to
+    wait."""
 
     def __init__(self, failed: errors.Failed, trouble: RequestTrouble, asked: float = 0.0) -> None:
         super().__init__(str(failed.error))
@@ -122,7 +123,7 @@ class Http:
 
     @asynccontextmanager
     async def open(self, ask: RestQuery) -> AsyncIterator[httpx.Response]:
-        """Send the request and yield the answer, whose status is the expected one; the caller reads its body."""
+        """Send the request, check the status of the answer, and yield the answer; the caller reads its body."""
         response = await self._again(ask, self._begun)
         try:
             yield response
@@ -266,7 +267,7 @@ class Http:
         return bytes(body)
 
     def why(self, error: BaseException) -> str:
-        """A text for an httpx error, since the error's own text may quote the peer, or be empty."""
+        """A description of an httpx error, since the error's own text may quote the peer, or be empty."""
         return self.redact(str(error)) or type(error).__name__
 
     def _cause(self, error: Exception) -> Exception | None:

@@ -34,7 +34,7 @@ AGES: Final = ("young", "middle_aged", "old")
 
 KEY_USAGES: Final = ("transcribe_websocket", "tts_rt")
 KEY_LIFE_S: Final = (1, 3_600)  # seconds until a temporary key opens no more streams
-KEY_SESSION_S: Final = (1, 18_000)  # seconds that a stream opened with it may last
+KEY_SESSION_S: Final = (1, 18_000)  # seconds that a stream opened with a temporary key may last
 
 SORTS: Final = ("end_time_asc", "end_time_desc")
 LOG_WINDOW_DAYS: Final = 31

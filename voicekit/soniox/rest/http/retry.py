@@ -1,7 +1,7 @@
 """Decides how long to wait for the service, and which requests may be repeated. Pure.
 
-A request is repeated only if its work can't be done twice: if a request of its kind may be repeated, or if it was
-refused before any work began.
+A request is repeated only if this can't make the service do the work twice: if requests of this kind may be repeated,
+or if it was refused before any work began.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class RequestTrouble(Enum):
 class Patience:
     """How many seconds to wait, and how often to try.
 
-    `connect` is for a connection. `answer` is for a whole answer after the request was sent, or for each 256 KiB of a
-    long answer. `stall` is for a pause in which no byte of an upload or of sound moves. `speech` is for all sound of
-    one request, without the time that the caller's code takes. `attempts` is the number of attempts in total.
+    `connect` is the limit for opening a connection. `answer` is for a whole answer after the request was sent, or for
+    each 256 KiB of a long answer. `stall` is for a pause in which no byte of an upload or of sound moves. `speech` is
+    for all sound of one request, without the time that the caller's code takes. `attempts` is the number of attempts in
+    total.
     """
 
     connect: float = 10.0
@@ -66,7 +67,7 @@ _UNSTARTED: Final = (errors.Retry.LONG_BACKOFF, errors.Retry.NEW_KEY)
 
 
 def may_repeat(failed: errors.Failed, trouble: RequestTrouble, repeat: Repeat) -> bool:
-    """Whether a request can be repeated without its work being done twice."""
+    """Whether a request can be repeated without making the service do the work twice."""
     if trouble is RequestTrouble.UNSENT or repeat is Repeat.ALWAYS:
         return True
     if trouble is RequestTrouble.LOST:

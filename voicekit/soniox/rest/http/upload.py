@@ -78,7 +78,7 @@ class Upload:
             async for piece in pieces:
                 self._check(self.sent + len(piece))
                 yield piece
-                self.sent += len(piece)  # counted after the yield, because only then the piece has been sent
+                self.sent += len(piece)  # counted after the yield, because the piece has been sent only then
                 if self._progress is not None:
                     self._progress(self.sent, self.size)
         if self.size is not None and self.sent != self.size:

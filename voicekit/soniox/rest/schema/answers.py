@@ -61,7 +61,7 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> bool:
-        """Whether the transcription has completed or failed, so that it will not change any more."""
+        """Whether the transcription has completed or failed; then it will not change any more."""
         return self.status in ("completed", "error")
 
 
@@ -198,7 +198,7 @@ class Voice(Struct, frozen=True, kw_only=True):
 
 
 class TemporaryKey(Struct, frozen=True, kw_only=True):
-    """A key to give away, and the time until which it opens new streams."""
+    """A key to give away, and the time at which it expires: from then on, it opens no new streams."""
 
     api_key: str
     expires_at: datetime

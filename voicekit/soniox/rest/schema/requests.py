@@ -29,8 +29,8 @@ _FILE_ID = re.compile(limits.FILE_ID)
 class TranscriptionRequest(Struct, frozen=True, kw_only=True):
     """What to transcribe (exactly one of `audio_url` and `file_id`), and how.
 
-    When the transcription is done, the service posts to `webhook_url`, with the header that is named here; its value
-    proves that the post is from the service.
+    When the transcription is done, the service posts to `webhook_url`. The post has a header with the given name and
+    value, which proves that it is from the service.
     """
 
     model: str = limits.ASYNC_MODEL
@@ -71,9 +71,9 @@ class SpeechRequest(Struct, frozen=True, kw_only=True):
 class KeyRequest(Struct, frozen=True, kw_only=True):
     """A request for a temporary key, with the `usage_type` "transcribe_websocket" or "tts_rt".
 
-    The key opens streams for `expires_in_seconds` (1 to 3600), but only one stream if `single_use`. Each stream lasts
-    at most `max_session_duration_seconds` (1 to 18000). `client_reference_id` appears in the usage logs of all these
-    streams.
+    The key opens streams for `expires_in_seconds` (1 to 3600), but only one stream if `single_use` is set. Each stream
+    lasts at most `max_session_duration_seconds` (1 to 18000). `client_reference_id` appears in the usage logs of all
+    these streams.
     """
 
     usage_type: str

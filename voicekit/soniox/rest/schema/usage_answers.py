@@ -73,7 +73,7 @@ class UsageSummary(Struct, frozen=True, kw_only=True):
 
 
 class AtOnce(Struct, frozen=True, kw_only=True):
-    """Numbers of concurrent sessions and streams. If a number is a limit, None means unlimited."""
+    """Numbers of concurrent sessions and streams: either current numbers or limits. A limit of None means unlimited."""
 
     transcribe_concurrent: int | None = None
     tts_concurrent: int | None = None

@@ -26,7 +26,8 @@ class CaptionWord:
 
 
 def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[CaptionWord]:
-    """The requested tokens, each with times. A translation has no times of its own; it follows its original."""
+    """The original or the translated tokens, each with times. A translation has no times of its own, so it gets those
+    of its original."""
     originals: list[TranscriptToken] = []
     translation: list[TranscriptToken] = []
     last = 0
@@ -77,7 +78,7 @@ def _span(tokens: Sequence[TranscriptToken], last: int) -> tuple[int, int]:
 
 
 def words_of(pieces: Iterable[CaptionWord]) -> Iterator[CaptionWord]:
-    """Join pieces between the places at which a line may be broken: before a space, or anywhere in scripts without
+    """Join pieces into words. A word begins where a line may be broken: before a space, or anywhere in scripts without
     spaces."""
     held: CaptionWord | None = None
     for piece in pieces:

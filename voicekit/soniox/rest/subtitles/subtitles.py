@@ -84,7 +84,7 @@ def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, sty
 
 
 def srt(cues: Sequence[Caption]) -> str:
-    """The captions as SubRip. A speaker is named in the text when they begin to speak."""
+    """The captions as SubRip. A speaker's name is put before the text when they begin to speak."""
     blocks, before = [], None
     for number, cue in enumerate(cues, 1):
         named = cue.speaker is not None and cue.speaker != before
@@ -203,7 +203,7 @@ def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
     lines = _laid_out(turns, style, label)
     if len(lines) == 2 and lines != ["".join(turn).strip() for turn in turns]:
         words = [word for turn in turns for word in turn]
-        for place in range(len(words) - 1, 0, -1):  # balance, if equal with the longer line below
+        for place in range(len(words) - 1, 0, -1):  # balance; of two equal splits, the longer line is below
             one, other = "".join(words[:place]).strip(), "".join(words[place:]).strip()
             widths = _columns(one) + len(label), _columns(other)
             if max(widths) <= style.columns and max(widths) <= max(_columns(lines[0]) + len(label), _columns(lines[1])):

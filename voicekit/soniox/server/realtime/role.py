@@ -21,11 +21,12 @@ before it has sent anything, its send fails, and it never reads the reason.
 
 @dataclass(frozen=True, slots=True)
 class KeptAlive:
-    """The event that the client is still connected but has nothing to send."""
+    """Event: the client is still connected, but has nothing to send."""
 
 
 class ServedConnection:
-    """One connection, whose handshake had `key`, if any. `closing` is set when the socket should be closed."""
+    """One connection; `key` is the key in its handshake, if there was one. `closing` is set when the socket should be
+    closed."""
 
     service: ClassVar[Service]
 

@@ -9,8 +9,8 @@ A stream of a synthesis connection:
     ABSENT --start--> OPEN --text_end--> DRAINING --audio_end--> ENDED --terminated--> ABSENT
                       any of the three --cancel, error--> ABSENT
 
-The inputs are the same as in the client's tables; a keepalive counts as AUDIO. `api.verdict` explains the cells; WRONG
-is a mistake of the engine.
+The inputs are the same as in the client's tables; a keepalive counts as AUDIO. `api.verdict` explains the cells; here
+WRONG is a mistake by the engine.
 """
 
 from __future__ import annotations

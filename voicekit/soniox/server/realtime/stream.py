@@ -14,7 +14,7 @@ from voicekit.soniox.server.refusal import Refusal, timeout
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """The event that a stream begins; its text follows."""
+    """Event: a stream begins; its text follows."""
 
     stream: str
     config: TtsConfig
@@ -22,7 +22,7 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextCame:
-    """The event that more text has come, possibly none; if `end`, no more follows."""
+    """Event: more text has come, which may be empty; `end` is set if no more follows."""
 
     stream: str
     text: str
@@ -31,8 +31,8 @@ class TextCame:
 
 @dataclass(frozen=True, slots=True)
 class StreamOver:
-    """The event that a stream is over and must not be spoken further: the client has cancelled it, or it was refused
-    for the given reason."""
+    """Event: a stream is over, and no more of it may be spoken: the client has cancelled it, or it was refused for the
+    given reason."""
 
     stream: str
     refusal: Refusal | None = None
@@ -40,7 +40,7 @@ class StreamOver:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnded:
-    """The event that the connection is over, and with it all its streams."""
+    """Event: the connection is over, and with it all its streams."""
 
     refusal: Refusal | None = None
 
@@ -70,7 +70,7 @@ class ServedStream:
         self._fed_at = now
 
     def speak(self, data: bytes, seconds: float | None) -> None:
-        """Count sound that is sent; its duration must be given if the format has no fixed size."""
+        """Count sound that is sent; its duration must be given if it does not follow from the number of bytes."""
         if seconds is None:
             seconds = len(data) / self._per_second if self._per_second else 0.0
         self.sound += seconds

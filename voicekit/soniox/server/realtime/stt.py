@@ -47,14 +47,14 @@ limit is not known; it closes unused speech connections after more than 40 s.
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The event that the session begins."""
+    """Event: the session begins."""
 
     config: SttConfig
 
 
 @dataclass(frozen=True, slots=True)
 class AudioCame:
-    """The event that sound in the configured format has come; its first byte is number `at` of the session."""
+    """Event: sound in the configured format has come; its first byte is the session's byte number `at`."""
 
     data: bytes = field(repr=False)
     at: int
@@ -62,7 +62,7 @@ class AudioCame:
 
 @dataclass(frozen=True, slots=True)
 class FinalizeAsked:
-    """The request to make all sound before byte `at` final, followed by a `<fin>`. The client has added
+    """Event: the client asks for final results for all sound before byte `at`, followed by a `<fin>`. It has added
     `trailing_silence_ms` of silence.
     """
 
@@ -72,13 +72,12 @@ class FinalizeAsked:
 
 @dataclass(frozen=True, slots=True)
 class EndAsked:
-    """The event that the sound is over; the rest of the results should follow, and then `finish`."""
+    """Event: the sound is over; the rest of the results should follow, and then a call of `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SttEnded:
-    """The event that the connection is over; `refusal` is the reason if the client made a mistake or exceeded a
-    limit."""
+    """Event: the connection is over; `refusal` is the reason if the client made a mistake or exceeded a limit."""
 
     refusal: Refusal | None = None
 
@@ -87,7 +86,7 @@ SttServerEvent: TypeAlias = Configured | AudioCame | FinalizeAsked | KeptAlive |
 
 
 class SttServer(ServedConnection):
-    """One transcription connection, whose handshake had `key`, if any."""
+    """One transcription connection; `key` is the key in its handshake, if there was one."""
 
     service = Service.STT
 
@@ -106,7 +105,7 @@ class SttServer(ServedConnection):
     # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[SttServerEvent]:
-        """Take a message from the client; returns its requests."""
+        """Take a message from the client, and return its requests as events."""
         self._heard_at = now
         if len(message) > MESSAGE_BYTES:
             return self.refuse(invalid("Message is too long."))
@@ -142,7 +141,7 @@ class SttServer(ServedConnection):
         return min(idle_at, self._ends_at)
 
     def tick(self, now: float) -> list[SttServerEvent]:
-        """Refuse a client that is late, or whose session has reached its time limit."""
+        """Refuse a client that has sent nothing in time, or whose session has reached its time limit."""
         if self.due_at is None or now < self.due_at:
             return []
         if self._refused is not None:
@@ -158,10 +157,10 @@ class SttServer(ServedConnection):
     # --- from the engine ---
 
     def result(self, tokens: Sequence[Token], final_ms: Number, total_ms: Number) -> None:
-        """Send results: new final tokens, then the whole tail. Raises LocalProtocolError for results that the service
-        would never send.
+        """Send results: new final tokens, then all tokens that may still change. Raises LocalProtocolError for results
+        that the service would never send.
 
-        Among these are markers that were not requested: END without endpoint detection, and FIN without a request.
+        Such results include markers that were not requested: END without endpoint detection, and FIN without a request.
         """
         if self._do(SttInput.RESULT):
             self._check(tokens)
@@ -169,14 +168,14 @@ class SttServer(ServedConnection):
             self._say(SttResponse(tokens=tuple(tokens), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms))
 
     def finish(self, final_ms: Number, total_ms: Number) -> list[SttServerEvent]:
-        """Send the last message and close, after all results were sent."""
+        """Send the last message and close, after all results have been sent."""
         if not self._do(SttInput.FINISHED):
             return []
         self._say(SttResponse(tokens=(), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms, finished=True))
         return self._over(None, CloseConnection())
 
     def refuse(self, refusal: Refusal) -> list[SttServerEvent]:
-        """Send an error and close; this is also for faults of an engine."""
+        """Send an error and close; also to be called when an engine has failed."""
         if self.state is ServedStt.CLOSED:
             return []
         self._say(SttResponse(tokens=(), **refusal.fields(self._account.request_id())))

@@ -5,8 +5,8 @@ sound. `outgoing` returns the messages to send; if `closing` is set, the socket 
 `states.SERVED_TTS` defines which inputs are possible in which state of a stream.
 
 A refusal that names a stream ends that stream, with an error frame and `terminated`; a refusal without a stream ends
-the connection. If an engine still reports about a stream that is over, the report is dropped, since the engine could
-not know this.
+the connection. Reports from the engine about a stream that is already over are dropped, since the engine could not know
+that.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TtsServerEvent: TypeAlias = StreamStarted | TextCame | StreamOver | KeptAlive | 
 
 
 class TtsServer(ServedConnection):
-    """One synthesis connection, whose handshake had `key`, if any."""
+    """One synthesis connection; `key` is the key in its handshake, if there was one."""
 
     service = Service.TTS
 
@@ -53,7 +53,7 @@ class TtsServer(ServedConnection):
     # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[TtsServerEvent]:
-        """Take a message from the client; returns its requests."""
+        """Take a message from the client, and return its requests as events."""
         if self._over:
             return []
         self._heard_at = now
@@ -109,11 +109,11 @@ class TtsServer(ServedConnection):
         seconds: float | None = None,
         end: bool = False,
     ) -> list[TtsServerEvent]:
-        """Send sound of a stream; if `end`, it is the last. Raises LocalProtocolError for more sound than a message may
-        contain.
+        """Send sound of a stream; `end` marks the last sound. Raises LocalProtocolError for more sound than a message
+        may contain.
 
-        `seconds` must be given if the format has no fixed size. A message that would exceed the limit for a stream's
-        sound is not sent, and the stream ends with an error.
+        `seconds` must be given if the duration does not follow from the number of bytes. A message that would exceed
+        the limit for a stream's sound is not sent, and the stream ends with an error.
         """
         if len(data) > AUDIO_BYTES:
             raise LocalProtocolError(
@@ -135,7 +135,8 @@ class TtsServer(ServedConnection):
             self._drop(stream, now)
 
     def refuse(self, stream: str | None, refusal: Refusal, now: float) -> list[TtsServerEvent]:
-        """End `stream`, or the connection if `stream` is None, with an error; this is also for faults of an engine."""
+        """End `stream`, or the connection if `stream` is None, with an error; also to be called when an engine has
+        failed."""
         if self._over:
             return []
         self._say(TtsResponse(stream_id=stream, **refusal.fields(self._account.request_id())))

@@ -1,4 +1,4 @@
-"""Handles one request of the REST API until its answer: its address, its key, its body, and its effects."""
+"""Handles one request of the REST API until it is answered: its address, its key, its body, and its effects."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from voicekit.soniox.server.rest.shared import (
 )
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
-BODY_BYTES: Final = 2**20  # of a request without an upload: a context of 10,000 characters, plus some reserve
+BODY_BYTES: Final = 2**20  # the most bytes of a request without an upload: enough for a context of 10,000 characters
 PREFLIGHT: Final = (
     ("access-control-allow-methods", "GET, POST, DELETE"),
     ("access-control-allow-headers", "authorization, content-type, x-request-id"),
@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """Note that the client is gone: a partial upload is dropped, and a speech is over."""
+        """Note that the client is gone: a partial upload is dropped, and running speech is over."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)
@@ -129,7 +129,7 @@ class RestExchange:
     # --- speech ---
 
     def speaking(self) -> RestAnswer:
-        """Return the headers of the answer to a Speak; its body is the sound, whose length is unknown."""
+        """Return the headers of the answer to a Speak; its body will be the sound, of unknown length."""
         if self._speaking is None:
             raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
@@ -138,17 +138,19 @@ class RestExchange:
 
     @property
     def ends_at(self) -> float:
-        """The time at which the sound must end at the latest, because of a temporary key; inf for never."""
+        """The time at which a temporary key's limit ends the sound; inf if there is no limit."""
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """Note that the speech is over, complete or not, after `seconds` of sound. A second call has no effect."""
+        """Note that the speech is over, whether complete or not, after `seconds` of sound. A second call has no
+        effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
-        """Return the answer if the engine can't speak after all; call this only before `speaking`."""
+        """Note that the engine can't speak after all, and return the answer that says so; to be called only before
+        `speaking`."""
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
 

@@ -62,7 +62,7 @@ class ServedFiles:
 
 
 def counted(number: int) -> Count:
-    """The count of objects that were all created through the API."""
+    """A Count of `number` objects, all of them created through the API."""
     return Count(total=number, public_api=number)
 
 

@@ -20,7 +20,7 @@ PARTS: Final = 64  # the most parts of a form: the API's forms have two
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """The event that a part begins, with its name, and its file name if it is a file."""
+    """Event: a part begins. It has the part's name, and the file's name if the part is a file."""
 
     name: str
     filename: str | None
@@ -39,7 +39,7 @@ class ReceivedForm:
         if kind.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
             raise RemoteProtocolError(f"expected a multipart/form-data body with a boundary, got {content_type!r}")
         self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._rest = bytearray(b"\r\n")  # the line end that each boundary but the first has before it
+        self._rest = bytearray(b"\r\n")  # the line end that precedes each boundary except the first
         self._at = 0  # the index of the first byte in the rest that has not been examined
         self._parts = 0
         self._in_head = self.finished = False

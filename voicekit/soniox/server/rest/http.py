@@ -1,6 +1,6 @@
-"""The driver of the REST server: one HTTP/1.1 connection, with h11 between a byte stream and the server.
+"""The driver of the REST server, for one HTTP/1.1 connection: h11 translates between the byte stream and the server.
 
-The driver reads requests, passes their bodies on piece by piece, lets `act` carry out the effects and `speak`
+The driver reads requests, passes their bodies on piece by piece, lets `act` carry out the effects, lets `speak`
 synthesise speech, and writes the answers. It keeps no part of a body.
 """
 
@@ -87,7 +87,7 @@ class RestConnection:
             effects = await self.receive(exchange, event)
             speech = next((effect for effect in effects if isinstance(effect, Speak)), None)
             await self._act(effect for effect in effects if not isinstance(effect, Speak))
-            await trio.lowlevel.checkpoint()  # a body may arrive in very many pieces
+            await trio.lowlevel.checkpoint()  # lets others run, since a body may come in very many pieces
             if speech is not None or isinstance(event, h11.EndOfMessage):
                 return speech
         return None
@@ -120,7 +120,7 @@ class RestConnection:
     # --- answering ---
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
-        """Send the answer, which is sound if there is a speech to make; returns its status."""
+        """Send the answer, or sound if the client has asked for `speech`; returns the status of the answer."""
         if speech is not None:
             spoken = self._speak(speech.request)
             if not isinstance(spoken, Refusal):
@@ -149,7 +149,7 @@ class RestConnection:
         finally:
             exchange.spoken(trio.current_time(), seconds)
         if session.cancelled_caught:
-            raise RestGone  # the time of the key's session is over, which can be reported only by this
+            raise RestGone  # the key's session has expired; only a closed connection can report this
         await self.finish()
         return answer.status
 

@@ -102,7 +102,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, offer: Offer) -> Catalogue:
-        """The lists that match `offer`, with the voices that `offer` names, or else some of the service's voices."""
+        """The models and voices for `offer`: the voices that it names, or else some of the service's voices."""
         known = {voice.id: voice for voice in _VOICES}
         voices = _VOICES if offer.voices is None else tuple(known.get(name) or _neutral(name) for name in offer.voices)
         return cls(_stt_models(offer), _tts_models(offer), voices)

@@ -1,4 +1,4 @@
-"""Reads requests, whose JSON is checked for types and bounds, and writes answers, whose lists are split into pages."""
+"""Reads requests, checking the types and bounds in their JSON, and writes answers, splitting lists into pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """The objects of one kind by id, at most `most`. Pages list them in the order in which they were added."""
+    """The objects of one kind, by id; there may be `most` of them. Pages list them in the order in which they were
+    added."""
 
     def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
         self._kind, self._most, self._view = kind, most, view
@@ -84,7 +85,8 @@ def page(
     most: tuple[int, int] = limits.PAGE,
     usual: int | None = None,
 ) -> RestAnswer:
-    """A page of numbered `things` under `name`. Raises Problem for an invalid limit or cursor.
+    """An answer with one page of the numbered `things`, in the field `name`. Raises Problem for an invalid limit or
+    cursor.
 
     A cursor is the number of the last object on a page, so it stays valid when objects are added or deleted.
     """
@@ -122,7 +124,7 @@ def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
-    """`said` as a `kind`. Raises Problem with the invalid fields."""
+    """`said`, the fields of a request, as a `kind`. Raises a Problem that names the invalid fields."""
     missing = [name for name in required if name not in said]
     if missing:
         message = f"Missing required field: {missing[0]}"

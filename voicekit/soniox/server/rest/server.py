@@ -52,8 +52,8 @@ __all__ = [
 
 
 class RestServer:
-    """All endpoints of one account. The websockets share `account`, with its keys and the numbers of running sessions
-    and streams."""
+    """All endpoints of one account. The websocket servers share `account`, which has the keys, and the numbers of
+    running sessions and streams."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class RestServer:
         stoppable: bool = False,
         origins: Callable[[str], bool] | None = None,
     ) -> None:
-        """`offer` is what the engines support, `epoch` is the date of the time 0.0, and `mint` creates strings that
-        can't be guessed.
+        """`offer` is what the engines support, `epoch` is the date at time 0.0, and `mint` creates strings that can't
+        be guessed.
 
-        If `stoppable`, a transcription that is being processed can be deleted, which drops its id. `origins` decides by
-        the `Origin` of a web page whether the page may use the API; without `origins`, pages get neither a permission
-        nor a refusal.
+        With `stoppable`, a transcription can be deleted while it is being processed; a Dropped with its id then tells
+        the engine. `origins` decides by the `Origin` of a web page whether the page may use the API; without `origins`,
+        pages are neither given nor refused permission.
         """
         offer, quotas = offer or Offer(), quotas or Quotas()
         catalogue = catalogue or Catalogue.of(offer)

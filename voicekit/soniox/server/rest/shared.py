@@ -75,8 +75,8 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe the file `request.file_id`, or the sound at `request.audio_url`; then report "processing", and
-    so on.
+    """Transcribe the file `request.file_id`, or the sound at `request.audio_url`; then report the progress to
+    `server.jobs`.
     """
 
     id: str
@@ -93,7 +93,7 @@ class PrepareVoice:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise speech; the exchange waits for `speaking`, sound and `spoken`, or for `refuse`."""
+    """Synthesise speech. Call `speaking`, send the sound, and call `spoken`; or call `refuse`."""
 
     request: SpeechRequest
 
@@ -116,7 +116,7 @@ Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Sp
 
 @dataclass(slots=True)
 class ReceivedUpload:
-    """A file in a form, as far as it has arrived."""
+    """A file in a form; perhaps only a part of it has arrived."""
 
     id: str
     filename: str = ""

@@ -1,9 +1,9 @@
-"""Transcriptions on the service's side. They are queued, processed, and then completed or in error. They can be
-deleted, except during processing.
+"""Transcriptions on the service's side. They are queued, then processed, and in the end either completed or failed.
+They can't be deleted while they are processed.
 
     QUEUED --processing--> PROCESSING --completed--> COMPLETED        QUEUED, PROCESSING --failed--> ERROR
 
-The engine changes the status of a transcription; if it has been deleted, this has no effect.
+The engine changes the status of a transcription. Its reports about a deleted transcription have no effect.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ServedTranscriptions:
         offer: Offer | None = None,
         stoppable: bool = False,
     ) -> None:
-        """`stoppable` allows deleting a transcription that is being processed, which the service refuses."""
+        """`stoppable` allows clients to delete a transcription that is being processed; Soniox refuses this."""
         self._desk, self._files, self._usage, self._pending = desk, files, usage, quotas.pending
         self._models, self._offer, self._stoppable = models, offer or Offer(), stoppable
         self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)
@@ -86,7 +86,7 @@ class ServedTranscriptions:
     def completed(
         self, name: str, tokens: Sequence[TranscriptToken], now: float, *, duration_ms: int | None = None
     ) -> list[Effect]:
-        """Note that a transcription is completed with these words; the result may be a webhook to call."""
+        """Note that a transcription is completed with these words; returns the webhook to call, if there is one."""
         job = self._move(name, "completed", audio_duration_ms=duration_ms)
         if job is None:
             return []
@@ -106,7 +106,8 @@ class ServedTranscriptions:
         return _notify(job)
 
     def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
-        """Note that a transcription has failed with this type and message; the result may be a webhook to call."""
+        """Note that a transcription has failed with this type and message; returns the webhook to call, if there is
+        one."""
         job = self._move(name, "error", error_type=error_type, error_message=message)
         return [] if job is None else _notify(job)
 
