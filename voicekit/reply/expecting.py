@@ -1,4 +1,4 @@
-"""Checks which answer a bot's question expects."""
+"""Validates the kind of answer that a bot's question expects."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """End the turn: warn about each `say(...)` that was never awaited, and about each later call."""
+        """End the turn: warn about each `say(...)` that was never awaited, and about each call from now on."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
@@ -106,7 +106,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a later time set meanwhile is noticed after this one has passed
+            if self._due < self._patience.deadline:  # a later time needs no change: the wait ends, and is repeated
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:
@@ -148,7 +148,7 @@ def _has_begun(asked: Coroutine[Any, Any, None]) -> bool:
 
 
 def pieces(text: str, most: int = PIECE) -> Iterator[str]:
-    """`text` in pieces of at most `most` characters, cut after white space if possible, and never inside a character
+    """`text` in pieces of at most `most` characters, cut after white space if possible, and never inside a grapheme
     cluster.
     """
     start = 0
