@@ -37,7 +37,7 @@ class OpeningHours:
     ("2026-12-24").
 
     Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time of `zone`; on days without an entry, the
-    business is closed. Raises ConfigError with the wrong entry.
+    business is closed. Raises ConfigError, which names the entry, if one is invalid.
     """
 
     def __init__(self, weekly: Mapping[str, str], zone: tzinfo, exceptions: Mapping[str, str] | None = None) -> None:

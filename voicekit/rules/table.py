@@ -49,7 +49,7 @@ class Rule:
 class Table:
     """Rules in the order in which they were added, and keys.
 
-    `named` are the kinds of slots that have names here. A phrase must account for at least the share `coverage` of the
+    `named` has the kinds of slots that were given names. A phrase must account for at least the share `coverage` of the
     caller's words. `where` is the name of this table in error messages. If `in_dialogue`, texts may name slots that
     earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
     """
@@ -119,8 +119,8 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note which slots the texts of `doing` need in addition to those in `sure`. Raises ConfigError if no others
-        can be filled."""
+        """Note the slots that the texts of `doing` need and that are not in `sure`. Raises ConfigError if there are any
+        and no earlier turn can have filled them."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:
