@@ -34,13 +34,12 @@ class Failures:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._reason = ""  # the reason of the latest reply
+        self._reason = ""  # the reason for the latest reply
         self._in_a_row = 0
         self._stt_down: str | None = None  # why the stt is down; None if it is not
 
     def why_ended(self, why: str) -> str:
-        """`why`, with the remark that the stt is down, if it is. If `why` is the name of a signal, it stays
-        unchanged."""
+        """`why`, with a remark if the stt is down. If `why` is the name of a signal, it stays unchanged."""
         if self._stt_down is None or why in signal.Signals.__members__:
             return why
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"

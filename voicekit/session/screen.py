@@ -17,7 +17,7 @@ class Screen:
         printed."""
 
     def show(self, text: str) -> None:
-        """Print `text` unchanged, without adding a line end."""
+        """Print `text` unchanged, without adding a newline."""
         if self.gone is not None:
             return
         encoding = getattr(self._out, "encoding", None) or "utf-8"
