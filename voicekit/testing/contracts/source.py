@@ -33,7 +33,7 @@ async def check_source(
 ) -> None:
     """Check the sources that `make` makes; each must end within `within` seconds, unless `ends` is False.
 
-    If `once`, a source is opened and run only once, like that of a call, and the check makes a new source for each
+    If `once`, a source is opened and run only once, like the source of a call; the check makes a new source for each
     stream. Otherwise, one source must open and run again.
 
     In addition to the Stage contract, a source must ignore its inbox. It must emit frames in the format `produces`,

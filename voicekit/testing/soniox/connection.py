@@ -42,9 +42,9 @@ class _Raw:
 
 
 class PeerConnection:
-    """Serves `stream`, of which `head` has already been read, until the connection ends; `record` keeps its history.
+    """Serves a connection until it ends, and keeps its history in `record`. `head` has already been read from `stream`.
 
-    If a cut makes the whole service unreachable for some seconds, `leave` is called with these.
+    If a cut makes the whole service unreachable, `leave` is called with the number of seconds.
     """
 
     def __init__(
