@@ -56,8 +56,8 @@ _BEHIND_WORD = re.compile(r"[^\w\s]*(?=\s|[up]|$)")
 class Aligner:
     """Follows a voice through the text of one reply; the results of `mark` never decrease.
 
-    It keeps the text that has been sent but not yet spoken, plus a few words. A voice is fed only a little ahead, so
-    this text stays short.
+    It keeps the text that has been sent but not yet spoken, plus the last few spoken words. A voice is fed only a
+    little ahead, so this text stays short.
 
         >>> aligner = Aligner()
         >>> aligner.sent(Text.raw("It costs 5 euros.", 0))
@@ -134,7 +134,8 @@ class _Sent:
         return IN_NUMBER if words < self.usually else LONG_NUMBER
 
     def left(self, words: int) -> float:
-        """The cost of assuming that the voice spoke only `words` words for this sent word; with 0, it omitted it."""
+        """The cost of assuming that the voice spoke only `words` words for this sent word; 0 means that it was
+        omitted."""
         if words:
             return CUT_SHORT * max(0, self.at_least - words)
         return 0.0 if self.usually and not self.at_least else LEFT_OUT + CUT_SHORT * self.at_least

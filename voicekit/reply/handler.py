@@ -144,7 +144,7 @@ class Turn:
 
     @property
     def call(self) -> CallEnds | None:
-        """The connection to the caller (`voicekit.call`), for example to hang up or to send keys; None without a
+        """The connection to the caller (`voicekit.call`), for example to hang up or to send keys; None if there is no
         connection."""
         return self.session.call
 
@@ -181,7 +181,7 @@ class Turn:
         self.hand_over(to, sorry)
 
     def end(self, farewell: str | None = None) -> None:
-        """End the call after this reply and then `farewell` have been played to their end. This does not wait."""
+        """End the call after this reply, followed by `farewell`, has been played to its end. This does not wait."""
         self.end_call(farewell)
 
 

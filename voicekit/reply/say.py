@@ -1,4 +1,4 @@
-"""Sends a handler's words in order, in pieces, with backpressure, and with a breath when the handler pauses."""
+"""Sends a handler's words in order, in pieces, with backpressure, and with an empty Text when the handler pauses."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ MOST_ASKED = 100
 class Say:
     """`await say(text)` hands `text` to the voice; text may come word by word, including white space.
 
-    Chunks are joined unchanged, with one exception: between two chunks that look like sentences ("One moment."
-    "Here it is.") a space is added. Empty text is only a checkpoint.
+    The texts of several calls are joined unchanged, with one exception: between two texts that look like sentences
+    ("One moment." "Here it is.") a space is added. Empty text is only a checkpoint.
 
-    `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no chunk is split by
+    `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no text is split by
     another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the moment it is
     handed over. So a cancelled `say` has handed over whole pieces, and all text that the voice has counts as `said`.
     Raises TypeError for anything but str.
@@ -106,7 +106,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a later time needs no change: the wait ends, and is repeated
+            if self._due < self._patience.deadline:  # with a later time, the wait ends early and starts again
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:

@@ -152,7 +152,7 @@ class Rules(Table):
         return form
 
     def otherwise(self, answer: F) -> F:
-        """Set the answer if no rule matches outside of any dialogue; without such an answer, `Rules.answer` returns
+        """Set the answer, outside of any dialogue, to words that no rule matches. Without it, `Rules.answer` returns
         None."""
         self._otherwise = self._only(self._otherwise, answer, "rules.otherwise")
         return answer

@@ -51,7 +51,7 @@ def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Deci
     if text:
         typed = text.strip() if turn.reason == "typed" else ""
         found = _by_words(book, fresh, turn, Said.of(text))
-        if found is None and typed and not typed.strip(KEYS):  # in a typed conversation, keys are characters
+        if found is None and typed and not typed.strip(KEYS):  # in a typed conversation, keys are typed as characters
             return by_keys(book, memory, typed)
         return found if found is not None else _not_understood(book, fresh)
     return Decision(fresh, (fresh.state.prompt,)) if fresh.state is not None else None

@@ -1,4 +1,4 @@
-"""The place that a call's dialogue has reached, and where an action moves it (pure).
+"""Follows a call's dialogue from place to place, as actions move it (pure).
 
 The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So the dialogue can be restored
 when the caller rephrases the last sentence, and each step can be tested separately.
@@ -22,8 +22,8 @@ Slots: TypeAlias = Mapping[str, Filled]
 class Memory:
     """What is remembered between two turns.
 
-    `form` is the form to which the question of `state` belongs, if any. `misses` is how often in a row the state did
-    not understand. `keys` were pressed, but have no meaning yet.
+    `form` is the form to which the question of `state` belongs, if any. `misses` is how many times in a row the state
+    has not understood the caller. `keys` were pressed, but have no meaning yet.
     """
 
     state: State | None = None

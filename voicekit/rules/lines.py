@@ -18,7 +18,7 @@ _GAP = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 @dataclass(frozen=True, slots=True)
 class Vary:
-    """One of several texts, made by `vary`."""
+    """A line that is one of several texts; made by `vary`."""
 
     texts: tuple[str, ...]
 
@@ -34,7 +34,7 @@ def vary(*texts: str) -> Vary:
     """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
     It is accepted wherever rules take a text.
 
-    Raises ConfigError unless `texts` are all different, and all are texts.
+    Raises ConfigError unless there is at least one text, and all are different and not empty.
     """
     if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")

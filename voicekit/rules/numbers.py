@@ -123,7 +123,7 @@ def _whole(words: Sequence[str], start: int) -> _Amount | None:
         if limit is not None and scaled.value >= limit:
             break
         total = _Amount(scaled.value + (total.value if total is not None else 0), scaled.end)
-        if scaled.end == group.end:  # a group without a scale is the last one of its number
+        if scaled.end == group.end:  # a number ends with a group that has no scale
             break
         limit = scaled.value / group.value if group.value else Fraction(1)
         at = total.end + (word_at(words, total.end) == "and")

@@ -50,7 +50,8 @@ NOTHING = action(lambda: None, "nothing", sure=())
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a state asks for: the slot to fill, the phrases that answer the question, and the check of an answer."""
+    """What a state asks for: the slot to fill, the phrases that answer the question, and the check that an answer must
+    pass."""
 
     slot: Slot
     patterns: tuple[Phrase | re.Pattern[str], ...]

@@ -72,7 +72,7 @@ class Table:
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer, when: When | None = None) -> None: ...
 
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
-        """Answer `phrases` with `answer` or, used as a decorator, with a function: `@rules.on("what time is it")`.
+        """Answer `phrases` with `answer` or with the decorated function: `@rules.on("what time is it")`.
 
         If several rules match, the best match counts (see `voicekit.rules.matching`); among equal matches, the first.
         `when` is called for every turn that the phrases match. Raises ConfigError for rules that can't work.
@@ -101,7 +101,8 @@ class Table:
     def key(self, *keys: str, answer: RuleAnswer | None = None) -> Any:
         """Answer a telephone key, or a sequence of keys such as "12#", with `answer` or the decorated function.
 
-        Raises ConfigError for invalid keys, and for a sequence that could never be completed, such as "12" beside "1".
+        Raises ConfigError for invalid keys, and for a sequence that could never be completed, such as "12" if "1" is
+        also a sequence.
         """
         where = f"{self.where}.key({', '.join(map(repr, keys))})"
         for row in keys:

@@ -30,7 +30,7 @@ MOST_FAILURES = 3
 
 
 class Failures:
-    """The failures of one call."""
+    """Counts the failures of one call, and decides what follows."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -32,7 +32,7 @@ async def listen(
             try:
                 await hear(nothing, outbox)
                 return outlet.offer(SourceEnded())
-            except Exception as error:  # judged only here; without a verdict, the error is raised again
+            except Exception as error:  # every error is judged; without a verdict, it is raised again
                 verdict = judge(error)
                 restarts += 1
                 if verdict is None or restarts > RESTARTS:

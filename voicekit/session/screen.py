@@ -1,4 +1,4 @@
-"""Prints text about a call, with the characters that the console supports, and never ends the call by an error."""
+"""Prints text about a call, with the characters that the console supports, and never lets an error end the call."""
 
 from __future__ import annotations
 

@@ -192,9 +192,9 @@ class Session:
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
         """Request the end of the call. A graceful end plays the reply in progress, and then `farewell`.
 
-        A graceful end takes as long as the queued sound, plus a second; any other end takes at most a second.
-        While the parts are still being opened, both kinds end the call immediately. A request that comes too late, or a
-        second time, has no effect.
+        A graceful end takes as long as the queued sound, plus a second; any other end takes at most a second. While the
+        parts are still being opened, either kind ends the call immediately. A request that comes too late, or a second
+        time, has no effect.
         """
         self._order(End(graceful, why, farewell))
 

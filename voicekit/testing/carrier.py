@@ -1,4 +1,4 @@
-"""A carrier in memory and in virtual time: it plays the sound of a call at its own pace, and records what was heard.
+"""A carrier in memory and in virtual time: it plays the sound of a call at normal speed, and records what was heard.
 
     carrier = ScriptedCarrier(TwilioPeer(), AudioFormat(8000, "mulaw"), delay=0.05)
     nursery.start_soon(carrier.run)
@@ -112,7 +112,7 @@ class ScriptedCarrier:
         self.vanish(1000)
 
     def vanish(self, code: int | None = 1006) -> None:
-        """End the connection with close `code`; 1006 means without a goodbye."""
+        """End the connection with the close code `code`; with 1006, there is no goodbye."""
         self._theirs.put(StreamClosed(code), 0.0)
 
     def get_stuck(self) -> None:

@@ -26,8 +26,8 @@ SILENCE = "leading silence"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The caller waited for `name` from `start` to `end`, in seconds of the log. `ahead` is when work for it that was
-    done earlier began and ended."""
+    """The caller waited for `name` from `start` to `end`, in seconds of the log. `ahead` is when earlier work on it
+    began and ended."""
 
     name: str
     start: float

@@ -99,7 +99,7 @@ def spread(awaits: int) -> list[int]:
 async def cancelled_at(
     part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
 ) -> bool:
-    """Cancel `work` at its await number `place`, after calling `first`; returns False if `work` ended before that."""
+    """Cancel `work` at its `place`-th await, after calling `first`; returns False if `work` ended before that."""
     scope = trio.CancelScope()
 
     def cancel() -> None:

@@ -106,7 +106,7 @@ def telling(part: object, when: str) -> Iterator[None]:
 
 
 def call_now(part: object, plain: Callable[[], object]) -> None:
-    """Call a method that must be a plain function, and harmless at any time."""
+    """Call a method that must be a plain function, and must be harmless at any time."""
     name = getattr(plain, "__name__", "it")
     with telling(part, f"when {name}() was called"):
         result = plain()

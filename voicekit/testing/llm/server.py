@@ -31,7 +31,7 @@ class ModelServer:
     """Answers each request with the next of `replies`, and all later requests with the function `otherwise`.
 
     If `key` is given, any other key is refused with 401. `asked` has the requests so far, oldest first, including
-    refused ones. `greetings` counts the requests that ask nothing and only open a connection; `connections` and
+    refused ones. `greetings` counts the requests other than POST, which only open a connection; `connections` and
     `open_connections` count the connections over loopback.
     """
 

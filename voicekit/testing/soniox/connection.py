@@ -44,7 +44,7 @@ class _Raw:
 class PeerConnection:
     """Serves a connection until it ends, and keeps its history in `record`. `head` has already been read from `stream`.
 
-    If a cut makes the whole service unreachable, `leave` is called with the number of seconds.
+    If a cut makes the whole service unreachable, `leave` is called with the number of seconds that this lasts.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class PeerConnection:
             await trio.aclose_forcefully(self._stream)
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault` happen now, or as soon as possible: a message can be sent only after the connection was
+        """Let `fault` happen now, or as soon as possible: a message can be sent only after the connection has been
         accepted."""
         if isinstance(fault, WireFault):
             await self._stream.strike(fault)

@@ -75,8 +75,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class WireFault(Fault):
-    """A fault of the line. If `at` names a message, the fault happens `before` any part of the message is read or
-    written, `inside` the message, or `after` it.
+    """A fault of the line. If `at` names a message, `where` is whether the fault happens before any part of the message
+    is read or written, inside the message, or after it.
     """
 
     moments = ("received", "sent", "bytes_received", "bytes_sent", "seconds")

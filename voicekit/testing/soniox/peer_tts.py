@@ -28,7 +28,7 @@ _ENCODINGS: dict[str, Encoding] = {
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """How a peer speaks: it begins `first_sound` seconds after a stream's first text, and is then `faster` times as
+    """How a peer speaks: it begins `first_sound` seconds after a stream's first text, and then speaks `faster` times as
     fast as real time.
 
     A message has `chunk` seconds of sound. Text is held back until `holds` characters or the end of the text have

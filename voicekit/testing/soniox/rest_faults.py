@@ -48,8 +48,8 @@ class Instead(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest(RestFault):
-    """The service answers with an error, whose type is in `voicekit.soniox.server.rest.refusal.REST_CODES`, before it
-    does any work."""
+    """The service does no work, and answers with an error of a type in
+    `voicekit.soniox.server.rest.refusal.REST_CODES`."""
 
     error_type: str = field(default="internal_error", kw_only=True)
     message: str = field(default="The server had an error processing your request.", kw_only=True)

@@ -40,7 +40,8 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """One message: its tokens, and the positions up to which the sound is final and has been heard."""
+    """One message: its tokens, the position up to which they are final, and the position up to which sound has been
+    heard."""
 
     tokens: tuple[Token, ...]
     final_ms: int
