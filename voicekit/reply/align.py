@@ -40,7 +40,7 @@ SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 SPOKEN_CHARACTERS = 3
 """How many characters are spoken for each word of a number in a script without spaces, where a character is a word."""
 
-# These patterns work on the skeleton of a text, see `voicekit.writing.shapes`.
+# These patterns work on the skeleton of a text; see `voicekit.writing.shapes`.
 _SENT_WORD = re.compile(
     rf"(?P<character>{CHARACTER_WORD})"
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"

@@ -35,7 +35,7 @@ class Rule:
     when: When | None = None
 
     def match(self, said: Said, turn: Turn) -> Match | None:
-        """The best match; None if there is none, or if the rule does not apply now."""
+        """The best match of the rule's patterns; None if there is none, or if the rule does not apply now."""
         found = best(self._matches(said))
         return found if found is not None and (self.when is None or self.when(turn)) else None
 

@@ -203,7 +203,7 @@ async def open_event_log(
 
 
 def without_digits(event: LoggedEvent) -> LoggedEvent:
-    """`event` with "?" for each key that the caller pressed."""
+    """`event` with "?" in place of each key that the caller pressed."""
     match event:
         case events.Dtmf():
             return events.Dtmf("?")

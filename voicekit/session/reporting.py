@@ -82,7 +82,7 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """How many events wait or have waited for the observers, and how many were dropped; () before `start`."""
+        """The observers' queue: how full it is or was, and how many events it has dropped; () before `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:

@@ -66,7 +66,7 @@ async def check_streams(
 
 
 async def check_empty(part: Any, plan: Plan) -> None:
-    """Check that a stream without items ends as well."""
+    """Check that the stage also ends if its stream has no items."""
     await run_once(part, replace(plan, items=(), judge=anything))
 
 

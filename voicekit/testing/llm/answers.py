@@ -77,7 +77,7 @@ class AnswerCut:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An event is sent that is not JSON."""
+    """An event that is not JSON is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class PeerConnection:
             await self._flush(service)
             for fault in self._due(received=self.record.received_count):
                 await self.suffer(fault)
-        if not self._closing:  # otherwise the writer is closing, or will close soon
+        if not self._closing:  # otherwise the writer closes the connection
             scope.cancel()
 
     async def _write(self, socket: trio_websocket.WebSocketConnection, scope: trio.CancelScope) -> None:

@@ -142,7 +142,7 @@ class SayMessage(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """The peer sends the result of `change` instead of a message, or nothing if the result is None. Without an `At`,
+    """The peer sends the result of `change` instead of its message, or nothing if the result is None. Without an `At`,
     every message is changed."""
 
     moments = ("sent",)

@@ -139,7 +139,7 @@ class RestPeer(Doors):
         await FaultyRestConnection(self.server, self._act, self._speak, self._watch, stream).serve()
 
     async def requested(self, count: int) -> None:
-        """Wait until `count` requests have come."""
+        """Wait until `count` requests have arrived."""
         while len(self.requests) < count:
             await self._arrivals.park()
 

@@ -25,7 +25,7 @@ class RestFault:
 
 @dataclass(frozen=True, slots=True)
 class CutUpload(RestFault):
-    """The connection is lost when `after` bytes of the request's body have come."""
+    """The connection is lost when `after` bytes of the request's body have arrived."""
 
     after: int = field(default=0, kw_only=True)
 

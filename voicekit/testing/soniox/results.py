@@ -84,7 +84,7 @@ class Recogniser:
 
     @property
     def seconds(self) -> float:
-        """How many seconds of sound have come."""
+        """How many seconds of sound have arrived."""
         return self.ears.total / self._rate
 
     def finalize(self) -> PeerResult:
