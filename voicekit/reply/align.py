@@ -1,10 +1,10 @@
 """Finds each spoken word in the text sent to the voice, which shows how much of the handler's text was heard.
 
 A service reports the words that it *speaks*, which may differ from the text: "5" becomes "five", a dash disappears, a
-word is omitted. So the spoken words are matched to the sent words, by letters and digits only. For each of the next
-sent words, the aligner keeps the cost of assuming that the voice has reached it, and chooses the cheapest assumption.
-After a spoken word that matches nothing, this choice is a guess; the next match corrects it. An earlier approach always
-took the nearest equal word, and lost its place for good when several numbers were close together.
+word is omitted. So the spoken words are matched to the sent words, by letters and digits only. For each sent word that
+may be next, the aligner keeps the cost of assuming that the voice has reached this word, and chooses the cheapest
+assumption. After a spoken word that matches nothing, this choice is a guess; the next match corrects it. An earlier
+approach always took the nearest equal word, and lost its place for good when several numbers were close together.
 """
 
 # ruff: noqa: RUF001  # typographic apostrophes

@@ -152,7 +152,7 @@ def bare(text: str) -> tuple[str, ...]:
 
 
 def fold(text: str) -> str:
-    """`text` without case and accents."""
+    """`text` with case and accents removed."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 

@@ -1,6 +1,6 @@
 """Finds in the events of a logged call what happened in each turn, and when. Pure.
 
-If the session was not traced, its turns have no milestones, and so no bars.
+If the session was not traced, its turns have no milestones, and therefore no bars.
 """
 
 from __future__ import annotations

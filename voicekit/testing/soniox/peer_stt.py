@@ -40,7 +40,7 @@ class SoundingPiece:
 class SoundRun:
     """`samples` consecutive samples, starting at sample `at` of the session and at sample `source` of the script.
 
-    `source` is None if the sound is not the script's.
+    `source` is None if the sound is not from the script.
     """
 
     source: int | None
@@ -74,7 +74,7 @@ class PeerStt:
         self._pending = pcm
 
     def skip(self, samples: int) -> None:
-        """Hear sound that is certainly not the script's."""
+        """Hear `samples` samples of sound that is certainly not from the script."""
         self._take_unknown(samples)
 
     def pause(self) -> None:
