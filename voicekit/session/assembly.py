@@ -122,7 +122,7 @@ class Parts:
             report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
-        """The role of the part that raised `error`, according to the stage that marked it; None if no part did."""
+        """The role of the part that raised `error`, by the stage that the error is marked with; None if no part did."""
         named: dict[str, Role] = {
             HANDLER: "handler",
             self.tts.name: "tts",

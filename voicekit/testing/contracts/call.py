@@ -48,12 +48,12 @@ LINES: tuple[dict[str, Any], ...] = (
 async def check_call(dialect: Dialect) -> None:
     """Check the wire of `dialect` against its peer.
 
-    The caller's sound and keys must arrive exactly once, complete and in order; so must sound that is written to the
-    far end, even on a line that is slow or shaky, or that loses all marks. The position must never fall, never exceed
-    the written sound, and never exceed the played sound by more than the declared error. A cut must silence the far
-    end. Invalid messages may raise only RemoteProtocolError. A goodbye, a lost connection and our own hang-up must end
-    the call in time and with the right reason; the connection must be closed only once. The call's sink must fulfil the
-    contract of sinks.
+    The caller's sound and keys must arrive exactly once, complete and in order. Written sound must reach the far end in
+    the same way, even on a line that is slow or shaky, or that loses all marks. The position must never fall, never
+    exceed the written sound, and never exceed the played sound by more than the declared error. A cut must silence the
+    far end. Invalid messages may raise only RemoteProtocolError. A goodbye, a lost connection and our own hang-up must
+    end the call in time and with the right reason; the connection must be closed only once. The call's sink must fulfil
+    the contract of sinks.
     """
     wire: Any = dialect.wire()
     async with bench(wire):
