@@ -1,10 +1,10 @@
 """Finds each spoken word in the text sent to the voice, which shows how much of the handler's text was heard.
 
-A service reports the words that it *speaks*, not those it was sent: "5" has become "five", a dash is gone, a word is
-omitted. So the spoken words are matched to the sent words, by letters and digits only. For each of the next sent words,
-the aligner keeps the cost of assuming that the voice is at that word now, and chooses the cheapest assumption. After a
-spoken word that matches nothing, the choice is only a guess, which the next match corrects. An earlier approach, which
-always took the nearest equal word, lost its position for good among numbers that were close together.
+A service reports the words that it *speaks*, which may differ from the text: "5" becomes "five", a dash disappears, a
+word is omitted. So the spoken words are matched to the sent words, by letters and digits only. For each sent word that
+may be next, the aligner keeps the cost of assuming that the voice has reached this word, and chooses the cheapest
+assumption. After a spoken word that matches nothing, this choice is a guess; the next match corrects it. An earlier
+approach always took the nearest equal word, and lost its place for good when several numbers were close together.
 """
 
 # ruff: noqa: RUF001  # typographic apostrophes
@@ -24,15 +24,15 @@ from voicekit.writing import CHARACTER_WORD, skeleton, word_spans
 REACH = 8
 """How many sent words are considered before and after the word that the voice is assumed to be at."""
 
-# The cost of assuming that a spoken word ...
-OTHER = 0.9  # ... is the next sent word, read in another way ("doctor" for "Dr")
-STRANGE = 1.0  # ... was never sent
-# ... comes after a sent word that was not spoken; less than OTHER, so that a single dropped word is detected
+# The costs of assumptions about a spoken word.
+OTHER = 0.9  # a spoken word is the next sent word, read in another way ("doctor" for "Dr")
+STRANGE = 1.0  # a spoken word was never sent
+# a sent word was not spoken; less than OTHER, so that a single dropped word is detected
 LEFT_OUT = 0.8
-NUMBER = 0.3  # ... begins a number or a sign
-IN_NUMBER = 0.1  # ... is one of the words that such a number usually has
-LONG_NUMBER = 0.35  # ... is one word more than usual; a number that follows takes precedence
-CUT_SHORT = 0.5  # ... comes after a number that would need one more word
+NUMBER = 0.3  # a spoken word begins a number or a symbol
+IN_NUMBER = 0.1  # a spoken word continues a number that usually has this many words
+LONG_NUMBER = 0.35  # a number gets more words than usual; a number that follows takes precedence
+CUT_SHORT = 0.5  # a number gets too few words; the cost of each missing word
 
 SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 """Signs that are always spoken; others (a dot, a dash) are spoken only inside a word, if at all."""
@@ -40,13 +40,13 @@ SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 SPOKEN_CHARACTERS = 3
 """How many characters are spoken for each word of a number in a script without spaces, where a character is a word."""
 
-# These patterns work on the skeleton of a text, see `voicekit.writing.shapes`.
+# These patterns work on the skeleton of a text; see `voicekit.writing.shapes`.
 _SENT_WORD = re.compile(
     rf"(?P<character>{CHARACTER_WORD})"
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # at the start of the text, the word before it may have been removed
+    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # also at the start, where the word before it may have been removed
 )
 _NEAR_CHARACTER = re.compile(r"[up]")
 _BEHIND_CHARACTER = re.compile(r"[^\w\s]*")
@@ -56,8 +56,8 @@ _BEHIND_WORD = re.compile(r"[^\w\s]*(?=\s|[up]|$)")
 class Aligner:
     """Follows a voice through the text of one reply; the results of `mark` never decrease.
 
-    It keeps the text that has been sent but not yet spoken, plus a few words. A voice is fed only a little ahead, so
-    this text stays short.
+    It keeps the text that has been sent but not yet spoken, plus the last few spoken words. A voice is fed only a
+    little ahead, so this text stays short.
 
         >>> aligner = Aligner()
         >>> aligner.sent(Text.raw("It costs 5 euros.", 0))
@@ -69,7 +69,7 @@ class Aligner:
 
     def __init__(self) -> None:
         self._text = Text("", ())  # text that may still be spoken
-        self._beliefs = [_Belief(0.0, 0)]  # at index n: the voice is at the nth word; at 0: before the first
+        self._beliefs = [_Belief(0.0, 0)]  # index n: the voice is at the nth word; index 0: it is before the first
         self._said_to = 0
 
     def sent(self, text: Text) -> None:
@@ -79,7 +79,7 @@ class Aligner:
     def mark(self, word: str) -> int:
         """Return how many characters of the handler's text count as heard when the voice begins `word`, its next word.
 
-        A word without letters and digits changes nothing, nor does a word that was never sent.
+        The result does not change for a word that has no letters or digits, or that was never sent.
         """
         for start, end in word_spans(word):
             plain = _plain(word[start:end])
@@ -124,17 +124,18 @@ class _Sent:
     at_most: int = 1
 
     def begun(self) -> float:
-        """The cost if the first word spoken for this sent word differs from it."""
+        """The cost of assuming that a different spoken word is the beginning of this sent word."""
         return NUMBER if self.usually else OTHER
 
     def gone_on(self, words: int) -> float:
-        """The cost if another word is spoken for this sent word, after `words` of them."""
+        """The cost of assuming that another spoken word belongs to this sent word, after `words` earlier ones."""
         if words >= self.at_most:
             return STRANGE
         return IN_NUMBER if words < self.usually else LONG_NUMBER
 
     def left(self, words: int) -> float:
-        """The cost if the voice leaves this sent word after `words` spoken words; with 0, the voice omitted it."""
+        """The cost of assuming that the voice spoke only `words` words for this sent word; 0 means that it was
+        omitted."""
         if words:
             return CUT_SHORT * max(0, self.at_least - words)
         return 0.0 if self.usually and not self.at_least else LEFT_OUT + CUT_SHORT * self.at_least

@@ -1,4 +1,4 @@
-"""Checks which answer a bot's question expects."""
+"""Validates the kind of answer that a bot's question expects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicekit.events import AnswerKind, ExpectedAnswer
 
 
 def checked_answer(answer: object) -> ExpectedAnswer:
-    """Return `answer` if it is a valid expectation; otherwise raise ConfigError.
+    """Return `answer` if a question can expect it; otherwise raise ConfigError.
 
     >>> checked_answer("number"), checked_answer(1)
     ('number', 1.0)

@@ -1,7 +1,7 @@
-"""Provides standby voices: if a voice fails, the next one continues at the word that broke off, so no reply is lost.
+"""Provides standby voices: if a voice fails, the next continues at the word where it broke off, so no reply is lost.
 
-    text ─log─▶ voice 1 ─▶ sound      fails, or owes sound for longer than the patience
-           └──▶ voice 2 ─▶ sound      the text that the log has as unspoken; frames are numbered on
+    text ─log─▶ voice 1 ─▶ sound      fails, or owes sound for longer than `patience`
+           └──▶ voice 2 ─▶ sound      speaks the text that is unspoken according to the log; positions continue
 
 The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).
 """
@@ -39,7 +39,8 @@ WAITING = 400
 class FallbackTts(Pipeable):
     """A tts that tries `voices` in order, by the rules of `spec`; all must use the same format.
 
-    If no voice opens, opening raises the last error. If no voice is left to continue a reply, the reply raises it.
+    If no voice opens, opening raises the last error. If no voice is left to continue a reply, the reply raises the last
+    voice's error.
     """
 
     name = "fallback tts"
@@ -105,7 +106,7 @@ class _Speaking:
     async def run(self, run: Run[Any, Any], inbox: Inlet[Text]) -> None:
         text_out, text_in = open_link(WAITING, name="text to a voice")
         sound_out, sound_in = open_link(1, weigh=_one, name="sound of a voice")
-        # kept open until all tasks have ended, since a cancelled task does not close the channels of another task
+        # these stay open until all tasks have ended, since a cancelled task does not close the channels of another
         with text_in, text_out, sound_in, sound_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, inbox, text_out)

@@ -1,9 +1,10 @@
-"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; there are simpler answers too.
+"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; simpler forms are accepted too.
 
 A handler sends its words with `await say(...)`. This waits while the voice has enough text, so a model does not write
 far ahead of the sound. When the caller interrupts, the handler is cancelled at its current `await`, like any other
-stage, and has nothing to clean up. A simpler answer is a text, a function that returns a text, or a generator of texts.
-Its kind is determined when the call is set up, so that a mistake is a ConfigError before any sound.
+stage, and has nothing to clean up. The simpler forms are a text, a function that returns a text, and a generator of
+texts. Which form was given is determined when the call is set up, so a mistake raises ConfigError before any sound is
+heard.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class CallView(Protocol):
 
     @property
     def call(self) -> CallEnds | None:
-        """The connection to the caller, if source and sink are both ends of one connection; otherwise None."""
+        """The connection to the caller, if the source and the sink belong to one connection; otherwise None."""
         ...
 
     @property
@@ -47,7 +48,7 @@ class CallView(Protocol):
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation, for example a timer or a tool that reports later. The task ends
+        """Run `task(*args)` alongside the conversation, for example a timer or a tool that reports later. The task ends
         with the call.
         """
         ...
@@ -83,7 +84,7 @@ def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
 
 
 class CommitmentEvent(Protocol):
-    """The part of `trio.Event` that a handler uses; set when the caller's turn is certainly over."""
+    """The part of `trio.Event` that a handler uses; the event is set when the caller's turn is certainly over."""
 
     def is_set(self) -> bool: ...
     async def wait(self) -> None: ...
@@ -135,16 +136,16 @@ class Turn:
         """Declare which answer this reply asks for: "number", "name", "yes_no", or the seconds of silence that end an
         answer.
 
-        It applies only to the caller's next turn. Call it before the handler returns, since it takes effect with the
-        reply; if you call it several times, the last time counts. Outside of a session it does nothing. Raises
-        ConfigError for any other answer.
+        The declaration applies only to the caller's next turn and takes effect with the reply, so make it before the
+        handler returns. If you make several, the last one counts. Outside of a session it does nothing. Raises
+        ConfigError for any other value.
         """
         self.listen_for(checked_answer(answer))
 
     @property
     def call(self) -> CallEnds | None:
-        """The connection to the caller (`voicekit.call`), for example to hang up or to send keys; None if there is
-        none."""
+        """The connection to the caller (`voicekit.call`), for example to hang up or to send keys; None if there is no
+        connection."""
         return self.session.call
 
     @property
@@ -157,9 +158,9 @@ class Turn:
     ) -> None:
         """Collect the caller's next keys into one turn with the reason "keys". This does not wait.
 
-        The first key cuts the reply. The keys are complete after `most` keys, at a key in `end` (which is dropped) or
-        in `stop` (which is kept), or `within` seconds after the last key. If `first` is given and no key is pressed
-        within that many seconds of silence, a turn without keys comes. If the caller speaks instead, the words are
+        The first key cuts the reply. The collection is complete after `most` keys, at a key in `end` (which is dropped)
+        or in `stop` (which is kept), or `within` seconds after the last key. If `first` is given and no key is pressed
+        within that many seconds of silence, the turn comes without keys. If the caller speaks instead, the words are
         answered, and the collection ends.
         """
         if not (isinstance(most, int) and most > 0 and within > 0 and (first is None or first > 0)):
@@ -180,7 +181,7 @@ class Turn:
         self.hand_over(to, sorry)
 
     def end(self, farewell: str | None = None) -> None:
-        """End the call after this reply and then `farewell` have been played to their end. This does not wait."""
+        """End the call after this reply, followed by `farewell`, has been played to its end. This does not wait."""
         self.end_call(farewell)
 
 
@@ -227,10 +228,10 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
         turn = await _one(inbox)
         if turn is None:
             return
-        # a reply that was cut before it began must not call the handler after the reply that cut it
+        # a reply that was cut before it began must not call the handler: the next reply may have called it already
         await trio.lowlevel.checkpoint_if_cancelled()
         scope = this_reply.get(None)
-        # the stage is run directly, outside of a call
+        # there is no scope if the stage is run directly, outside of a call
         reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)
         say = Say(outbox, reply)
         try:

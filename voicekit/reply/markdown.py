@@ -64,7 +64,7 @@ class _Markdown:
         self._before = " "  # the character before the held text
         self._fence = ""  # the marks that opened the current block of code
         self._code = ""  # the back-ticks that opened the current inline code
-        self._row = False  # inside a table row
+        self._row = False  # whether the held text is inside a table row
         self._open: set[str] = set()  # open emphasis marks
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:

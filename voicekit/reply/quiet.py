@@ -25,7 +25,8 @@ READING = 0.02
 
 
 class QuietTts(Pipeable):
-    """Stays silent for `per_character` seconds per character. To cut it, cancelling its scope is enough."""
+    """A voice that is silent for `per_character` seconds per character; to cut a reply, cancelling its scope is
+    enough."""
 
     name = "quiet voice"
     accepts = None

@@ -1,4 +1,4 @@
-"""Sends a handler's words in order, in pieces, with backpressure, and with a breath when the handler pauses."""
+"""Sends a handler's words in order, in pieces, with backpressure, and with an empty Text when the handler pauses."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ MOST_ASKED = 100
 class Say:
     """`await say(text)` hands `text` to the voice; text may come word by word, including white space.
 
-    Chunks are joined unchanged, with one exception: between two chunks that look like sentences ("One moment."
-    "Here it is.") a space is added. Empty text is only a checkpoint.
+    The texts of several calls are joined unchanged, with one exception: between two texts that look like sentences
+    ("One moment." "Here it is.") a space is added. Empty text is only a checkpoint.
 
-    `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no chunk is split by
+    `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no text is split by
     another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the moment it is
     handed over. So a cancelled `say` has handed over whole pieces, and all text that the voice has counts as `said`.
     Raises TypeError for anything but str.
@@ -78,7 +78,7 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """End the turn: warn about each `say(...)` that was never awaited, and about each later call."""
+        """End the turn: warn about each `say(...)` that was never awaited, and about each call from now on."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
@@ -106,7 +106,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a later time set meanwhile is noticed after this one has passed
+            if self._due < self._patience.deadline:  # with a later time, the wait ends early and starts again
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:
@@ -148,7 +148,7 @@ def _has_begun(asked: Coroutine[Any, Any, None]) -> bool:
 
 
 def pieces(text: str, most: int = PIECE) -> Iterator[str]:
-    """`text` in pieces of at most `most` characters, cut after white space if possible, and never inside a character
+    """`text` in pieces of at most `most` characters, cut after white space if possible, and never inside a grapheme
     cluster.
     """
     start = 0

@@ -32,8 +32,9 @@ def sentences(max_chars: int = MAX_CHARS) -> TransformPart[Any, Any]:
     """A transform that takes Text in any pieces, and emits sentences one by one, each of at most `max_chars`
     characters.
 
-    Together the sentences are the whole text; only white space at the very end, or longer than `max_chars`, is dropped,
-    so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError if `max_chars` is below 20.
+    Together the sentences make up the whole text. Only white space at the very end, or longer than `max_chars`, is
+    dropped, so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError if `max_chars` is
+    below 20.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
@@ -59,7 +60,7 @@ class _Sentences:
         end = next(sentence_ends(window, last=last), None)
         if end is not None:
             end = _with_space(window, end)
-        elif len(held) > self._max:  # one character more, since it may be a combining accent of the last
+        elif len(held) > self._max:  # with one more character, which may be an accent of the last one
             end = self._forced_end(held.text[: self._max + 1])
         elif last and window.strip():
             end = len(window)

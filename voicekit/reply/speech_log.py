@@ -32,8 +32,8 @@ class SpeechLog:
         self._frames = 0
 
     def give(self, text: Text) -> None:
-        """Note that `text` goes to the voice. After an empty text, or at the end of a sentence, all text so far is
-        due."""
+        """Note that `text` goes to the voice. After an empty text, or at the end of a sentence, the voice must speak
+        all text so far."""
         self._text += text
         if not text.text or ends_sentence(self._text.text[-120:]):
             self._due = len(self._text)
@@ -53,7 +53,7 @@ class SpeechLog:
 
     @property
     def complete(self) -> bool:
-        """Whether all text has come and was spoken."""
+        """Whether all text has arrived and has been spoken."""
         if not self.ended:
             return False
         if not self._text.text.strip():
@@ -71,7 +71,8 @@ class SpeechLog:
         return not self._frames or self._behind()
 
     def place(self) -> int:
-        """Where another voice continues: at the last word that was begun, since it may have been cut off."""
+        """The position at which another voice continues: the last word that was begun, since it may have been cut
+        off."""
         if self._marks:
             before = self._marks[-2][0] if len(self._marks) > 1 else 0
             return bisect_right(self._text.to, before)

@@ -1,8 +1,8 @@
 """Writes text as a person would read it aloud: "$5" as "five dollars", "3:05" as "three oh five".
 
-Text is rewritten phrase by phrase. A phrase ends with the first complete word that has no digit or sign, since nothing
-after such a word changes how the phrase is read. So "3:0" waits for its "5", "$5" for its "million", and "hello" only
-for its own end.
+Text is rewritten phrase by phrase. A phrase ends with the first complete word that has no digit or symbol, since
+nothing after such a word changes how the phrase is read. So "3:0" waits in case a "5" follows, "$5" in case "million"
+follows, and "hello" only until the word is complete.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def spoken_forms(language: str = "en") -> TransformPart[Any, Any]:
     """A transform that spells out those parts of Text that are not read as written; the language "en-GB" counts as
     "en".
 
-    The spelled-out words count as heard together with the last character of the text that they replace. Raises
-    ConfigError for a language without rules.
+    As soon as any of the spelled-out words is heard, all the text that they replace counts as heard. Raises ConfigError
+    for a language without rules.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext

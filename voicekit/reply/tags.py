@@ -63,7 +63,7 @@ def default_texts(*, reads_tags: bool = False) -> tuple[TransformPart[Any, Any],
 
 
 def is_audible(text: str) -> bool:
-    """Whether anything in `text` is audible: a letter, a digit or a sign that no default transform removes."""
+    """Whether anything in `text` is audible: a letter, a digit or a symbol that no default transform removes."""
     if _SILENT.fullmatch(text):
         return False
     spoken = Fused([part.start(StreamContext()) for part in default_texts()])

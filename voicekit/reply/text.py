@@ -1,10 +1,10 @@
 """Rewrites text while it streams. How the stream happens to be split makes no difference to the result.
 
 A handler may emit "$5.50" in one piece or in five tokens; the spoken text must be the same. So each rewriter sees all
-the text that is held back, and decides only by its characters whether to consume some of it or to wait for more. Text
-that can't be decided yet is held back, within a limit, until more text comes, the stream ends, or the handler takes a
-*breath*. A breath is an empty Text. It releases everything and is passed on, so that a slow tool call does not leave
-half a sentence unspoken.
+the text that is held back, and decides from the characters alone whether to consume some of them or to wait for more.
+Text that can't be decided yet is held back, within a limit, until more text comes, the stream ends, or the handler
+takes a *breath*. A breath is an empty Text. It releases everything and is passed on, so that a slow tool call does not
+leave half a sentence unspoken.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ NOTHING = Text("", ())
 
 
 class Rewriter(Protocol):
-    """The rule by which one transform rewrites text, and its state."""
+    """The rule by which one transform rewrites text, with the state that the rule needs."""
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         """Return how many characters of `held` to consume (at least one) and their replacement; None to wait for more.
 
-        `held` is never empty. If `last`, no more text comes before a pause or the end, so only text that must wait is
-        left.
+        `held` is never empty. If `last`, no more text comes before a pause or the end, so hold back only text that must
+        wait in any case.
         """
         ...
 
@@ -73,7 +73,5 @@ def joined(texts: Iterable[Text]) -> Text:
 
 
 def spoken_as(words: str, source: Text) -> Text:
-    """The Text `words`, which replaces all of `source`: each character counts as heard together with the last of
-    `source`.
-    """
+    """The Text `words` in place of `source`; as soon as any of `words` is heard, all of `source` counts as heard."""
     return Text(words, source.to[-1:] * len(words))

@@ -1,7 +1,7 @@
 """What a rule does when it matches: it says something, goes to a place in the dialogue, or calls the author's function.
 
-A function's parameters may be the names of the slots that its phrases fill, `turn`, `say`, and `slots` (all slots of
-the dialogue so far, by name). When the rule is made, a check makes sure that all these parameters are available.
+A function's parameters may be named after the slots that its phrases fill, or `turn`, `say` or `slots` (all slots of
+the dialogue so far, by name). When the rule is made, a check makes sure that all its parameters are available.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Place:
 class Step:
     """Says `say` and continues at `to`; without `to`, the dialogue ends. `end` also ends the call.
 
-    `transfer` is a number or address to which the caller is transferred after `say` was heard. `digits` are sent as
-    keys to the other side of the call.
+    `transfer` is a number or address to which the caller is transferred after `say` has been heard. `digits` are sent
+    as keys to the other side of the call.
     """
 
     say: RuleLine | None = None
@@ -66,7 +66,7 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """The situation in which an action is used."""
+    """The turn that an action answers, the `say` that it may call, and the slots that are filled."""
 
     turn: Turn
     say: Say
@@ -78,7 +78,7 @@ Perform: TypeAlias = Callable[[Occasion], Awaitable[RuleOutcome]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an answer does. `known` is its result, if this is known in advance; if `speaks`, the action may speak by
+    """What an answer does. `known` is the result, if it is known in advance. If `speaks`, the action may call `say`
     itself."""
 
     perform: Perform
@@ -102,8 +102,8 @@ def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Co
 
 
 def outcome(result: object, where: str) -> RuleOutcome:
-    """The outcome that `result`, returned by a function or written by the author, stands for. Raises TypeError if it is
-    invalid."""
+    """Return the outcome that `result` stands for: an answer that the author wrote, or that a function returned. Raises
+    TypeError if it is invalid."""
     match result:
         case None:
             return RuleOutcome()

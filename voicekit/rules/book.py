@@ -1,4 +1,4 @@
-"""Makes rules a handler: the phrases, keys and dialogues of a bot that needs no model.
+"""Turns rules into a handler: the phrases, keys and dialogues of a bot that needs no model.
 
     rules = Rules()
 
@@ -7,7 +7,7 @@
         return f"I will call you in {length}."
 
 As a handler, `rules` answers every turn (`voicekit.run(rules)`). In the hook `voicekit_answer`, `rules.answer(turn)`
-answers only those turns for which it has an answer, before a model is asked. The pure modules beside this one decide
+answers only those turns for which it has an answer, before a model is asked. The pure modules of this package decide
 without waiting; only speaking waits.
 """
 
@@ -58,8 +58,8 @@ class Rules(Table):
     """The phrases and keys of a bot, each with its answer, and the dialogues that they lead to.
 
     `choices` are lists of choices by name; each name can be used as the kind of a slot. For `coverage`, see COVERAGE.
-    `random` makes the random generator for each call, which `vary` uses; with `random.Random`, each call has different
-    choices.
+    `random` makes the random generator that `vary` uses in a call; with `random.Random`, the choices differ from call
+    to call.
     """
 
     def __init__(
@@ -112,8 +112,8 @@ class Rules(Table):
         `expect` is how to listen to the answer (see `Turn.expect`); the default is "number" for three digits or more
         and "yes_no" for yes/no. After an unusable answer, the next of `reprompts` is spoken, and after the last of them
         `give_up` is the answer; by default the question is asked twice more. Digits may be keyed in: a key cuts the
-        prompt, and `key_timeout` seconds after the last key, the keys are the answer or are too few. Decorate the
-        function for the next step with the state's `then`.
+        prompt, and `key_timeout` seconds after the last key, the keys are taken as the answer, or rejected as too few.
+        Decorate the function for the next step with the state's `then`.
         """
         if choices is not None and kind != "text":
             raise ConfigError(f"ask({slot!r}): expected either kind or choices, got both (kind {kind!r})")
@@ -152,8 +152,8 @@ class Rules(Table):
         return form
 
     def otherwise(self, answer: F) -> F:
-        """Set the answer for when no rule matches, outside of any dialogue; by default, `Rules.answer` returns None
-        then."""
+        """Set the answer, outside of any dialogue, to words that no rule matches. Without it, `Rules.answer` returns
+        None."""
         self._otherwise = self._only(self._otherwise, answer, "rules.otherwise")
         return answer
 
@@ -174,7 +174,7 @@ class Rules(Table):
     def answer(self, turn: Turn) -> Handler | None:
         """Return the handler for `turn`, or None if no rule has an answer. Call this once for each turn of a call.
 
-        Rules take no time, so they need not answer ahead of time: the handler begins when the turn is committed.
+        Rules answer instantly, so they have no need to start early: the handler begins when the turn is committed.
         """
         talk = self._talk(turn.session.stash)
         heard, before = talk.hear(turn)
@@ -236,7 +236,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
                 )
             if doing.speaks:
                 await say(" ".join(said))
-                said = [""]  # so that a space separates the function's own text from the following text
+                said = [""]  # with the "", a space separates the function's own text from the following text
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
         elif (
             ahead and not decision.hangs_up and decision.transfer is None
@@ -249,7 +249,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if decision.digits is not None:
             await _send_digits(turn, decision.digits)
         if decision.transfer is not None:
-            turn.transfer(decision.transfer)  # before the announcement, since the transfer may be impossible
+            turn.transfer(decision.transfer)  # before the announcement is spoken, since the transfer may be impossible
         talk.memory = decision.memory
     _collect_keys(turn, talk.memory)
     state = talk.memory.state

@@ -1,4 +1,4 @@
-"""Decides which rule, or which question, the caller's words, typed lines or keys belong to (pure)."""
+"""Decides to which rule or question the caller's words, typed lines or keys belong (pure)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Deci
     if text:
         typed = text.strip() if turn.reason == "typed" else ""
         found = _by_words(book, fresh, turn, Said.of(text))
-        if found is None and typed and not typed.strip(KEYS):  # in a typed conversation, keys are characters
+        if found is None and typed and not typed.strip(KEYS):  # in a typed conversation, keys are typed as characters
             return by_keys(book, memory, typed)
         return found if found is not None else _not_understood(book, fresh)
     return Decision(fresh, (fresh.state.prompt,)) if fresh.state is not None else None
@@ -115,7 +115,7 @@ def _choices_in(kind: SlotKind, said: Said, answer: Match | None) -> Iterator[Fi
 def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> Slots:
     """A new number, time or the like, given alone or with a "no", if it fits one of the form's questions best."""
     if answer is not None and any(filled.value for filled in answer.slots.values()):
-        return {}  # a yes; "yes, for the two of us" corrects nothing
+        return {}  # the caller has said yes: "yes, for the two of us" corrects nothing
     fits: list[tuple[float, str, Filled]] = []
     for name, ask in form.asks.items():
         kind = ask.question.slot.kind if ask.question is not None else YES_NO
@@ -131,8 +131,8 @@ def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> 
 
 
 def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Decision | None:
-    """Take one key after the other until together they have a meaning, or can't get one; the other keys were pressed
-    ahead.
+    """The decision for `keys`, taken one by one until together they have a meaning, or can't have one. The remaining
+    keys were pressed ahead.
 
     If `late`, no more keys will come, so the requested digits are either complete or too few.
     """

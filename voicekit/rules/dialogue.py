@@ -1,4 +1,4 @@
-"""The place that a call's dialogue has reached, and where an action moves it (pure).
+"""Follows a call's dialogue from place to place, as actions move it (pure).
 
 The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So the dialogue can be restored
 when the caller rephrases the last sentence, and each step can be tested separately.
@@ -22,8 +22,8 @@ Slots: TypeAlias = Mapping[str, Filled]
 class Memory:
     """What is remembered between two turns.
 
-    `form` is the form to which the question of `state` belongs, if any. `misses` is how often in a row the state did
-    not understand. `keys` have been pressed, but have no meaning so far.
+    `form` is the form to which the question of `state` belongs, if any. `misses` is how many times in a row the state
+    has not understood the caller. `keys` were pressed, but have no meaning yet.
     """
 
     state: State | None = None
@@ -35,7 +35,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do next: speak `sayings`, or carry out `action`, whose rule has filled the slots `fresh`.
+    """What to do next: speak `sayings`, or carry out `action`. The rule of that action has filled the slots `fresh`.
 
     If `own`, the action belongs to the current state. If `ends`, the dialogue is over after the action, unless the
     action moves it. `ahead` are keys that were pressed for the following questions. For `transfer` and `digits`, see
@@ -89,7 +89,7 @@ def enter(place: Place, slots: Slots) -> Decision:
 
 
 def answered(memory: Memory, fresh: Slots) -> Decision:
-    """The decision when `fresh` answers the state's question, and possibly other questions of its form as well."""
+    """The decision when `fresh` answers the state's question, and possibly other questions of the same form."""
     state, form = memory.state, memory.form
     assert state is not None
     assert state.question is not None
@@ -105,8 +105,8 @@ def answered(memory: Memory, fresh: Slots) -> Decision:
 
 
 def missed(memory: Memory, wrong: Saying | None = None) -> Decision:
-    """The decision when the state did not understand: the next reprompt, or the objection `wrong` followed by the
-    prompt. After the last reprompt, the state gives up.
+    """The decision when the state has not understood the caller: the next reprompt, or the objection `wrong` followed
+    by the prompt. After the last reprompt, the state gives up.
     """
     state = memory.state
     assert state is not None

@@ -36,8 +36,8 @@ class OpeningHours:
     """When a business is open. `weekly` has hours by day ("mon", "saturday", "mon-fri"), `exceptions` by date
     ("2026-12-24").
 
-    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time of `zone`; on days without an entry, the
-    business is closed. Raises ConfigError with the wrong entry.
+    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time zone `zone`; on days without an entry,
+    the business is closed. Raises ConfigError, which names the entry, if one is invalid.
     """
 
     def __init__(self, weekly: Mapping[str, str], zone: tzinfo, exceptions: Mapping[str, str] | None = None) -> None:
@@ -57,13 +57,13 @@ class OpeningHours:
         return any(opens <= _utc(now) < closes for opens, closes in self._around(now, days=1))
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """When the business next opens after `now`, in the time of `zone`; None if it does not open within a year."""
+        """When the business next opens after `now`, in the time zone `zone`; None if it does not open within a year."""
         spans = self._around(now, AHEAD)
         return next((opens.astimezone(self.zone) for opens, _ in spans if opens > _utc(now)), None)
 
     def closes_at(self, now: datetime) -> datetime | None:
-        """When the business next closes after `now`, in the time of `zone`; None if it is closed now, or stays open for
-        a year."""
+        """When the business next closes after `now`, in the time zone `zone`; None if it is closed now, or stays open
+        for a year."""
         spans = self._around(now, AHEAD)
         closes = next((closes for opens, closes in spans if opens <= _utc(now) < closes), None)
         return None if closes is None or self.is_open(closes) else closes.astimezone(self.zone)

@@ -1,4 +1,4 @@
-"""Decides whether a sequence of telephone keys has a meaning, may still get one, or can't get one any more."""
+"""Decides whether a sequence of telephone keys already has a meaning, may still get one, or no longer can."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ END = "#"
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The keys are the value that a question asks for."""
+    """The keys form the value that a question asks for."""
 
     digits: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The keys have no meaning so far; the next key may change this."""
+    """The keys have no meaning yet; the next key may give them one."""
 
     keys: str
 
@@ -31,11 +31,11 @@ def press(
     keys: str, tables: Sequence[Mapping[str, Action]], collects: int | None
 ) -> Action | Collected | Waiting | None:
     """The meaning of `keys`: an action from `tables` (earlier tables first), Collected or Waiting; None if they can't
-    get any.
+    have a meaning.
 
     `collects` is how many digits the current question takes, or UNTIL_HASH for any number of digits before a #; None if
-    it takes no keys. If it takes digits, they belong to the question, unless a sequence of the first table begins with
-    the same key.
+    it takes no keys. If the question takes digits, the keys belong to it, unless a sequence of the first table begins
+    with the same key.
     """
     if collects is not None and not any(row.startswith(keys[0]) for row in tables[0]):
         found = _collected(keys, collects)

@@ -33,7 +33,8 @@ UNTIL_HASH = 0
 
 
 class Found(NamedTuple):
-    """A value and its position; `words` is how to repeat it, if this differs from the caller's words."""
+    """A value and its position; `words` are the words in which to repeat the value, if they differ from the
+    caller's."""
 
     start: int
     end: int
@@ -45,7 +46,7 @@ class Found(NamedTuple):
 class SlotKind:
     """A kind of value. `find` is None for free text, which may be any words.
 
-    `keys` is how many telephone keys make a value, UNTIL_HASH for any number; None if keys can't enter a value.
+    `keys` is how many telephone keys make a value, UNTIL_HASH for any number; None if a value can't be keyed in.
     """
 
     name: str
@@ -67,8 +68,8 @@ _NEITHER = ("i do not know", "do not know", "not sure", "not certain", "no idea"
 
 
 def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
-    """The kind that `name` means: a built-in kind, one of `named`, "4 digits", or "a|b|c". Raises ConfigError, with a
-    list of the kinds, for any other name.
+    """The kind of value that `name` stands for: a built-in kind, one of `named`, "4 digits", or "a|b|c". Raises
+    ConfigError, with a list of the kinds, for any other name.
     """
     name = name.strip()
     if name in named:
@@ -86,8 +87,8 @@ def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
 
 
 def choice(choices: Choices, where: str) -> SlotKind:
-    """The kind whose values are `choices`. Raises ConfigError if a choice has no words, or if two choices have the same
-    words."""
+    """The kind that has `choices` as its values. Raises ConfigError if a choice has no words, or if two choices have
+    the same words."""
     spoken: dict[tuple[str, ...], str] = {}
     if isinstance(choices, str) or not isinstance(choices, Sequence | Mapping) or not choices:
         raise ConfigError(f"{where}: expected a list of choices, or a list of words for each choice, got {choices!r}")

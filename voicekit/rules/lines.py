@@ -1,4 +1,4 @@
-"""The lines that a bot speaks: a text, or a random one of several; slots fill their gaps.
+"""The lines that a bot speaks. Each line is one text, or a random choice from several texts; slots fill its gaps.
 
 The random generator is an argument, so that a call can be repeated word for word.
 """
@@ -18,7 +18,7 @@ _GAP = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 @dataclass(frozen=True, slots=True)
 class Vary:
-    """One of several texts, made by `vary`."""
+    """A line that is one of several texts; made by `vary`."""
 
     texts: tuple[str, ...]
 
@@ -34,7 +34,7 @@ def vary(*texts: str) -> Vary:
     """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
     It is accepted wherever rules take a text.
 
-    Raises ConfigError unless all of them are different texts.
+    Raises ConfigError unless there is at least one text, and all are different and not empty.
     """
     if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")
@@ -62,7 +62,7 @@ class LineSpeaker:
         self._last: dict[Vary, str] = {}
 
     def text(self, saying: Saying, words: Mapping[str, str]) -> str:
-        """The text of `saying`. Raises ConfigError for a gap whose slot is not filled."""
+        """The text of `saying`. Raises ConfigError if a gap has no filled slot."""
         text = saying.line if isinstance(saying.line, str) else self._chosen(saying.line)
         return fill(text, words) if saying.gaps else text
 
@@ -72,8 +72,8 @@ class LineSpeaker:
 
 
 def written(line: RuleLine, where: str) -> Saying:
-    """A line as written by the author, with gaps. Raises ConfigError if it is not a line, or if its braces are
-    wrong."""
+    """Return `line`, as the author wrote it, as a Saying with gaps. Raises ConfigError if it is not a line, or if its
+    braces are wrong."""
     if not isinstance(line, str | Vary):
         raise ConfigError(f"{where}: expected text or vary(...), got {line!r}")
     for text in texts_of(line):

@@ -1,4 +1,4 @@
-"""Loads rules from a TOML file, which may have everything that is possible in Python, except functions."""
+"""Loads rules from a TOML file, which can express everything that is possible in Python, except functions."""
 
 from __future__ import annotations
 

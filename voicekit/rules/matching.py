@@ -1,10 +1,10 @@
-"""Finds how well a phrase matches the caller's words: its words in any order, its slots, and few other words (pure).
+"""Measures how well the caller's words match a phrase: its words in any order, its slots, and few others (pure).
 
 *Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
-count whole. A word in a slot for any words counts half, since such a slot would take anything. Other fillers don't
-count at all. The best match is the one with the highest coverage. If two have equal coverage, a match whose words are
-in the phrase's order wins, and then the match with more fixed words. A "not" that the phrase does not account for
-prevents a match.
+count fully. A word in a slot for any words counts half, since such a slot would take anything. Fillers such as "please"
+don't count, unless they are part of the match. The best match is the one with the highest coverage. Of two matches with
+equal coverage, the one that has its words in the phrase's order wins, and then the one with more fixed words. A "not"
+that the phrase does not account for prevents a match.
 
 A slot is placed next to its neighbours in the phrase: of two numbers, `from {first:number}` gets the one after "from".
 A slot for any words begins directly after the item before it in the phrase, and extends to the next word that another
@@ -46,7 +46,8 @@ Pattern: TypeAlias = Phrase | re.Pattern[str]
 
 
 class Filled(NamedTuple):
-    """The value of a slot, and its words. If `used`, a form has used the value already and would ask again."""
+    """The value of a slot, and its words. If `used`, a form has already used the value, so a form that begins later
+    asks for it again."""
 
     value: object
     words: str
@@ -55,7 +56,7 @@ class Filled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A match: the slots that it filled, how good it is, and the ranges of words that it covers."""
+    """How a pattern matches: the slots that it fills, how good the match is, and the ranges of words that it covers."""
 
     slots: Mapping[str, Filled]
     coverage: float
@@ -79,7 +80,7 @@ class _Span(NamedTuple):
     filled: Filled | None = None
 
 
-_Placement: TypeAlias = dict[int, _Span]  # keys are the items' indexes in their variant
+_Placement: TypeAlias = dict[int, _Span]  # the keys are the indexes of the items in their variant
 
 
 def match(pattern: Pattern, said: Said) -> Match | None:
@@ -109,7 +110,7 @@ def _match_expression(pattern: re.Pattern[str], said: Said) -> Match | None:
 
 
 def _match_variant(variant: Variant, said: Said) -> Match | None:
-    if not variant.need.keys() <= said.places.keys():  # this test almost always decides
+    if not variant.need.keys() <= said.places.keys():  # this test alone rules out almost every variant
         return None
     if any(len(said.places[word]) < count for word, count in variant.need.items()):
         return None

@@ -1,7 +1,7 @@
 """Reads spoken English numbers: "a hundred and five" is 105, and the digits "double five one two" are "5512" (pure).
 
-A reader is a function that gets bare words and a starting position, and returns the longest value that begins there and
-its end, or None. It also reads figures: "2.5 million", "55 12".
+A reader is a function that gets bare words and a starting position, and returns the longest value that begins at this
+position, with its end, or None. Readers also accept figures: "2.5 million", "55 12".
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ LONGEST = 40
 
 
 class Reading(NamedTuple):
-    """A value that was read and the index after it; `words` is how to repeat it, if this differs from the caller's
-    words."""
+    """A value that was read, and the index after its words; `words` are the words in which to repeat the value, if they
+    differ from the caller's."""
 
     value: object
     end: int
@@ -123,7 +123,7 @@ def _whole(words: Sequence[str], start: int) -> _Amount | None:
         if limit is not None and scaled.value >= limit:
             break
         total = _Amount(scaled.value + (total.value if total is not None else 0), scaled.end)
-        if scaled.end == group.end:  # after a group without a scale, no smaller one follows
+        if scaled.end == group.end:  # a number ends with a group that has no scale
             break
         limit = scaled.value / group.value if group.value else Fraction(1)
         at = total.end + (word_at(words, total.end) == "and")
@@ -167,7 +167,7 @@ def _digit_piece(words: Sequence[str], at: int, *, inside: bool = False) -> tupl
     """Read the next digits of a sequence; if it is `inside` a sequence, "hundred" is two zeros."""
     word = word_at(words, at)
     if word.isdecimal():
-        return "".join(str(int(figure)) for figure in word), at + 1  # in whatever script they were written
+        return "".join(str(int(figure)) for figure in word), at + 1  # digits of any script
     if word in _OH:
         return "0", at + 1
     if word in _REPEATED and (digit := _single_digit(words, at + 1)) is not None:

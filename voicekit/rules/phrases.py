@@ -1,8 +1,8 @@
 """The small language of phrases and its parser: `(set|start) [me] a timer for {length:duration}`.
 
-    words               must occur, in whatever order
+    words               must occur, in any order
     (a|b c)             one of these
-    [a]  [a|b]          or none of them
+    [a]  [a|b]          one of these, or none
     {name:kind}         a slot, of a kind from `voicekit.rules.kinds`; `{name}` alone takes any words
     {name:a|b|c}        a slot for one of these choices
 
@@ -81,7 +81,8 @@ class _Parser:
         self._at = 0
 
     def alternatives(self, closing: str) -> list[PhraseWords]:
-        """Read alternative sequences, separated by |, up to `closing`; "" stands for the end of the phrase."""
+        """Read alternative sequences, separated by |, up to the bracket `closing`; if this is "", up to the end of the
+        phrase."""
         rows = self._row(closing)
         while self._take("|"):
             rows = rows + self._row(closing)

@@ -6,8 +6,8 @@ answers one turn, and is cancelled whenever the caller interrupts, so such a cor
 turns. Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps
 could not be tested separately.
 
-After the answer of a rule that matched inside a state, the state's question is asked again: so "help" and "what time is
-it" work anywhere. The answer of `then` ends the dialogue, unless it names the next place.
+If a rule matches inside a state, the rule's answer is given and the state's question is asked again: so "help" and
+"what time is it" work anywhere. An answer set with `then` ends the dialogue, unless it names the next place.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ NOTHING = action(lambda: None, "nothing", sure=())
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a state asks for: the slot to fill, the phrases that answer the question, and the check of an answer."""
+    """What a state asks for: the slot to fill, the phrases that answer the question, and the check that an answer must
+    pass."""
 
     slot: Slot
     patterns: tuple[Phrase | re.Pattern[str], ...]
@@ -129,8 +130,8 @@ class Form(Place):
     """Asks several questions until all their slots are filled, and then for confirmation; made by `Rules.form`.
 
     Slots that are already filled, for example by the phrase that led to the form, are not asked for. If a caller
-    answers another question at the same time with one of its choices, that answer is used too. At the end, "no, Friday"
-    corrects the day, and "no, four" corrects a number if it can belong to only one of the questions.
+    answers another question at the same time with one of its choices, that answer is used as well. At the end, "no,
+    Friday" corrects the day, and "no, four" corrects a number if it can belong to only one of the questions.
     """
 
     def __init__(
@@ -168,7 +169,8 @@ class Form(Place):
 
 
 def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
-    """The objection to the answer that `slots` has for the question of `state`, if there is one."""
+    """The objection to the value in `slots` that answers the question of `state`; None if there is no objection or no
+    value."""
     question = state.question
     if question is None or question.check is None or question.slot.name not in slots:
         return None

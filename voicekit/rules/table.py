@@ -35,7 +35,7 @@ class Rule:
     when: When | None = None
 
     def match(self, said: Said, turn: Turn) -> Match | None:
-        """The best match; None if there is none, or if the rule does not apply now."""
+        """The best match of the rule's patterns; None if there is none, or if the rule does not apply now."""
         found = best(self._matches(said))
         return found if found is not None and (self.when is None or self.when(turn)) else None
 
@@ -49,7 +49,7 @@ class Rule:
 class Table:
     """Rules in the order in which they were added, and keys.
 
-    `named` are the kinds of slots that have names here. A phrase must account for at least the share `coverage` of the
+    `named` has the kinds of slots that were given names. A phrase must account for at least the share `coverage` of the
     caller's words. `where` is the name of this table in error messages. If `in_dialogue`, texts may name slots that
     earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
     """
@@ -72,7 +72,7 @@ class Table:
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer, when: When | None = None) -> None: ...
 
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
-        """Answer `phrases` with `answer` or, used as a decorator, with a function: `@rules.on("what time is it")`.
+        """Answer `phrases` with `answer` or with the decorated function: `@rules.on("what time is it")`.
 
         If several rules match, the best match counts (see `voicekit.rules.matching`); among equal matches, the first.
         `when` is called for every turn that the phrases match. Raises ConfigError for rules that can't work.
@@ -101,7 +101,8 @@ class Table:
     def key(self, *keys: str, answer: RuleAnswer | None = None) -> Any:
         """Answer a telephone key, or a sequence of keys such as "12#", with `answer` or the decorated function.
 
-        Raises ConfigError for invalid keys, and for a sequence that could never be completed, such as "12" beside "1".
+        Raises ConfigError for invalid keys, and for a sequence that could never be completed, such as "12" if "1" is
+        also a sequence.
         """
         where = f"{self.where}.key({', '.join(map(repr, keys))})"
         for row in keys:
@@ -119,8 +120,8 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note which slots the texts of `doing` need in addition to those in `sure`. Raises ConfigError if no others
-        can be filled."""
+        """Note the slots that the texts of `doing` need and that are not in `sure`. Raises ConfigError if there are any
+        and no earlier turn can have filled them."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:

@@ -1,4 +1,4 @@
-"""The memory that a bot's rules have of one call, kept in the session's stash, and what each turn adds to it."""
+"""What a bot's rules remember of one call, which is kept in the session's stash, and what each turn adds to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Talk:
         self._reason = ""
 
     def hear(self, turn: Turn) -> tuple[CallerInput, Memory]:
-        """Return what is new in `turn`, and the place of the dialogue when the turn begins. This changes nothing.
+        """Return what is new in `turn`, and the place of the dialogue when the turn begins. The talk itself does not
+        change.
 
         If a caller continues before the reply has begun, the handler is called again with all the words; then the
         previous turn is treated as if it had not happened. Keys are different: their effects stay, and only the new
@@ -64,5 +65,4 @@ class Talk:
 
 
 class Talks(dict[object, Talk]):
-    """The talks of one call. The keys are Rules objects, since a bot and its plugins may each have rules of their
-    own."""
+    """The talks of one call, by their Rules objects, since a bot and its plugins may each have rules of their own."""

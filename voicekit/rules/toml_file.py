@@ -55,7 +55,7 @@ class Section:
         raise self.wrong(key, "text, or a list of texts")
 
     def line(self, key: str) -> RuleLine | None:
-        """The text to be spoken under `key`, or several texts to choose from."""
+        """The line under `key`: a text to be spoken, or several texts to choose from."""
         texts = self.texts(key)
         if texts is None or len(texts) == 1:
             return texts[0] if texts is not None else None
@@ -106,8 +106,8 @@ class Section:
 
     @contextmanager
     def blamed(self, key: str = "") -> Iterator[None]:
-        """Add the place of `key`, or of this table, to ConfigErrors raised inside the block, unless they have a place
-        already."""
+        """Add the place of `key`, or of this table, to ConfigErrors raised inside the block, unless they already name a
+        place."""
         try:
             yield
         except ConfigError as error:

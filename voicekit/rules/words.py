@@ -1,4 +1,4 @@
-"""Turns a text into bare words: without case, punctuation, accents and hesitations, and with "what is" for "what's".
+"""Turns a text into bare words: without case, punctuation, accents or hesitations, and with "what is" for "what's".
 
 Phrases and speech are processed in the same way, so a word is always the same in phrases and in speech. The lists below
 are English; words of other languages pass unchanged.
@@ -105,7 +105,7 @@ class Said:
 
     @classmethod
     def of(cls, text: str) -> Said:
-        """Return `text` as bare words, without hesitations, unless it contains nothing else."""
+        """Return `text` as bare words. Hesitations are left out, unless the text contains nothing else."""
         every = tuple(_tokens(text))
         tokens = tuple(token for token in every if token.word not in HESITATIONS) or every
         words = tuple(token.word for token in tokens)
@@ -130,9 +130,10 @@ class Said:
         return self._fillers[end] - self._fillers[start]
 
     def corrects(self, start: int, end: int, new: int) -> bool:
-        """Whether the caller takes back the words from `start` up to `end`, and replaces them with those from `new`."""
+        """Whether the caller takes back the words from `start` up to `end`, and replaces them with the words that begin
+        at `new`."""
         between = self.words[end:new]
-        again = self.words[start - 1 : start]  # "on Friday, no, on Saturday"
+        again = self.words[start - 1 : start]  # as in "on Friday, no, on Saturday"
         if again and between[-1:] == again and again[0] not in CORRECTIONS:
             between = between[:-1]
         return not CORRECTIONS.isdisjoint(between) and _BESIDE_CORRECTIONS.issuperset(between)
@@ -151,7 +152,7 @@ def bare(text: str) -> tuple[str, ...]:
 
 
 def fold(text: str) -> str:
-    """`text` without case and accents."""
+    """`text` with case and accents removed."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 

@@ -3,7 +3,7 @@
     listen line:  source -> (resample) -> detect -> (encode) => transcriber           => is a link, -> a call
     reply line:   handler -> text transforms => voice -> (resample) => playout
 
-All positions of the listening side are samples at one rate, the ear rate; sound is converted to this rate directly
+The listening side counts all positions in samples at one rate, the ear rate; sound is converted to this rate directly
 after the source. The transcriber and the voice choose their formats so that usually nothing needs to be converted.
 """
 
@@ -122,7 +122,7 @@ class Parts:
             report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
-        """The role of the part that raised `error`, according to the stage that marked it; None if no part did."""
+        """The role of the part that raised `error`, by the stage that the error is marked with; None if no part did."""
         named: dict[str, Role] = {
             HANDLER: "handler",
             self.tts.name: "tts",
@@ -152,7 +152,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A plugin's context around the conversation; opening and closing it have a time limit, as for all other parts."""
+    """A plugin's context around the conversation; its opening and closing have a time limit, like those of a part."""
 
     context: AbstractAsyncContextManager[object]
     name: str = "a plugin's session context"
@@ -171,8 +171,8 @@ def assemble(
     stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None,
     vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
-    """Return the parts of a session; `registry` makes those given by name. Raises ConfigError for a part that can't
-    play its role."""
+    """Return the parts of a session; `registry` makes the parts that are given by name. Raises ConfigError for a part
+    that can't play its role."""
     texts, voice = _split(tts)
     by_name = asked_for("vad", vad, registry)
     return Parts(
@@ -228,8 +228,8 @@ def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text
 
 
 def divert() -> TransformPart[Sound | Signal, Sound]:
-    """Removes keys, typed lines, hang-ups and other news from a source's output, so that only sound is left, and emits
-    them as signals."""
+    """Leaves only sound in a source's output. Keys, typed lines, hang-ups and the like are emitted as signals, or
+    reported as events."""
 
     def start(context: StreamContext) -> Each:
         report = tell.get()
@@ -264,7 +264,7 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listening pipeline, and the format whose rate defines all positions of the listening side.
+    """The listening pipeline, and the format with the rate at which the listening side counts positions.
 
     `loudness` measures the sound that the vad judges to be speech.
     """
@@ -297,7 +297,8 @@ def reply_pipeline(
     open_timeout: float,
     speculation: Speculation | None,
 ) -> Pipeline:
-    """The reply pipeline: it takes one Turn, and emits playout's signals. If there is `speculation`, it has a gate."""
+    """The reply pipeline: it takes one Turn, and emits playout's signals. With `speculation`, the pipeline has a
+    gate."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")

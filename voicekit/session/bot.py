@@ -49,7 +49,8 @@ class Bot:
         return {"handler": self.handler, "policy": self._policy(), **parts}
 
     def silent(self, usual: Any, /, **given: Any) -> dict[str, Any]:
-        """The keyword arguments of a Session for a typed or scripted call; `usual` is its voice.
+        """The keyword arguments of a Session for a typed or scripted call; `usual` is the voice, unless `given` has
+        another.
 
         Of the bot's own parts, only the text transforms are used.
         """
@@ -72,8 +73,8 @@ class Bot:
 
 
 def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
-    """The Use for the part `thing` (for a sequence, its last item) if it is given by name or as the default; None if it
-    is an object.
+    """The Use for the part `thing` (for a sequence, its last item); None if the part is an object, and not given by
+    name or as the default.
     """
     last = thing[-1] if _several(thing) else thing
     if last is ...:
@@ -82,7 +83,7 @@ def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
 
 
 def instead(thing: Any, part: Any) -> Any:
-    """`thing` with `part` in the place of the item that `asked_for` finds in it."""
+    """`thing` with `part` in place of the item that `asked_for` looks at."""
     return [*thing[:-1], part] if _several(thing) else part
 
 

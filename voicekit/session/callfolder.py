@@ -5,9 +5,9 @@
         folder.record(session)
         await run_session(session)
 
-    call.wav      both sides as the other side heard them, aligned to the sample: the caller left, the bot right
+    call.wav      each side as the other heard it, aligned to the sample: the caller left, the bot right
     events.jsonl  every event with its time; `voicekit log` prints them, `voicekit trace` draws where the time went
-    wire.jsonl    every message from and to the services, without sound and keys
+    wire.jsonl    every message from and to the services, without sound and API keys
 
 In all three files, time 0 is the start of the session. If the program is killed, at most the last half second is lost;
 the rest can be played and read.
@@ -86,8 +86,8 @@ class CallFolder:
     def record(self, session: Session) -> None:
         """Record everything that happens in `session`, which must not have run yet.
 
-        The rate of the recording is the higher one of the source's and the sink's rates. If a plugin replaces a part
-        when the session starts, the replacement is not recorded.
+        The recording has the higher of the source's and the sink's rates. If a plugin replaces a part when the session
+        starts, the replacement is not recorded.
         """
         session.watch(self._note)
         parts = session.parts

@@ -96,8 +96,7 @@ class Printer:
                 self._troubles.show(f"voicekit: {line}\n")
 
     def asked(self, text: str) -> None:
-        """Print `text`, which came from a file or a pipe: a terminal would have shown it already. The bot speaks
-        next."""
+        """Print `text`, which was read from a file or a pipe; a terminal would already show it. The bot speaks next."""
         self.screen.show(f"{PROMPT}{text}\n")
         self._speaking = True
 

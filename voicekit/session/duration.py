@@ -21,8 +21,8 @@ WARN_BEFORE = 30.0
 async def end_in_time(
     call: CallPolicy, conductor: Conductor, outlet: Outlet[Signal], order: Callable[[End], None]
 ) -> None:
-    """End the call when its duration reaches `max_duration`, if that is set. Time for which the far side holds the call
-    does not count."""
+    """End the call when its duration reaches `max_duration`, if that is set. The time for which the far side puts the
+    call on hold does not count."""
     if call.max_duration is None:
         return
     last = 0.0

@@ -1,12 +1,12 @@
-"""The event log: the events of a session, written to disk during the call as lines of JSON; and events in words.
+"""The event log: writes the events of a session to disk during the call, as lines of JSON, and describes them in words.
 
 The first line names the format and its version. Each other line is one event: `time` (in seconds since the session
 started), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat many times
 a second, are left out.
 
 Events wait in a bounded link. One thread encodes and writes them, so a slow disk affects the log and not the call.
-Events that do not fit into the link are dropped, and the last line has their number. The caller's keys are written as
-"?", since they may be a PIN, unless the log is opened with `digits=True`. Spoken and typed words are written unchanged.
+Events that do not fit into the link are dropped, and the last line says how many. The caller's keys are written as "?",
+since they may be a PIN, unless the log is opened with `digits=True`. Spoken and typed words are written unchanged.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ async def open_event_log(
 
 
 def without_digits(event: LoggedEvent) -> LoggedEvent:
-    """`event` with "?" for each key that the caller pressed."""
+    """`event` with "?" in place of each key that the caller pressed."""
     match event:
         case events.Dtmf():
             return events.Dtmf("?")

@@ -30,24 +30,23 @@ MOST_FAILURES = 3
 
 
 class Failures:
-    """The failures of one call."""
+    """Counts the failures of one call, and decides what follows."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._reason = ""  # the reason of the latest reply
+        self._reason = ""  # the reason for the latest reply
         self._in_a_row = 0
         self._stt_down: str | None = None  # why the stt is down; None if it is not
 
     def why_ended(self, why: str) -> str:
-        """`why`, with the remark that the stt is down, if it is. If `why` is the name of a signal, it stays
-        unchanged."""
+        """`why`, with a remark if the stt is down. If `why` is the name of a signal, it stays unchanged."""
         if self._stt_down is None or why in signal.Signals.__members__:
             return why
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins decide about `error`; they also get the role of the part that raised it. A plugin that fails
-        is ignored.
+        """What the plugins decide about `error`, given the error and the role of the part that raised it. A plugin that
+        fails is ignored.
         """
         session = self._session
         try:

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 
 class HandOvers:
-    """Keeps the transfer that waits for the end of its reply. If the caller interrupts the reply, the transfer is
-    dropped."""
+    """Keeps a transfer until its reply has ended. If the caller interrupts the reply, the transfer is dropped."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -43,7 +42,7 @@ class HandOvers:
     async def _hand_over(self, to: str, sorry: str | None) -> None:
         assert self._session.call is not None, "it had one when the order came"
         try:
-            await self._session.call.transfer(to)  # the call itself reports the transfer, and ends
+            await self._session.call.transfer(to)  # if this succeeds, the call itself reports it and ends
         except VoicekitError as error:
             self._session.report(Transferred(error))
             if sorry is not None:

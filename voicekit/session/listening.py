@@ -21,8 +21,8 @@ async def listen(
 ) -> None:
     """Run the pipeline `hear` until the source has ended, and report the end.
 
-    If the pipeline fails, `judge` decides: the error is raised (None), the pipeline runs again, or the call ends with
-    an apology.
+    If the pipeline fails, the result of `judge` decides whether the error is raised (None), the pipeline runs again, or
+    the call ends with an apology.
     """
     before, nothing = open_link(1, name="before the source")
     before.close()
@@ -32,7 +32,7 @@ async def listen(
             try:
                 await hear(nothing, outbox)
                 return outlet.offer(SourceEnded())
-            except Exception as error:  # judged only here; without a verdict, the error is raised again
+            except Exception as error:  # every error is judged; without a verdict, it is raised again
                 verdict = judge(error)
                 restarts += 1
                 if verdict is None or restarts > RESTARTS:

@@ -1,9 +1,9 @@
 """Layers around the source and the sink of a call, which report the sound received and the sound heard, with times.
 
-Each frame is reported with its position: `at` counts samples, at the frame's own rate, since second 0 of a clock. The
-caller's sound keeps its source's positions, counted from the time at which it began. The bot's sound is placed at the
-time at which it was heard, according to the sink's position: held sound is late, discarded sound is missing, and a slow
-device leaves gaps.
+Each frame is reported with its position: `at` counts samples, at the frame's own rate, from second 0 of a clock. The
+caller's sound keeps the positions of its source, counted from the time at which the sound began. The bot's sound is
+placed at the time at which it was heard, according to the sink's position: held sound is late, discarded sound is
+missing, and a slow device leaves gaps.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class OverheardSpeaker:
     """An open sink (`voicekit.contracts.Speaker`) that keeps the written sound until it has been heard, and then
     reports it.
 
-    Between two looks at the position, sound is taken to continue without a break. Only a write into silence and a
-    release begin new sound; the position shows when this sound began.
+    Between two readings of the position, sound is assumed to continue without a break. Only a write into silence or a
+    release begins new sound; the position then shows when the new sound began.
     """
 
     def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, clock: Clock) -> None:  # noqa: A002
@@ -90,8 +90,8 @@ class OverheardSpeaker:
         self._clock = clock
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
-        self._to = 0  # on the recording's time line
-        self._since: float | None = None  # when the sound may have begun, at the earliest; None if it continues
+        self._to = 0  # where the reported sound ends on the recording's time line
+        self._since: float | None = None  # the earliest time at which new sound may have begun; None if no sound is new
         self._latency = 0.0  # the device's latency, as last reported
         self._held = False
 
@@ -131,7 +131,7 @@ class OverheardSpeaker:
         self._held = False
 
     def look(self) -> int:
-        """Report the sound that was heard since the last look; returns the position."""
+        """Report the sound that has been heard since the last look; returns the position."""
         position = self._speaker.position
         new = position - self._heard
         self._heard = position

@@ -30,7 +30,7 @@ class Reporter:
     raised.
 
     Without `observe`, there are no observers, and no events are queued. After every watcher has seen an event,
-    `follow_up` returns further events that result from it.
+    `follow_up` returns the further event that results from it, if any.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """How many events wait or have waited for the observers, and how many were dropped; () before `start`."""
+        """The observers' queue: how full it is or was, and how many events it has dropped; () before `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
@@ -94,7 +94,8 @@ class Reporter:
                 self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
-        """Report all outstanding losses and then `last`, and show the observers all events that are still queued."""
+        """Report all outstanding losses and then the event `last`, and show the observers all events that are still
+        queued."""
         try:
             for link, samples in self._lost.items():
                 self.report(Overrun(link, samples))

@@ -1,4 +1,4 @@
-"""Prints text about a call, with the characters that the console supports, and never ends the call by an error."""
+"""Prints text about a call, with the characters that the console supports, and never lets an error end the call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Screen:
         printed."""
 
     def show(self, text: str) -> None:
-        """Print `text` unchanged, without adding a line end."""
+        """Print `text` unchanged, without adding a newline."""
         if self.gone is not None:
             return
         encoding = getattr(self._out, "encoding", None) or "utf-8"

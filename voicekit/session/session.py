@@ -76,7 +76,7 @@ signals."""
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
-    A `call` (`voicekit.call`) is both ends of one connection, and replaces `source` and `sink`.
+    A `call` (`voicekit.call`) is a connection that serves as both source and sink, and replaces `source` and `sink`.
 
     `handler` is anything that `as_handler` takes. For `tts`, `stt` and `vad`, `...` is the default that a plugin
     registers: Soniox for recognition and speech (SONIOX_API_KEY). `stt=None` allows only typed words and keys, and
@@ -128,7 +128,7 @@ class Session:
         self._performer: Performer | None = None
         self._lines: tuple[Pipeline, ...] = ()
         self._has_run = False
-        self._opening: trio.CancelScope | None = None  # around the whole run; None when the conductor has started
+        self._opening: trio.CancelScope | None = None  # the scope of the whole run; None once the conductor has started
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: to end immediately
         if (join := getattr(call, "join", None)) is not None:
@@ -170,7 +170,7 @@ class Session:
         outlet.offer(Prompt("say", text, interruptible))
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation, for example a timer or a tool that reports later.
+        """Run `task(*args)` alongside the conversation, for example a timer or a tool that reports later.
 
         The task is cancelled when the call ends. An error in the task ends the call.
         """
@@ -192,9 +192,9 @@ class Session:
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
         """Request the end of the call. A graceful end plays the reply in progress, and then `farewell`.
 
-        A graceful end takes as long as the queued sound, plus a second; any other end takes at most a second.
-        While the parts are still being opened, both kinds end the call immediately. A request that comes too late, or a
-        second time, has no effect.
+        A graceful end takes as long as the queued sound, plus a second; any other end takes at most a second. While the
+        parts are still being opened, either kind ends the call immediately. A request that comes too late, or a second
+        time, has no effect.
         """
         self._order(End(graceful, why, farewell))
 
@@ -203,7 +203,7 @@ class Session:
         self._order(Hangup())
 
     async def run(self) -> SessionEnded:
-        """Run the conversation, and return how it ended. Raises the error that made it fail; a single error comes
+        """Run the conversation, and return how it ended. Raises the error that made it fail; a single error is raised
         without a group.
 
         If the call ends while its stt is down, `SessionEnded.why` says so. Cancelling `run` ends the conversation

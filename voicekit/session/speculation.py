@@ -38,8 +38,7 @@ class Commitment:
         await self.event.wait()
 
     def when_made(self, order: Callable[[], None]) -> None:
-        """Call `order` now if the turn is committed, or else when it is; if the turn is discarded, `order` is never
-        called."""
+        """Call `order` when the turn is committed: now, if it already is, and never, if the turn is discarded."""
         if self.event.is_set():
             order()
         else:

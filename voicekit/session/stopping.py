@@ -1,11 +1,11 @@
 """Lets signals reliably end a program: the first two signals end its calls, the third ends the process.
 
-Python runs a signal's handler in the main thread, between two steps of its code. The handler requests the stop, but it
-does not run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the system
-wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces trio's own, so the thread
-passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop to call it back, which works
-even during a farewell or a drain. Code that blocks even the interpreter, such as a regular expression, also blocks the
-thread. In that case, `faulthandler` ends the process a little later, from its own thread in C, and prints all
+Python runs a signal's handler in the main thread, between two steps of Python code. The handler requests the stop, but
+it does not run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the
+system wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces trio's own, so the
+thread passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop to call it back, which
+works even while the calls are ending. Code that blocks even the interpreter, such as a regular expression, also blocks
+the thread. In that case, `faulthandler` ends the process a little later, from its own thread in C, and prints all
 tracebacks.
 
 Signals belong to the process, so all simultaneous calls share one watch.

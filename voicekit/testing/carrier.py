@@ -1,4 +1,4 @@
-"""A carrier in memory and in virtual time: it plays the sound of a call at its own pace, and records what was heard.
+"""A carrier in memory and in virtual time: it plays the sound of a call at normal speed, and records what was heard.
 
     carrier = ScriptedCarrier(TwilioPeer(), AudioFormat(8000, "mulaw"), delay=0.05)
     nursery.start_soon(carrier.run)
@@ -35,10 +35,10 @@ class PhoneLine:
 
     Each message takes `delay` in either direction, plus at most `jitter`; messages stay in order, as on TCP. Every
     `swap`-th message of the caller's sound comes after the next one (only Telnyx does this), and every `lose`-th is
-    lost. Marks come back later by `late_marks`, and every `lose_marks`-th mark is lost. Between the times in `silences`
-    (from, to) the wire sends no sound; between those in `holds`, the far side holds the call. At `dies_at`, the
-    connection is lost without a goodbye. From `stuck_at` on, it accepts no more messages from our side. `control`, for
-    example a `ScriptedControl`, carries out requests to the carrier.
+    lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost. Between the times in
+    `silences` (from, to) the wire sends no sound; between those in `holds`, the far side holds the call. At `dies_at`,
+    the connection is lost without a goodbye. From `stuck_at` on, the far side accepts no more messages from our side.
+    `control`, for example a `ScriptedControl`, carries out requests to the carrier.
     """
 
     transport: str | Dialect
@@ -102,7 +102,7 @@ class ScriptedCarrier:
         self._device.position(trio.current_time())
 
     def say(self, *messages: WireMessage, late: float = 0.0) -> None:
-        """Send `messages` to our side, `late` seconds later than usual; messages sent meanwhile overtake them."""
+        """Send `messages` to our side, `late` seconds later than usual; messages sent in the meantime overtake them."""
         for message in messages:
             self._theirs.put(message, late)
 
@@ -112,7 +112,7 @@ class ScriptedCarrier:
         self.vanish(1000)
 
     def vanish(self, code: int | None = 1006) -> None:
-        """End the connection with close `code`; 1006 means without a goodbye."""
+        """End the connection with the close code `code`; with 1006, there is no goodbye."""
         self._theirs.put(StreamClosed(code), 0.0)
 
     def get_stuck(self) -> None:
@@ -193,7 +193,7 @@ class _Way:
         self._changed.unpark_all()
 
     async def put_soon(self, message: Any) -> None:
-        """Do the same as `put`, but wait for room first."""
+        """Put `message` as `put` does, but first wait until there is room for it."""
         await trio.lowlevel.checkpoint()
         while self.stuck or len(self._items) >= UNDER_WAY:
             await self._changed.park()

@@ -45,8 +45,7 @@ class FakeTts(Pipeable):
         first_sound: float = FIRST_SOUND,
         levels: Sequence[int] = range(VALUES),
     ) -> None:
-        """If `levels` are given, the samples of a character have the level whose index is its `to`, modulo the number
-        of levels."""
+        """Each sample of a character is `levels[to % len(levels)]`, with the `to` of that character."""
         self.produces: AudioFormat | None = None
         self.cuts = 0
         self._per_character = per_character

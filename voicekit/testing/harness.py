@@ -74,8 +74,8 @@ def hold_call(
 
     A Bot's policy, greeting and text transforms are used; `policy` overrides its policy. With `strict` (the default),
     an error in the handler is raised; otherwise, the bot apologises and the call continues. `parts` replace the
-    scripted source, vad and stt, or the fake tts. `during(session)` may be an async function that runs beside the call
-    after it has started. `plugins` are by default the installed ones.
+    scripted source, vad and stt, or the fake tts. `during(session)` may be an async function that runs alongside the
+    call after the call has started. By default, all installed plugins are used.
 
     With `over`, the call runs over a wire: `over` is the name of a transport, such as "twilio", or a `PhoneLine` that
     defines how badly the line behaves. Then a scripted carrier speaks the script, and the call has its own sink.

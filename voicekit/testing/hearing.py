@@ -1,4 +1,4 @@
-"""Decides by the samples that have arrived which words of a script have been heard (pure)."""
+"""Decides from the samples that have arrived which words of a script have been heard (pure)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ScriptHeard: TypeAlias = Interim | Final | Endpoint | Finalized
 class ScriptHearing:
     """Tracks which words of `utterances` (timed in samples) have been heard.
 
-    `delays` are the delays of an interim, a final, an endpoint, and the answer to `finalize`. If half of a word is
-    missing, it is not heard.
+    `delays` are the delays of an interim, a final, an endpoint, and the answer to `finalize`. A word is not heard if
+    half of it is missing.
     """
 
     def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
@@ -47,7 +47,7 @@ class ScriptHearing:
         self._asked.append(at)
 
     def say(self, endpoints: bool) -> list[ScriptHeard]:
-        """Return the transcripts that are due at this position."""
+        """Return the transcripts that are due at position `to`."""
         out: list[ScriptHeard] = []
         while self._asked and self._asked[0] + self._fin <= self._to:
             out += self._finalized(self._asked.popleft())

@@ -1,4 +1,4 @@
-"""Calls over a scripted carrier: speaks a script over a wire as the caller, and finds the wire of a transport."""
+"""Makes calls over a scripted carrier: speaks a script over a wire as the caller, and finds the wire of a transport."""
 
 from __future__ import annotations
 

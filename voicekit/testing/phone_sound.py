@@ -1,7 +1,7 @@
-"""Sound that can be decoded after a telephone call: of a scripted caller, and of a voice.
+"""The sounds of a scripted caller and of a voice, which can be decoded after a telephone call.
 
 G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's sound is cut into
-slots of 20 ms. Each slot spells its own number in 20 bits, each a millisecond long; they are loud while the caller
+slots of 20 ms. Each slot spells its own number in 20 bits, each a millisecond long. The bits are loud while the caller
 makes a sound:
 
     slot 5 at 8 kHz, quiet     8 samples of 4000, 8 of 1000, 8 of 4000, then 136 of 1000     (5 is 101, last bit first)
@@ -47,7 +47,8 @@ def spell(number: int, loud: bool, rate: int) -> bytes:
 
 
 def read_slots(frame: AudioFrame) -> Iterator[int]:
-    """The numbers of the complete slots in `frame`, which is PCM16; its beginning may have been lost."""
+    """The numbers of the complete slots in `frame`, which is PCM16. Sound may be missing at the beginning of the
+    frame."""
     size = frame.format.samples(SLOT)
     samples = array("h", frame.pcm)
     step = size // BITS
@@ -58,7 +59,7 @@ def read_slots(frame: AudioFrame) -> Iterator[int]:
 
 
 def caller_sound(script: Script, number: int, slots: int, form: AudioFormat) -> bytes:
-    """The sound that the caller of `script` sends in `slots` slots from slot `number` on, in the wire's format."""
+    """The sound of the caller of `script`: `slots` slots, beginning with slot `number`, in the wire's format."""
     pcm = b"".join(spell(n, _sounds(script, (n + 0.5) * SLOT), form.rate) for n in range(number, number + slots))
     return convert(pcm, AudioFormat(form.rate), form)
 
@@ -68,10 +69,10 @@ def _sounds(script: Script, at: float) -> bool:
 
 
 class PhoneEars(ScriptedStt):
-    """Understands a script's words over a telephone: if half of a word's slots are missing, it is not heard.
+    """Understands a script's words over a telephone. A word is not heard if half of its slots are missing.
 
-    Words are timed by when their sound arrived. For missing sound, time passes up to the next word, since a delayed
-    wire may send this sound later.
+    Words are timed by when their sound arrived. A Gap counts as silence, but only up to the end of the next word, since
+    a delayed wire may still send that word.
     """
 
     name = "ears on a telephone"
@@ -95,15 +96,15 @@ class PhoneEars(ScriptedStt):
 
 
 class PhoneHearing(ScriptHearing):
-    """Decides which words of the script have been heard, by the slots that have arrived; positions are those of the
-    script."""
+    """Decides from the slots that have arrived which words of the script have been heard; its positions are those of
+    the script."""
 
     def __init__(self, script: Script, rate: int, delays: list[int]) -> None:
         super().__init__(script.utterances(rate), delays)
         self._ends = [word.end for utterance in script.utterances(rate) for word in utterance]
         self._slot = round(SLOT * rate)
         self._expected = 0
-        self._offset = 0  # from the script's positions to the stream's
+        self._offset = 0  # added to a position in the script, gives the position in the stream
 
     def hear(self, frame: AudioFrame) -> None:
         """Take the slots of `frame`; a slot that comes after a later one is ignored."""
@@ -122,7 +123,7 @@ class PhoneHearing(ScriptHearing):
         self.take(max(self.to, min(self.to + gap.samples, nothing_before)))
 
     def placed(self, transcript: ScriptHeard) -> ScriptHeard:
-        """`transcript` with positions of the stream instead of the script."""
+        """`transcript`, with positions in the stream instead of positions in the script."""
         if isinstance(transcript, Endpoint | Finalized):
             return replace(transcript, at=max(0, transcript.at + self._offset))
         return replace(transcript, words=tuple(self._moved(word) for word in transcript.words))

@@ -1,7 +1,8 @@
 """Sound that encodes its position in each sample, so that lost or doubled samples can be detected anywhere.
 
-Sample number n has the value n modulo 8,192, plus 16,384 while the user makes a sound. The bit for 8,192 spells the
-number of the block, one bit per sample, and repeats the same 32 bits, so each sequence of WINDOW samples is unique.
+Sample number n has the value n modulo 8,192, plus 16,384 while the user makes a sound. Within each block of 8,192
+samples, the bit for 8,192 spells the number of the block in 32 bits, one bit per sample, again and again. So each
+sequence of WINDOW samples is unique.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SOUNDING = 16_384
 WINDOW = 32
 """How many samples spell the number of their block."""
 
-_SPELT = 8_192  # the bit that carries the code
+_SPELT = 8_192  # the bit that spells the number of the block
 _PLACES = int.from_bytes(array("h", range(POSITIONS)).tobytes(), "little")
 _LOUD = int.from_bytes(array("h", [SOUNDING] * POSITIONS).tobytes(), "little")
 

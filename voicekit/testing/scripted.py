@@ -108,7 +108,7 @@ class Script:
 
 
 class ScriptedSource(Pipeable):
-    """Plays a Script as a live source: a frame every 20 ms, and between the frames typed lines and keys as signals."""
+    """Plays a Script as a live source: a frame every 20 ms, with typed lines and keys as signals between them."""
 
     name = "scripted source"
     accepts = None
@@ -163,7 +163,7 @@ class ScriptedVadStream:
 
 
 class ScriptedStt(Pipeable):
-    """Understands the words of a Script when their samples have arrived; if half of a word is missing, it is not heard.
+    """Understands the words of a Script when their samples have arrived; a word is not heard if half of it is missing.
 
     A word becomes interim `interim` seconds after its last sample, and final after `final` seconds. An Endpoint comes
     `endpoint` seconds after the last word of an utterance, unless the next utterance has begun or `endpoints` is False.
@@ -173,7 +173,7 @@ class ScriptedStt(Pipeable):
 
     name = "scripted ears"
     produces = None
-    scores = False  # scripted sound has no melody
+    scores = False  # scripted sound has no intonation to score
 
     def __init__(
         self,

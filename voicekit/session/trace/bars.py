@@ -1,8 +1,8 @@
-"""Divides the wait of a turn, from the caller's last audible sample to the agent's first, into bars end to end.
+"""Divides the wait of a turn, from the caller's last audible sample to the agent's first, into consecutive bars.
 
 Each bar begins where the previous bar ends, and ends at a milestone. So together the bars are the whole wait, and no
 time is counted twice. Some work is done ahead of time, for example a guessed answer while the caller may still be
-speaking. Its bar is then short or empty, and the time of this work is kept as the bar's `ahead`.
+speaking. The bar of such work is short or empty, and the time that the work took is kept as the bar's `ahead`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ SILENCE = "leading silence"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The time from `start` to `end` (in seconds of the log) for which the caller waited for `name`. `ahead` is the
-    beginning and end of work that was done earlier."""
+    """The caller waited for `name` from `start` to `end`, in seconds of the log. `ahead` is when earlier work on it
+    began and ended."""
 
     name: str
     start: float

@@ -24,8 +24,8 @@ seconds."""
 class Level:
     """Follows one channel of PCM16, frame by frame.
 
-    `noise` is the estimated noise at the beginning, of 32,768. By default it is taken from the first frame, which
-    usually comes before any speech.
+    `noise` is the first estimate of the noise, on a scale from 0 to 32,768. By default it is taken from the first
+    frame, which usually comes before any speech.
     """
 
     __slots__ = ("_noise",)

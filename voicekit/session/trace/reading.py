@@ -1,6 +1,6 @@
 """Finds in the events of a logged call what happened in each turn, and when. Pure.
 
-If the session was not traced, its turns have no milestones, and so no bars.
+If the session was not traced, its turns have no milestones, and therefore no bars.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class TurnTimes:
 
     `heard` has the times of "voice detector" (the caller is quiet), "final transcript" and "endpoint". `user_until` is
     the time of the caller's last audible sample; None if the caller has not spoken. `reached` has the milestones of the
-    reply. `silence` is a duration: of the inaudible beginning of the reply's sound.
+    reply. `silence` is how many seconds of sound at the beginning of the reply are inaudible.
     """
 
     number: int
@@ -56,7 +56,7 @@ def read_turns(logged: Iterable[tuple[float, LoggedEvent]]) -> list[TurnTimes]:
 
 def _reach(turn: TurnTimes, at: float, milestone: Milestone) -> None:
     match milestone.what:
-        case "begun":  # a reply may start again; then the milestones of the earlier attempt no longer count
+        case "begun":  # a reply may start again; then the milestones of its earlier attempt no longer count
             turn.reached, turn.silence = {"begun": at - milestone.seconds}, None
         case "silence":
             turn.silence = milestone.seconds

@@ -81,7 +81,7 @@ class _Caller:
     def __init__(self) -> None:
         self._level = Level()
         self._began = float("inf")
-        self._audible_to: float | None = None  # seconds of the stream
+        self._audible_to: float | None = None  # where the caller's last audible sample ends, in seconds of the stream
 
     def hear(self, item: object) -> None:
         if isinstance(item, AudioFrame):
@@ -138,7 +138,7 @@ class _TracedVoice(Layer):
         async with self.stage.open() as run:
 
             async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                # synthesised speech may begin with its first sample, and has no noise
+                # a synthetic voice has no background noise, and may be audible from its first sample
                 made, level = _Once(self._tell), Level(noise=0.0)
 
                 def written(text: object) -> None:

@@ -48,12 +48,12 @@ LINES: tuple[dict[str, Any], ...] = (
 async def check_call(dialect: Dialect) -> None:
     """Check the wire of `dialect` against its peer.
 
-    The caller's sound must arrive only once, complete and in order, and so must the caller's keys. Written sound must
-    be played in the same way, even on lines that are slow, shaky, or lose all marks. The position must never fall,
-    never exceed the written sound, and never exceed the played sound by more than the declared error. A cut must
-    silence the far end. Invalid messages may raise only RemoteProtocolError. A goodbye, a lost connection and our own
-    hang-up must end the call in time and with the right reason; the connection must be closed only once. The call's
-    sink must fulfil the contract of sinks.
+    The caller's sound and keys must arrive exactly once, complete and in order. Written sound must reach the far end in
+    the same way, even on a line that is slow or shaky, or that loses all marks. The position must never fall, never
+    exceed the written sound, and never exceed the played sound by more than the declared error. A cut must silence the
+    far end. Invalid messages may raise only RemoteProtocolError. A goodbye, a lost connection and our own hang-up must
+    end the call in time and with the right reason; the connection must be closed only once. The call's sink must fulfil
+    the contract of sinks.
     """
     wire: Any = dialect.wire()
     async with bench(wire):
@@ -199,7 +199,7 @@ async def _is_cut(dialect: Dialect) -> None:
 def _refuses_garbage(dialect: Dialect) -> None:
     roll, wire = random.Random(1), dialect.wire()
     begun = list(dialect.peer().begin())
-    in_bytes = bool(begun) and all(isinstance(message, bytes) for message in begun)  # so the text never comes
+    in_bytes = bool(begun) and all(isinstance(message, bytes) for message in begun)  # a binary wire
     known: list[Any] = begun if in_bytes else [it for it in begun if isinstance(it, str)] or ["{}"]
     strange: list[Any] = ["", "{", "[]", "null", "7", '"x"', b"", b"\0", b"\xff" * 33, "{}", "x" * 1000, "[" * 5000]
     for _ in range(GARBAGE):

@@ -59,7 +59,7 @@ class _Steps(trio.abc.Instrument):
             self.reached = trio.current_time()
             try:
                 self._then()
-            except Exception as error:  # trio would only log the error; it is raised after the steps
+            except Exception as error:  # trio would only log an error here, so it is raised later
                 self.error = error
 
 
@@ -99,7 +99,7 @@ def spread(awaits: int) -> list[int]:
 async def cancelled_at(
     part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
 ) -> bool:
-    """Cancel `work` at its await number `place`, after calling `first`; returns False if `work` ended before that."""
+    """Cancel `work` at its `place`-th await, after calling `first`; returns False if `work` ended before that."""
     scope = trio.CancelScope()
 
     def cancel() -> None:
@@ -135,7 +135,7 @@ async def _lets_errors_pass(part: Any) -> None:
     try:
         async with part.open():
             raise ours
-    except Exception as error:  # judged in the next line
+    except Exception as error:  # the error is checked below
         passed = sole(error)
     made = "swallows it" if passed is None else f"turns it into {passed!r}"
     promise(passed is ours, part, f"must not stop an error that is raised while it is open, but {made}")

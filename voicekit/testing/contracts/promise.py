@@ -35,7 +35,7 @@ def who(part: object) -> str:
 
 
 def check_members(role: Role | Literal["stage"], part: Any) -> None:
-    """Check that the part has all members that its role requires, including a name if it must have one."""
+    """Check that the part has all members that its role requires, including a name if the role requires one."""
     why = misfit(role, part)
     promise(why is None, part, f"does not fit: {why}")
     if hasattr(part, "name"):
@@ -95,7 +95,7 @@ def _living_tasks() -> set[trio.lowlevel.Task]:
 
 @contextmanager
 def telling(part: object, when: str) -> Iterator[None]:
-    """Turn every error that the part raises here into a broken promise, with the error as its cause."""
+    """Turn every error that the part raises inside the block into a broken promise, with the error as its cause."""
     try:
         yield
     except Exception as error:  # every error is reported, as the cause of an AssertionError
@@ -106,7 +106,7 @@ def telling(part: object, when: str) -> Iterator[None]:
 
 
 def call_now(part: object, plain: Callable[[], object]) -> None:
-    """Call a method that must be a plain function, and harmless at any time."""
+    """Call a method that must be a plain function, and must be harmless at any time."""
     name = getattr(plain, "__name__", "it")
     with telling(part, f"when {name}() was called"):
         result = plain()

@@ -60,8 +60,8 @@ async def check_sink(make: Callable[[], Any]) -> None:
     `write` must wait while the device is full, and a cancelled `write` must not have taken the frame. All written sound
     must be heard in the end. `position` must begin at 0, never fall, never exceed the written sound, and stand still
     during a hold and after a `discard`. `hold` (if the sink is pausable), `release` and `discard` must be plain
-    functions whose second call has no effect. `lead`, `packet` and `position_error`, if declared, must be seconds
-    within their bounds. The sink must open again, close within half a second, and be cancellable at any await.
+    functions; a second call of one must have no effect. `lead`, `packet` and `position_error`, if declared, must be
+    seconds within their bounds. The sink must open again, close within half a second, and be cancellable at any await.
     """
     part = make()
     async with bench(part):

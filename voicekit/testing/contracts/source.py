@@ -33,7 +33,7 @@ async def check_source(
 ) -> None:
     """Check the sources that `make` makes; each must end within `within` seconds, unless `ends` is False.
 
-    If `once`, a source is opened and run only once, like that of a call, and the check makes a new source for each
+    If `once`, a source is opened and run only once, like the source of a call; the check makes a new source for each
     stream. Otherwise, one source must open and run again.
 
     In addition to the Stage contract, a source must ignore its inbox. It must emit frames in the format `produces`,
@@ -47,7 +47,7 @@ async def check_source(
         room = check_format(part, "produces").samples(2.0)
         plan = Plan(within=within, room=room, enough=None if ends else ENOUGH, judge=_judge)
         await check_streams(make, plan, once=once)
-        await run_once(make(), replace(plan, ends=False))  # nothing is put into the inbox, and it does not end
+        await run_once(make(), replace(plan, ends=False))  # nothing is put into the inbox, and the inbox does not end
         if ends and not part.live:
             await _loses_nothing(make, plan)
         await _keeps_little(make(), plan)

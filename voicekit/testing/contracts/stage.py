@@ -27,10 +27,10 @@ async def check_stage(
     """Check the stages that `make` makes, with a stream of `items`. Raises AssertionError with the broken promise.
 
     A stage must end within `within` seconds of the end of its inbox. It must be cancellable at any await of opening,
-    running and closing, and then end within half a second. It must run again after a cancellation and after a normal
-    end, and open again. It must leave the ends of its links open, let errors pass, and end when the far end of its
-    outbox is closed. If `waits`, it must also stop taking items while its output is not read; for a stage that only
-    *offers* signals, pass `waits=False`.
+    running and closing, and then end within half a second. After a cancellation or a normal end, it must be able to run
+    again, and after closing, to open again. It must leave the ends of its links open, let errors pass, and end when the
+    far end of its outbox is closed. If `waits`, it must also stop taking items while its output is not read; for a
+    stage that only *offers* signals, pass `waits=False`.
     """
     part = make()
     async with bench(part):
@@ -51,8 +51,8 @@ async def check_streams(
 ) -> None:
     """Check every promise that does not depend on the stage's items, with streams that follow `plan`.
 
-    `before_cancel(part)` is called each time before a run is cancelled and its stage stays open. If `once`, each stage
-    runs only one stream.
+    `before_cancel(part)` is called before each cancellation that leaves the stage open. If `once`, each stage runs only
+    one stream.
     """
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ async def check_streams(
 
 
 async def check_empty(part: Any, plan: Plan) -> None:
-    """Check that a stream without items ends as well."""
+    """Check that the stage also ends if its stream has no items."""
     await run_once(part, replace(plan, items=(), judge=anything))
 
 

@@ -86,7 +86,7 @@ class CheckedStream:
         await self._read.wait()
 
     async def stay_silent(self) -> None:
-        """Check that no more output comes, after the stage has been cancelled."""
+        """Check that no more output comes after the stage has been cancelled."""
         self._reading.cancel()
         await self._read.wait()
         self._take_what_is_there()
@@ -95,7 +95,8 @@ class CheckedStream:
         promise(not late, self.part, f"emitted {late[:1]} after it had been cancelled")
 
     def stop_listening(self) -> None:
-        """Close the far end of the outbox, like a neighbour stage that has returned; only if the output is not read."""
+        """Close the far end of the outbox, as if the next stage had returned; only for a stream whose output is not
+        read."""
         self._from_stage.close()
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class CheckedStream:
             end.close()
 
     async def feed(self) -> None:
-        with suppress(trio.BrokenResourceError):  # the stage has closed its inbox, which is reported at the end
+        with suppress(trio.BrokenResourceError):  # the stage has closed its inbox; this is reported at the end
             for item in self.plan.items:
                 if self.plan.paced and isinstance(item, AudioFrame):
                     await trio.sleep(item.seconds)
@@ -125,7 +126,7 @@ class CheckedStream:
         self._read.set()
 
     def finish(self) -> None:
-        """Check that the stage, which has ended in any way, has left its ends open."""
+        """Check that the stage, however it has ended, has left the ends of its links open."""
         if not self._over:
             self._check_ends()
 

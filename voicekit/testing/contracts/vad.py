@@ -40,7 +40,7 @@ def _refuses(part: Any, rate: int) -> None:
     raised: Exception | None = None
     try:
         part.start(rate)
-    except Exception as error:  # judged in the next line
+    except Exception as error:  # the error is checked below
         raised = error
     proper = isinstance(raised, ConfigError)
     promise(proper, part, f"must raise ConfigError for {rate} Hz, which is none of its rates, not {raised!r}")

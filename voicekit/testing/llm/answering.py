@@ -54,7 +54,7 @@ class Asked:
 
     @property
     def transcript(self) -> list[tuple[str, str]]:
-        """The roles and texts of the conversation, without calls and results, whatever the wire."""
+        """The roles and texts of the conversation, without tool calls and results; the same on every wire."""
         items = self.body.get("messages") or self.body.get("input") or []
         spoken = [(item.get("role", ""), _text(item.get("content"))) for item in items]
         return [(role, text) for role, text in spoken if text and role in ("user", "assistant")]
@@ -126,7 +126,7 @@ async def _go_through(trouble: AnswerCut | AnswerStall) -> None:
 
 
 def told(status: Status, asked: Asked) -> Response:
-    """The answer that reports the error `status`."""
+    """The response that reports the error `status`."""
     error = {"error": {"type": status.error_type, "code": status.error_type, "message": status.message}}
     body = status.body if status.body is not None else json.dumps({"type": "error", **error}).encode()
     headers = [("content-type", JSON), ("content-length", str(len(body))), ("x-request-id", "req_1")]

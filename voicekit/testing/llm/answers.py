@@ -17,8 +17,8 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 class AnswerCalls:
     """The model calls a tool; if `arguments` are a text, it is sent unchanged, valid or not.
 
-    `index` replaces the number of the call in the answer, since some services give all calls the same number, or none
-    (None).
+    `index` replaces the number of the call in the answer: some services give all calls the same number, and some give
+    no numbers (None).
     """
 
     name: str
@@ -28,7 +28,7 @@ class AnswerCalls:
     index: int | Literal["its own"] | None = "its own"
 
     def numbered(self, name: str, own: int) -> Mapping[str, int]:
-        """The field `name` with the call's index; `own` is the correct one."""
+        """The field `name` with the call's index; `own` is the correct index."""
         index = own if self.index == "its own" else self.index
         return {} if index is None else {name: index}
 
@@ -48,7 +48,7 @@ class Refuses:
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """The answer ends here for the given reason, and not because it is complete."""
+    """The answer ends for the reason `why`, and not because it is complete."""
 
     why: Literal["length", "filtered", "refused"]
 
@@ -69,15 +69,15 @@ class AnswerStall:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCut:
-    """The connection is lost at this point of the answer. With `behind`, it is lost only after the report that the
-    answer has stopped, or that the stream is over."""
+    """The connection is lost at this point of the answer. With `behind`, it is lost only after the event that ends the
+    answer ("stop"), or after the one that ends the stream ("done")."""
 
     behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An event is sent that is not JSON."""
+    """An event that is not JSON is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ AnswerPart: TypeAlias = str | AnswerCalls | Refuses | Stops | Pause | AnswerStal
 
 
 class ScriptedAnswer:
-    """A streamed answer: its parts in order, with text as single tokens, one every `every` seconds."""
+    """A streamed answer: its parts in order. Text is sent as single tokens, `every` seconds apart."""
 
     def __init__(self, *parts: AnswerPart, every: float = 0.0) -> None:
         self.parts = parts
@@ -104,7 +104,7 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An error instead of an answer, with HTTP status `code`. With code 200, the error is sent in the place of the
+    """An error instead of an answer, with HTTP status `code`. With code 200, the error is sent as if it were the
     answer."""
 
     code: int

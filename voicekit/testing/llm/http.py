@@ -16,7 +16,7 @@ MOST = 64 * 1024
 async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[], None]) -> None:
     """Answer the requests of one connection until the client leaves, or the script ends it.
 
-    `greeted` is called for a request without a question, which only opens the connection.
+    `greeted` is called for each request other than POST, since such a request only opens the connection.
     """
     connection = h11.Connection(h11.SERVER)
     try:

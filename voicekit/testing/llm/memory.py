@@ -12,7 +12,7 @@ from voicekit.testing.llm.answering import Asked, ConnectionCut, Take
 
 
 class ModelServerInMemory(httpx.AsyncBaseTransport):
-    """Answers requests with `take`, whatever their address; `greeted` is called for a request without a question."""
+    """Answers requests with `take`, whatever their address; `greeted` is called for each request other than POST."""
 
     def __init__(self, take: Take, greeted: Callable[[], None]) -> None:
         self._take = take

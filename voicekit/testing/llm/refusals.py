@@ -31,7 +31,7 @@ def _of_chat(body: JsonObject) -> str | None:
     messages = body.get("messages", [])
     if messages and messages[0]["role"] == "system":
         messages = messages[1:]
-    turns: list[tuple[str, list[str]]] = []  # roles, and the ids of calls or results
+    turns: list[tuple[str, list[str]]] = []  # for each turn, its role and the ids of its calls or results
     for place, message in enumerate(messages):
         role = message["role"]
         if role in ("user", "assistant") and not (message.get("content") or message.get("tool_calls")):

@@ -28,12 +28,11 @@ ScriptedReply: TypeAlias = str | ScriptedAnswer | Status
 
 
 class ModelServer:
-    """Answers one request after another with the next of `replies`; later requests are answered by the function
-    `otherwise`.
+    """Answers each request with the next of `replies`, and all later requests with the function `otherwise`.
 
     If `key` is given, any other key is refused with 401. `asked` has the requests so far, oldest first, including
-    refused ones. `greetings` counts requests without a question; `connections` and `open_connections` count the
-    connections over loopback.
+    refused ones. `greetings` counts the requests other than POST, which only open a connection; `connections` and
+    `open_connections` count the connections over loopback.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A scripted peer that plays the Soniox realtime services, for tests of clients, with results and faults on demand.
+"""A scripted peer that imitates the Soniox realtime services, for tests of clients, with results and faults on demand.
 
     peer = SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     async with peer.transport.connect(Address(peer.endpoints.stt, headers=...)) as socket: ...

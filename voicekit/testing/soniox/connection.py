@@ -42,9 +42,9 @@ class _Raw:
 
 
 class PeerConnection:
-    """Serves `stream`, of which `head` has already been read, until the connection ends; `record` keeps its history.
+    """Serves a connection until it ends, and keeps its history in `record`. `head` has already been read from `stream`.
 
-    If a cut makes the whole service unreachable for some seconds, `leave` is called with these.
+    If a cut makes the whole service unreachable, `leave` is called with the number of seconds that this lasts.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class PeerConnection:
             await trio.aclose_forcefully(self._stream)
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault` happen now, or as soon as possible: a message can be sent only after the connection was
+        """Let `fault` happen now, or as soon as possible: a message can be sent only after the connection has been
         accepted."""
         if isinstance(fault, WireFault):
             await self._stream.strike(fault)
@@ -161,7 +161,7 @@ class PeerConnection:
             await self._flush(service)
             for fault in self._due(received=self.record.received_count):
                 await self.suffer(fault)
-        if not self._closing:  # otherwise the writer is closing, or will close soon
+        if not self._closing:  # otherwise the writer closes the connection
             scope.cancel()
 
     async def _write(self, socket: trio_websocket.WebSocketConnection, scope: trio.CancelScope) -> None:

@@ -5,8 +5,8 @@
 
 A fault happens once on a connection: by default on the first connection to each service. `connection=None` means every
 connection, and `service` restricts the fault to one service. Messages are counted from 1, without pings and closing
-frames; bytes are counted from the beginning of the connection, including the upgrade. A fault without a moment happens
-when it is passed to `peer.suffer`.
+frames; bytes are counted from the beginning of the connection, including the upgrade. Unless its class says otherwise,
+a fault without an `At` happens when it is passed to `peer.suffer`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Where: TypeAlias = Literal["before", "inside", "after"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class At:
-    """A moment in a connection. Exactly one of the fields is given.
+    """A moment in a connection. Exactly one of the fields must be given.
 
     `received` and `sent` are the number of a message from the client or from the peer. `bytes_received` and
     `bytes_sent` are a number of bytes after which the moment comes. `seconds` are counted from the opening of the
@@ -59,7 +59,7 @@ BEFORE_ANSWER: Final = At(bytes_sent=0)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """When a fault happens, and on which connection. `moments` are the fields of At that its moment may use."""
+    """When a fault happens, and on which connection. `moments` are the fields of At that this kind of fault allows."""
 
     moments: ClassVar[tuple[str, ...]] = ("received", "sent", "seconds")
 
@@ -75,8 +75,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class WireFault(Fault):
-    """A fault of the line. If its moment is a message, it happens `before` any part of the message is read or written,
-    `inside` the message, or `after` it.
+    """A fault of the line. If `at` names a message, `where` is whether the fault happens before any part of the message
+    is read or written, inside the message, or after it.
     """
 
     moments = ("received", "sent", "bytes_received", "bytes_sent", "seconds")
@@ -86,7 +86,8 @@ class WireFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Cut(WireFault):
-    """The connection is lost without a closing frame. For `away` seconds its service accepts no other connection."""
+    """The connection is lost without a closing frame. The service then accepts no other connection for `away`
+    seconds."""
 
     away: float = field(default=0.0, kw_only=True)
 
@@ -98,20 +99,20 @@ class HalfOpen(WireFault):
 
 @dataclass(frozen=True, slots=True)
 class StopReading(WireFault):
-    """From this moment on, the peer reads nothing, so that the client soon can't send. The peer still sends its
-    messages."""
+    """From this moment on, the peer reads nothing, so that the client soon can't send any more. The peer still sends
+    its messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stall(WireFault):
-    """The peer sends nothing for some `seconds`; then its messages continue."""
+    """The peer sends nothing for `seconds`; then its messages continue."""
 
     seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reject(Fault):
-    """The upgrade is answered with an HTTP `status` other than 101. This fault has no moment."""
+    """The upgrade is answered with an HTTP `status` other than 101. This fault takes no `At`."""
 
     moments = ()
 
@@ -141,8 +142,8 @@ class SayMessage(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """The peer sends the result of `change` instead of a message, or nothing if this is None. Without a moment, every
-    message is changed."""
+    """The peer sends the result of `change` instead of its message, or nothing if the result is None. Without an `At`,
+    every message is changed."""
 
     moments = ("sent",)
 

@@ -14,9 +14,9 @@ DATA_FRAMES: Final = (1, 2)  # the opcodes that begin text and binary messages (
 
 
 class FaultyStream(trio.abc.Stream):
-    """A server's `stream` with `faults`, of which `head` has already been read.
+    """A server's `stream`, with `faults`. `head` has already been read from `stream`.
 
-    `gone` is called when the client is gone, or has been cut off; a Cut calls `cut` with its `away`.
+    `gone` is called when the client is gone, or has been cut off. For each Cut, `cut` is called with its `away`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Lets clients connect to a double: over loopback, or in memory by bounded pairs of streams, also with httpx."""
+"""Lets clients, including httpx, connect to a double: over loopback, or in memory through pairs of bounded streams."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ UNKNOWN: Final = {"from_the_future": {"level": 1, "marks": [None, "x"]}}
 
 
 def huge(size: int = 10_000_000) -> str:
-    """A correct message of `size` bytes, which is too large."""
+    """A message of `size` bytes, which is valid but too large."""
     return '{"tokens":[],"padding":"' + "x" * size + '"}'
 
 
@@ -31,7 +31,7 @@ def with_unknown_fields(message: Message) -> Message:
 
 
 def out_of_order(message: Message) -> Message:
-    """A change that reverses the tokens: final tokens come after the others, and times go back."""
+    """A change that reverses the tokens: final tokens come after the others, and times go backwards."""
     return _edited(lambda part: {**part, "tokens": part["tokens"][::-1]} if "tokens" in part else part)(message)
 
 

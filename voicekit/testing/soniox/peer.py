@@ -33,8 +33,7 @@ itself."""
 
 
 class SonioxPeer(Doors):
-    """Soniox's two realtime services, as an account offers them, with a scripted recogniser, a voice of its own, and
-    faults.
+    """Soniox's two realtime services for one account, with a scripted recogniser, a voice of its own, and faults.
 
     Speech to text understands only `script`, played by a ScriptedSource in pcm_s16le mono at any rate. Text to speech
     supports every format without a header; `spoken` decodes its sound. `faults` is a list that may be extended: it is
@@ -61,7 +60,7 @@ class SonioxPeer(Doors):
         self._how = Behaviour(
             script or Script(), self.account, offer or Offer(), hearing or Hearing(), speaking or Speaking()
         )
-        self._living: dict[int, PeerConnection] = {}  # the keys are the indexes of their records
+        self._living: dict[int, PeerConnection] = {}  # the keys are the indexes of the records in `connections`
         self._away_until: dict[Service, float] = {}
 
     # --- how clients connect ---
@@ -105,8 +104,8 @@ class SonioxPeer(Doors):
         return [stream.cancelled_at for stream in self.streams if stream.cancelled_at is not None]
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault`, which needs no moment, happen now, on the connection that was opened last (to the fault's
-        service, if it has one).
+        """Let `fault`, which needs no `At`, happen now, on the connection that was opened last (to the fault's service,
+        if it has one).
         """
         for place in sorted(self._living, reverse=True):
             if fault.service in (None, self.connections[place].service):

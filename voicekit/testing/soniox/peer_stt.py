@@ -3,8 +3,8 @@
 The samples of a ScriptedSource encode their position. A piece of a word is understood only if all of its samples have
 arrived once and in order. Of a torn piece, only the letters that arrived are understood, followed by TORN. So 20 ms
 that are dropped or doubled within a word change the transcript; within silence, they shift the times of the following
-words. Less than SLACK_S missing at either end of a piece is tolerated, since times on the wire are whole milliseconds.
-Other sound is not understood, but its samples are counted.
+words. At either end of a piece, less than SLACK_S may be missing, since times on the wire are whole milliseconds. Other
+sound is not understood, but its samples are counted.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class SoundingPiece:
 
 @dataclass(slots=True)
 class SoundRun:
-    """`samples` consecutive samples, starting at number `at` of the session and number `source` of the script.
+    """`samples` consecutive samples, starting at sample `at` of the session and at sample `source` of the script.
 
-    `source` is None if the sound is not the script's.
+    `source` is None if the sound is not from the script.
     """
 
     source: int | None
@@ -74,7 +74,7 @@ class PeerStt:
         self._pending = pcm
 
     def skip(self, samples: int) -> None:
-        """Hear sound that is certainly not the script's."""
+        """Hear `samples` samples of sound that is certainly not from the script."""
         self._take_unknown(samples)
 
     def pause(self) -> None:
@@ -169,7 +169,7 @@ class PeerStt:
 
 
 def until(piece: SoundingPiece, end: int) -> SoundingPiece:
-    """The part of `piece` that is understood by `end`, which is after its start."""
+    """The part of `piece` that is understood by `end`, which must be after the start of the piece."""
     if piece.end <= end:
         return piece
     return replace(piece, text=_letters(piece, piece.start, end), end=end)

@@ -1,4 +1,4 @@
-"""The voice of the scripted peer: each character sounds for a fixed time, with its code point as the samples. Pure.
+"""The voice of the scripted peer: each character sounds for a fixed time, and each sample is its code point. Pure.
 
 So the text that was heard can be read from the samples, without word marks: see `spoken`.
 """
@@ -28,11 +28,11 @@ _ENCODINGS: dict[str, Encoding] = {
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """How a peer speaks: it begins `first_sound` seconds after a stream's first text, and is then `faster` times as
+    """How a peer speaks: it begins `first_sound` seconds after a stream's first text, and then speaks `faster` times as
     fast as real time.
 
-    A message has `chunk` seconds of sound. Text is held back until `holds` characters, or the end of the text, have
-    come.
+    A message has `chunk` seconds of sound. Text is held back until `holds` characters or the end of the text have
+    arrived.
     """
 
     per_character: float = PER_CHARACTER
@@ -45,7 +45,7 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """A piece of a stream's sound and its words; `at` is the number of its first sample in the stream."""
+    """A piece of a stream's sound, and the times of its characters; `end` is whether it is the last piece."""
 
     data: bytes
     seconds: float
@@ -73,7 +73,7 @@ class PeerTts:
 
     @property
     def ready(self) -> bool:
-        """Whether there is sound, or the end of the sound, to send."""
+        """Whether sound, or the end of the sound, can be sent."""
         return self.ended or (len(self.text) >= self._speaking.holds and self.at < len(self.text) * self._letter)
 
     def next(self) -> SpokenChunk:
@@ -92,7 +92,7 @@ class PeerTts:
 
     def _stamps(self, first: int, last: int, done: bool) -> Timestamps | None:
         if done and last == len(self.text) and self.text.endswith(" "):
-            last -= 1  # the service does the same with the space at the end of a stream
+            last -= 1  # like the service, leave out a space at the end of a stream
         if first >= last:
             return None
         seconds = [place * self._letter / self.rate for place in range(first, last + 1)]

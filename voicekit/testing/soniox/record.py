@@ -31,7 +31,7 @@ class KeptMessage:
 
 @dataclass
 class SpokenStream:
-    """A stream of speech that was started. A time is None until it has happened."""
+    """A stream of speech that was started. A time is None until its event has happened."""
 
     stream: str
     config: TtsConfig
@@ -51,8 +51,8 @@ class ConnectionRecord:
     """One connection; `number` counts the connections to the same service from 1. The repr shows no key.
 
     For speech to text, `config` is the client's configuration, `transcript` has the final words, and `runs` has the
-    runs of the script's sound that arrived. `most_ahead` is the most seconds by which the received sound was ahead of
-    real time. For text to speech, there are the `streams`.
+    stretches of the script's sound that arrived. `most_ahead` is how many seconds the received sound was ahead of real
+    time at most. For text to speech, `streams` has the streams of speech.
     """
 
     service: Service

@@ -5,7 +5,7 @@
         async with SonioxClient("key", endpoints=peer.endpoints, http=peer.http()) as soniox: ...
     async with peer.serve() as endpoints: ...                 # over loopback
 
-Of a file, the double keeps only the size and a digest.
+The double keeps only the size and a digest of each file.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Stored:
-    """An uploaded file, as far as it has arrived; `complete` is whether all of it has."""
+    """The part of an uploaded file that has arrived; `complete` is whether this is the whole file."""
 
     filename: str
     size: int = 0
@@ -96,8 +96,8 @@ class Seen:
 class RestPeer(Doors):
     """The REST API of an account, with scripted transcriptions, a voice of its own, and faults.
 
-    `outcomes` are by file name; the outcome for "" applies to all other files. `faults` may be extended. Without an
-    `account`, every key is accepted. Webhook calls are kept in `notified`, and not posted.
+    `outcomes` has an outcome for each file name; the one for "" applies to all other files. `faults` may be extended.
+    Without an `account`, every key is accepted. Webhook calls are kept in `notified`, and not posted.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class RestPeer(Doors):
         self._speaking = speaking or Speaking()
         self._arrivals = trio.lowlevel.ParkingLot()
         self._struck: dict[int, int] = {}
-        self._open: dict[int, Seen] = {}  # the keys are exchanges
+        self._open: dict[int, Seen] = {}  # the keys are the ids of the exchanges
         self._watch = RestWatch(self._fault, self._seen, self._over)
 
     # --- how clients connect ---
@@ -139,7 +139,7 @@ class RestPeer(Doors):
         await FaultyRestConnection(self.server, self._act, self._speak, self._watch, stream).serve()
 
     async def requested(self, count: int) -> None:
-        """Wait until `count` requests have come."""
+        """Wait until `count` requests have arrived."""
         while len(self.requests) < count:
             await self._arrivals.park()
 

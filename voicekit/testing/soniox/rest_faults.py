@@ -2,8 +2,8 @@
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 
-A fault happens at the first request with its method and a path that begins with its own path; `times` is how often it
-happens in total. Bytes are counted in the body.
+A fault happens at the first request that has its method and a path that begins with the fault's path; `times` is how
+often it happens in total. Bytes are counted in the body.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class RestFault:
 
 @dataclass(frozen=True, slots=True)
 class CutUpload(RestFault):
-    """The connection is lost when `after` bytes of the request's body have come."""
+    """The connection is lost when `after` bytes of the request's body have arrived."""
 
     after: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class CutAnswer(RestFault):
-    """The connection is lost after `after` bytes of the answer's body or, if it is None, before the headers."""
+    """The connection is lost after `after` bytes of the answer's body or, if `after` is None, before the headers."""
 
     after: int | None = field(default=0, kw_only=True)
 
@@ -48,8 +48,8 @@ class Instead(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest(RestFault):
-    """The service answers with an error, whose type is in `voicekit.soniox.server.rest.refusal.REST_CODES`, before it
-    does any work."""
+    """The service does no work, and answers with an error of a type in
+    `voicekit.soniox.server.rest.refusal.REST_CODES`."""
 
     error_type: str = field(default="internal_error", kw_only=True)
     message: str = field(default="The server had an error processing your request.", kw_only=True)
@@ -66,8 +66,8 @@ class Trickle(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Unframed(RestFault):
-    """The answer does not declare its length, so only the end of the connection ends it; this may come early, after
-    `after` bytes."""
+    """The answer does not declare its length, so only the end of the connection ends it. With `after`, the connection
+    ends early, after that many bytes."""
 
     after: int | None = field(default=None, kw_only=True)
 
@@ -79,4 +79,4 @@ class Silence(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class StopReadingRest(RestFault):
-    """Only the request's headers are read, so that the client soon can't send."""
+    """Only the request's headers are read, so that the client soon can't send any more."""

@@ -1,7 +1,7 @@
 """Makes the scripted peer's messages from pieces of words, timed by the samples received. Pure.
 
-A piece is first sent as a non-final token; while it sounds, the token has only its letters so far. Later messages
-replace the token until it is final. Endpoints, speakers, languages and translations are added if they are configured.
+While a piece sounds, it is sent as a non-final token, with the letters that have sounded so far. Later messages replace
+the token until it is final. Endpoints, speakers, languages and translations are added if they are configured.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ LANGUAGE: Final = "en"
 class Hearing:
     """How quickly a peer recognises: delays in seconds of sound, and the `latency` of each answer.
 
-    A letter is shown `interim` after it sounded, in at most one message per `cadence`, and a piece becomes final
-    `final` after its end. A silence of `endpoint`, or of the configured delay if that is shorter, ends an utterance. A
-    message is sent at least every `progress`.
+    A letter is shown `interim` seconds after it has sounded, with at most one message every `cadence` seconds. A piece
+    becomes final `final` seconds after its end. A silence of `endpoint` seconds, or of the configured delay if that is
+    shorter, ends an utterance. A message is sent at least every `progress` seconds.
     """
 
     interim: float = 0.12
@@ -40,7 +40,8 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """One message: its tokens, and the positions up to which the sound is final and has been heard."""
+    """One message: its tokens, the position up to which they are final, and the position up to which sound has been
+    heard."""
 
     tokens: tuple[Token, ...]
     final_ms: int
@@ -64,7 +65,7 @@ class Recogniser:
         self._endpoint = round(delay * self._rate)
         self._heard: list[SoundingPiece] = []  # pieces that are not final
         self._tail: tuple[Token, ...] = ()
-        self._utterance_to: int | None = None  # where the utterance ended, as far as known; None between two utterances
+        self._utterance_to: int | None = None  # where the utterance ends so far; None between two utterances
         self._sent_to = 0
         self._final_to = 0
 
@@ -83,7 +84,7 @@ class Recogniser:
 
     @property
     def seconds(self) -> float:
-        """How many seconds of sound have come."""
+        """How many seconds of sound have arrived."""
         return self.ears.total / self._rate
 
     def finalize(self) -> PeerResult:
