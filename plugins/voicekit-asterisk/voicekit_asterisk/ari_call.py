@@ -88,7 +88,7 @@ class MergedStream:
 
 
 class AriLegs:
-    """The channels of one call: implements `voicekit.call.control.CallControl` and what Asterisk can do beyond it.
+    """The channels of one call: implements `voicekit.call.control.CallControl` and Asterisk's further abilities.
 
     `happened` sets the trio events when ARI reports a change. `context` is the dialplan context in which extensions
     are looked up, or "" for the context that the caller came from.
@@ -147,7 +147,7 @@ class AriLegs:
         await self._client.ask_again(ari.hang_up(self.channel))
 
     async def transfer(self, to: str) -> None:
-        """Send the caller to `to`: a SIP address, to which their telephone is redirected; an endpoint such as
+        """Send the caller to `to`: a SIP address, to which the caller's telephone is redirected; an endpoint such as
         PJSIP/200, which is called and connected; or an extension, at which the dialplan continues.
         """
         if to.startswith(("sip:", "sips:")):
@@ -160,7 +160,7 @@ class AriLegs:
     async def send_digits(self, digits: str) -> None:
         await self._client.ask(ari.send_keys(self.channel, digits))
 
-    # What Asterisk can do in addition.
+    # Asterisk's abilities beyond CallControl.
 
     async def music(self, on: bool) -> None:
         """Start or stop the caller's music on hold. While it plays, the caller is outside the bridge, so caller and bot
@@ -205,7 +205,7 @@ class AriLegs:
             await self.music(True)
             await self.join(endpoint)
         finally:
-            # for instance if the caller has hung up
+            # needed for instance if the partner does not answer; fails if the caller has hung up
             with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):
                 await self.music(False)
 
@@ -241,7 +241,7 @@ class AriLegs:
 
     @asynccontextmanager
     async def opened(self, codec: str) -> AsyncIterator[MergedStream]:
-        """Answer the call and put the caller and our media into one bridge; at the end, remove everything left."""
+        """Answer the call and put the caller and our media into one bridge; at the end, remove whatever is left."""
         try:
             with alone():
                 async with trio.open_nursery() as nursery, self._media(codec) as media:

@@ -3,8 +3,8 @@
     extensions.conf    exten => 100,1,Stasis(voicekit)
     voicekit serve bot.py --transport ari:http://127.0.0.1:8088/voicekit
 
-There is one connection for the app's events. If it is lost, the calls end, and voicekit tries to open it again until
-that succeeds. After each opening, everything that an earlier process left in Asterisk is removed first.
+There is one connection for the app's events. If it is lost, the calls end, and voicekit tries to connect again until it
+succeeds. After each connection it first removes everything that an earlier process left in Asterisk.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Ari:
         self._roll = roll
         self.connected = False
         """Whether the connection for Asterisk's events is open."""
-        self._legs: dict[str, AriLegs] = {}  # by the names of all their channels
+        self._legs: dict[str, AriLegs] = {}  # each call is here under the name of each of its channels
         self._client: AriClient | None = None
         self._site: Site | None = None
         self._calls: trio.Nursery | None = None

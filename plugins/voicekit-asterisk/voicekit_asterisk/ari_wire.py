@@ -45,7 +45,7 @@ class AriWire(ChanWebsocketWire):
         return [self._told(event) for event in super().receive(message)]
 
     def closed(self, code: int | None) -> WireEnded:
-        """A loss: ARI's events report the end of the caller's channel, and the media websocket closed before that."""
+        """Always a loss: if the caller's channel had ended, ARI's events would have reported that first."""
         return WireEnded(CallEnd(EndReason.LOST, "" if code is None else str(code)))
 
     def _told(self, event: WireEvent) -> WireEvent:

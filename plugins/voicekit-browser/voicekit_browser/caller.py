@@ -72,7 +72,7 @@ class PageSource(CallSource):
             self._gap(missing)
 
     def pause_time(self) -> None:
-        """Leave no gap while there is no socket: the words spoken meanwhile may still arrive."""
+        """Leave no gap while there is no socket, because the words spoken meanwhile may still arrive."""
         self._quiet_since = None
 
     def _gap(self, samples: int) -> None:
@@ -81,7 +81,7 @@ class PageSource(CallSource):
             self._at += samples
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        free = float("-inf")  # when the sound passed on so far would end at PACE
+        free = float("-inf")  # when the sound passed on so far would end if played at PACE
         try:
             while True:
                 for item in await self._inlet.receive_all():

@@ -63,7 +63,7 @@ class WebhookTransport(Protocol):
     def make_wire(self) -> Wire: ...
     def is_signed(self, request: Webhook, site: Site) -> bool: ...
     def facts(self, request: Webhook) -> CallFacts:
-        """The facts of the call in the request."""
+        """The facts about the call that are in the request."""
         ...
 
     def connect(self, url: str) -> str:
@@ -201,7 +201,7 @@ def form_facts(request: Webhook, call_id: str, **named: str) -> CallFacts:
 
 
 def not_connected(call_id: str, word: str) -> CallReport | None:
-    """The report of a call that nobody answered, from the carrier's `word`; None for any other word."""
+    """The report that nobody answered a call, if the carrier's `word` says so; otherwise None."""
     reason = NOT_CONNECTED.get(word.lower())
     return None if reason is None else CallReport(call_id, CallEnd(reason, word.lower()))
 

@@ -1,5 +1,5 @@
-"""The definition of a scene: which sounds a caller makes and when, and what the bot must then do. This module has the
-values, and reads them from scenes.toml.
+"""The definition of a scene: which sounds a caller makes and when, and what the bot must then do. This module
+defines scenes as values, and reads them from scenes.toml.
 
 The times of cues are relative to the bot's sound as the caller hears it, so the same scene works with any bot.
 """
@@ -43,7 +43,7 @@ class When(Enum):
 
     AT = "at"  # the beginning of the call
     INTO = "into"  # the first sound of the bot's next utterance
-    BEFORE_END = "before_end"  # the end of the bot's next utterance: seconds before it, or if negative, after it
+    BEFORE_END = "before_end"  # the end of the bot's next utterance: the seconds are before it (after it if negative)
     AFTER = "after"  # the end of the bot's utterance, detected by its silence
     THEN = "then"  # the end of the caller's own last sound
 

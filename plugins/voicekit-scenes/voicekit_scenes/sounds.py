@@ -82,7 +82,7 @@ def bot_words(name: str) -> tuple[tuple[str, float, float], ...]:
 
 
 def sounding(samples: Samples) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """For each 10 ms of `samples`, whether they sound."""
+    """For each 10 ms of `samples`, whether anything is audible."""
     windows = samples[: len(samples) // WINDOW * WINDOW].reshape(-1, WINDOW)
     return np.asarray((windows**2).mean(axis=1) > 10 ** (SOUNDING_DBFS / 10))
 

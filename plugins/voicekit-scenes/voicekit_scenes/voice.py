@@ -61,7 +61,7 @@ class Utterance:
         return np.frombuffer(self.pcm, "<i2") / 32_768
 
     def add(self, text: Text) -> list[tuple[int, str, int]]:
-        """Add `text`. Returns for each of its words the first sample, the word, and the place where the word ends."""
+        """Add `text`. Returns for each word its first sample, the word, and the place in the reply where it ends."""
         before = len(self.pcm) // 2
         spans = list(word_spans(text.text))
         self.name = begun(self.text + text.text) if self.name is not None or not self.text else None

@@ -25,7 +25,7 @@ def package_folder(package: str, distribution: str) -> Path:
 
 
 def missing(what: str) -> ConfigError:
-    """The error for a missing part: `what` is missing, and the command that installs all parts."""
+    """The error that says that `what` is missing, and which command installs all parts."""
     return ConfigError(f"{what}: {install_command(PLUGIN)}")
 
 
