@@ -1,4 +1,4 @@
-"""The UUIDs expected on AudioSocket, each with the facts of its call: this wire has no other proof of identity (pure).
+"""The UUIDs expected on AudioSocket, and the facts of their calls. AudioSocket has no other proof of identity. Pure.
 
     uuid = announced.announce({"caller": "+15550001"}, now)       the dialplan asks over HTTP, or ARI makes the channel
     facts = announced.take(uuid, now)                             once, within LIFE_S; None for an unknown UUID

@@ -121,7 +121,7 @@ def is_ours(app: str, name: str) -> bool:
 
 
 def read_ari(text: str) -> AriEvent:
-    """The event in a message; RemoteProtocolError if it is not one. The error quotes nothing from the message."""
+    """The event in a message; RemoteProtocolError if there is none. The error quotes nothing from the message."""
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"ari: expected at most {LONGEST_EVENT} characters, got {len(text)}")
     try:
@@ -214,7 +214,7 @@ def hang_up(channel: str, reason: str = "normal") -> AriRequest:
 
 
 def carry_on(channel: str, context: str = "", extension: str = "") -> AriRequest:
-    """Let the dialplan continue: after its Stasis line, or at an extension."""
+    """Let the dialplan continue, after its Stasis line or at an extension."""
     body = {"context": context, "extension": extension, "priority": 1} if extension else None
     return AriRequest("POST", f"/channels/{channel}/continue", body)
 

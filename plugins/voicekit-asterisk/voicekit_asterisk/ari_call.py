@@ -4,7 +4,7 @@
                        +-- bridge        our side: the media channel's websocket, and ARI's events about the caller
     media channel   ---+
 
-`AriLegs` is the call's `CallControl`: it does everything with the call except carry its media.
+`AriLegs` is the call's `CallControl`: it does everything that the call needs, except carrying its media.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class MergedStream:
 
 
 class AriLegs:
-    """The channels of one call: implements `voicekit.call.control.CallControl` and Asterisk's further abilities.
+    """The channels of one call: `voicekit.call.control.CallControl`, and functions that only Asterisk has.
 
-    `happened` sets the trio events when ARI reports a change. `context` is the dialplan context in which extensions
+    When ARI reports a change, `happened` sets the trio events. `context` is the dialplan context in which extensions
     are looked up, or "" for the context that the caller came from.
     """
 
@@ -112,7 +112,7 @@ class AriLegs:
         self._client = client
         self._context = context
         self._cause = 0
-        self._status = ""  # status from a Dial event
+        self._status = ""  # the status in the last Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
         """Take an event about one of the channels; `message` is its complete text. Never waits."""
@@ -160,7 +160,7 @@ class AriLegs:
     async def send_digits(self, digits: str) -> None:
         await self._client.ask(ari.send_keys(self.channel, digits))
 
-    # Asterisk's abilities beyond CallControl.
+    # Functions that only Asterisk has.
 
     async def music(self, on: bool) -> None:
         """Start or stop the caller's music on hold. While it plays, the caller is outside the bridge, so caller and bot

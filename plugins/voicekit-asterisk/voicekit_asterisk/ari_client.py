@@ -1,4 +1,4 @@
-"""ARI's two connections: requests over HTTP, and websockets for events and for media.
+"""ARI's two kinds of connection: HTTP for requests, and websockets for events and for media.
 
 Telephone numbers are never in a path or a query, so none get into the HTTP client's request log. Every request ends
 with an answer or an error within ASK_S.
@@ -174,7 +174,7 @@ class MediaStream:
             raise StreamClosed(None if closed.reason is None else closed.reason.code) from None
 
     async def ping(self) -> None:
-        """Returns once the other side has answered; StreamClosed if the stream is closed, or after PING_S."""
+        """Returns once the other side has answered; StreamClosed after PING_S, or if the stream is closed."""
         try:
             with trio.fail_after(PING_S):
                 await self._websocket.ping()

@@ -1,4 +1,4 @@
-"""chan_websocket, both roles: Asterisk's media on a websocket, in either direction of the connection (pure).
+"""chan_websocket, both roles: Asterisk's media on a websocket, whichever side opens the connection (pure).
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
 and plays it by its own clock, so this sink can pause. STATUS reports the number of frames still queued; all other sound
@@ -170,7 +170,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much sound is queued; sent after all the sound that the answer is to count."""
+        """Ask how much sound is queued. This must be sent after all the sound that the answer is to count."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))

@@ -61,7 +61,7 @@ class PageSource(CallSource):
         self._gap(samples - known)
 
     def keep_time(self, now: float) -> None:
-        """Leave a gap if the page has sent nothing for longer than SILENT_S."""
+        """Emit a Gap if the page has sent nothing for longer than SILENT_S."""
         if self._quiet_since is None:
             self._quiet_since = now
         if now - self._quiet_since > SILENT_S:
@@ -72,7 +72,7 @@ class PageSource(CallSource):
             self._gap(missing)
 
     def pause_time(self) -> None:
-        """Leave no gap while there is no socket, because the words spoken meanwhile may still arrive."""
+        """Emit no Gap while there is no socket, because the words spoken meanwhile may still arrive."""
         self._quiet_since = None
 
     def _gap(self, samples: int) -> None:

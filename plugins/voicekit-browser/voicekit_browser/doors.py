@@ -93,7 +93,7 @@ class Door:
 
 
 def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
-    """The door of a site; ConfigError if it would let in anybody from other computers."""
+    """The door of a site; ConfigError if it would admit anyone from another computer."""
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(

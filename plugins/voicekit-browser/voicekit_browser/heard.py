@@ -81,6 +81,6 @@ class HeardAtEar:
         return self._best
 
     def final(self, now: float, sent: int) -> int:
-        """How many samples will have been heard if the rest is dropped now. The call of this method ends a hold."""
+        """How many samples will have been heard if the rest is dropped now. Ends a hold."""
         self._held, self._playing = False, self._playing and not self._held
         return self.samples(now, sent)

@@ -44,7 +44,7 @@ def sounding(ledger: Ledger) -> Iterator[None]:
 
 
 def echoes(start: float, end: float, tail: float) -> bool:
-    """Whether a microphone hears one of our speakers from `start` to `end`; each sound echoes for `tail` seconds."""
+    """Whether a microphone hears one of our speakers between `start` and `end`; a sound echoes for `tail` seconds."""
     return any(ledger.sounds(start - tail, end) for ledger in _in_this_run())
 
 

@@ -170,7 +170,7 @@ class Transcribing:
 
 
 class Ahead:
-    """How many seconds a client's sound is ahead of real time; 0 after a pause, which does not put it behind."""
+    """How many seconds a client's sound is ahead of real time; never less than 0, even after a pause."""
 
     def __init__(self) -> None:
         self._seconds = 0.0

@@ -84,8 +84,8 @@ class PlivoWire(JsonStream):
 
 
 class VobizWire(PlivoWire):
-    """Vobiz: uses Plivo's messages, except `stop`. A closed socket means that the caller has hung up; a `stop` from us
-    ends the stream.
+    """Vobiz: Plivo's messages, and a `stop` from us, which ends the stream. A closed socket means that the caller has
+    hung up.
     """
 
     name = "vobiz"

@@ -159,7 +159,7 @@ async def dial_out(
 
 
 def needed(given: str | None, variable: str, transport: str) -> str:
-    """The secret `given`, or else from the environment; if there is none, ConfigError names the variable."""
+    """The secret `given`, or else the one in the environment; if there is none, ConfigError names the variable."""
     value = given or os.environ.get(variable)
     if not value:
         raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")
@@ -214,7 +214,7 @@ class Once:
         self._seen: dict[str, float] = {}
 
     def first(self, nonce: str, now: float) -> bool:
-        """Whether `nonce` is new, and is now remembered."""
+        """Whether `nonce` is new and has now been remembered."""
         self._seen = {seen: until for seen, until in self._seen.items() if until >= now}
         if not nonce or nonce in self._seen or len(self._seen) >= MOST_NONCES:
             return False

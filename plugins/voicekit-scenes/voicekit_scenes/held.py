@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """All that is known about a scene after the call. Both tracks have the same length, at RATE, from -1 to 1."""
+    """The facts about a scene after the call. Both tracks have the same length, at RATE, from -1 to 1."""
 
     scene: Scene
     caller: Samples

@@ -1,5 +1,5 @@
-"""The definition of a scene: which sounds a caller makes and when, and what the bot must then do. This module
-defines scenes as values, and reads them from scenes.toml.
+"""The definition of a scene: which sounds a caller makes and when, and what the bot must then do. Scenes are read from
+scenes.toml.
 
 The times of cues are relative to the bot's sound as the caller hears it, so the same scene works with any bot.
 """
@@ -76,8 +76,8 @@ class Backdrop:
 class Scene:
     """A call: the bot says `greeting`, then its `answers` one after the other, and repeats the last one.
 
-    `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone hears the bot, at this
-    level relative to the bot's own. The caller performs the acts `rounds` times, and at the end stays silent for
+    `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone also hears the bot,
+    `echo_db` louder than the bot itself. The caller performs the acts `rounds` times, and at the end stays silent for
     `stays` seconds.
     """
 

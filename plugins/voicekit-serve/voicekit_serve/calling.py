@@ -95,7 +95,7 @@ class OutboundCall:
         return _Followed(conversation, self._over)
 
     async def give_up(self, site: CallSite, transport: DialingTransport) -> None:
-        """End a call that was dialled but never began, within limited time."""
+        """End a call that was dialled but never began. Takes a limited time."""
         if not self._id or self._call is not None or self._end is not None:
             return
         control = transport.control(site, self._id)
@@ -135,7 +135,7 @@ class _Followed:
 
 
 def dialing(transport: Any) -> DialingTransport:
-    """`transport` itself; ConfigError if it makes no calls."""
+    """`transport` itself; ConfigError if it can't make calls."""
     if not isinstance(transport, DialingTransport):
         raise ConfigError(f"call: {transport.name} can't place calls")
     return transport

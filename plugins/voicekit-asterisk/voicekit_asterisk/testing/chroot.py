@@ -29,7 +29,7 @@ def folder() -> Path:
 
 
 def what_is_missing() -> str | None:
-    """What this machine lacks to make and run an Asterisk, as the end of a sentence "needs ..."; None for nothing."""
+    """What this machine lacks to make and run an Asterisk, as the end of "needs ..."; None if nothing is missing."""
     if shutil.which("apt-get") is None:
         return "Debian: an Asterisk of one's own is made with apt"
     if os.geteuid() != 0:

@@ -1,6 +1,6 @@
 """RTVI, the protocol of the pipecat clients (JavaScript, React, iOS, Android), over their WebSocket transport.
 
-    protobuf    the four kinds of frame that they exchange, without a library (pure)
+    protobuf    the four kinds of frame, encoded and decoded without a library (pure)
     messages    the envelope and the versions (pure)
     wire        `RtviWire`, our side, and `RtviPeer`, a client for tests (pure)
     shown       the events that a client gets about its session

@@ -1,4 +1,4 @@
-"""Where models are: in installed packages, whose files are checked by hashes, and in a folder for prepared models."""
+"""Where models are: in installed packages, with files checked against hashes, and in a folder for prepared models."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class _Decode:
 
 
 def read_pieces(data: bytes) -> list[bytes]:
-    """The bytes of each token. In `data`, each token follows its length, which takes one byte below 128, else two."""
+    """The bytes of each token. In `data`, each token follows its length: one byte for a length below 128, else two."""
     pieces, place = [], 0
     while place < len(data):
         length, place = data[place], place + 1

@@ -41,7 +41,7 @@ class Reading:
     def times(self, times: Sequence[tuple[float, float]]) -> Times:
         """When each written word sounds, calculated from the times of the spoken words.
 
-        If several written words became one spoken phrase ("3:05 p.m."), its time is shared by their numbers of letters.
+        Written words that became one spoken phrase ("3:05 p.m.") share its time in proportion to their lengths.
         """
         found: Times = []
         begun = 0.0

@@ -95,7 +95,7 @@ class CarrierAccount(Protocol):
 
 
 def refusal(account: CarrierAccount, answer: RestAnswer) -> ServiceError | None:
-    """The error for `answer`; None if it is not an error."""
+    """The error that `answer` reports; None if it reports none."""
     status, code = answer.status, account.code(answer)[:40]
     if status < 300:
         return None
