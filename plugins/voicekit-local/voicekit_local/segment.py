@@ -34,7 +34,7 @@ have them again.
 """
 
 WINDOW: Final = HEARING_RATE // 50  # samples over which loudness is measured
-SPAN: Final = 5  # windows; the length of the quietest place to find: a tenth of a second
+SPAN: Final = 5  # windows, a tenth of a second: the length of the quietest place to find
 
 
 @dataclass(frozen=True, slots=True)

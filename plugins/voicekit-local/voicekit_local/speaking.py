@@ -73,7 +73,7 @@ class Stream:
         self._fed.unpark_all()
 
     async def next(self) -> str | None:
-        """Wait for the next piece; None when there are no more."""
+        """Wait for the next piece and return it; returns None when there are no more."""
         while not self.lines.over:
             piece = self.lines.take(trio.current_time())
             if piece is not None:

@@ -113,7 +113,7 @@ class Line:
             await trio.sleep_forever()
 
     async def write(self, socket: trio_websocket.WebSocketConnection) -> None:
-        """Send all messages that are flushed, up to the last one, and then close the connection."""
+        """Send the messages as they are flushed, and close the connection after the last one."""
         async for item in self._inlet:
             if isinstance(item, CloseConnection):
                 with trio.move_on_after(CLOSE_S):

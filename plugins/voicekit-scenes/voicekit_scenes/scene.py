@@ -153,7 +153,9 @@ def read_scene(given: Mapping[str, Any]) -> Scene:
 
 
 def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
-    """The scenes whose name or kind begins with `only`, or all if that is None; ConfigError if there are none."""
+    """The scenes whose name or kind begins with `only`, or all scenes if `only` is None. Long scenes are included only
+    by their full name. Raises ConfigError if no scene is left.
+    """
     found = [scene for scene in scenes() if only is None or scene.name.startswith(only) or scene.kind.startswith(only)]
     found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]
     if not found:

@@ -1,4 +1,4 @@
-"""All sounds of the scenes by name, where each comes from, and which parts of it are audible."""
+"""All sounds of the scenes: the name, the origin and the audible parts of each."""
 
 from __future__ import annotations
 

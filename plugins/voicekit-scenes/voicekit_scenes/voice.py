@@ -127,7 +127,7 @@ def begun(text: str) -> str | None:
 
 
 def stand_in(before: int, samples: int) -> bytes:
-    """`samples` of recorded speech, beginning after the first `before` samples."""
+    """`samples` samples of recorded speech, beginning after the first `before` samples."""
     speech = np.concatenate([sound("bot-story"), sound("bot-hours")])
     return pcm16(speech[(before + np.arange(samples)) % len(speech)])
 

@@ -64,7 +64,7 @@ class OutboundCall:
 
     @property
     def end(self) -> CallEnd:
-        """How the call ended, when `run` has returned."""
+        """How the call ended; for use after `run` has returned."""
         if self._call is not None and self._call.end is not None:
             return self._call.end
         return self._end or CallEnd(EndReason.NO_ANSWER)

@@ -15,7 +15,7 @@ from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavai
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """One request. The repr shows neither the path, which has the call's id, nor the body, which has numbers."""
+    """One request. Its repr hides the path, which has the call's id, and the body, which has telephone numbers."""
 
     method: str
     url: str = field(repr=False)
