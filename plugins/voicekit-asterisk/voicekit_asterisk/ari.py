@@ -1,11 +1,11 @@
 """ARI as values: the requests we send to Asterisk, the events it sends, and the names of our objects in it (pure).
 
-We choose the name of every object before it is made, because its events may arrive before the answer:
+We choose the name of every object before we request it, because its events may arrive before the answer:
 
     voicekit-APP-3f2a-media      the channel that carries our sound
     voicekit-APP-3f2a-bridge     the bridge
     voicekit-APP-3f2a-call       an outgoing call
-    voicekit-APP-3f2a-partner    the channel to somebody whom we dialled for a caller
+    voicekit-APP-3f2a-partner    the channel to the person whom we called for a caller
 
 So a process that starts after a crash finds the objects that the last process left behind: see `leftovers`.
 """
@@ -49,8 +49,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class AriRequest:
-    """A request. A value that may be a number or a name goes into the body, never into the path, because paths are
-    logged.
+    """A request. Values that may be telephone numbers or names go into the body, never into the path, because paths
+    are logged.
     """
 
     method: str
@@ -116,12 +116,12 @@ def is_name(app: str) -> bool:
 
 
 def is_ours(app: str, name: str) -> bool:
-    """Whether this program gave the name, in this process or another."""
+    """Whether voicekit gave this name to an object, in this process or another."""
     return re.fullmatch(rf"{PREFIX}-{re.escape(app)}-[0-9a-f]+-(media|bridge|call|partner)", name) is not None
 
 
 def read_ari(text: str) -> AriEvent:
-    """The event in a message; RemoteProtocolError if it is not one. The error quotes nothing from the message."""
+    """The event in a message; RemoteProtocolError if there is none. The error quotes nothing from the message."""
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"ari: expected at most {LONGEST_EVENT} characters, got {len(text)}")
     try:
@@ -214,7 +214,7 @@ def hang_up(channel: str, reason: str = "normal") -> AriRequest:
 
 
 def carry_on(channel: str, context: str = "", extension: str = "") -> AriRequest:
-    """Let the dialplan continue: after its Stasis line, or at an extension."""
+    """Let the dialplan continue, after its Stasis line or at an extension."""
     body = {"context": context, "extension": extension, "priority": 1} if extension else None
     return AriRequest("POST", f"/channels/{channel}/continue", body)
 
@@ -239,7 +239,7 @@ def dial(names: AriNames, endpoint: str, *, name: str = "", caller: str = "", ti
 
 
 def sent_on(channel: str) -> str:
-    """The event that Asterisk sends when a channel leaves our app; we use it for a call that we joined to another."""
+    """A copy of the message that Asterisk sends when `channel` leaves our app; it ends our part of a joined call."""
     return json.dumps({"type": "StasisEnd", "channel": {"id": channel}})
 
 

@@ -4,7 +4,7 @@
                        +-- bridge        our side: the media channel's websocket, and ARI's events about the caller
     media channel   ---+
 
-`AriLegs` is the call's `CallControl`: it does everything with the call except carry its media.
+`AriLegs` is the call's `CallControl`: it does everything that the call needs, except carrying its media.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class MergedStream:
 
 
 class AriLegs:
-    """The channels of one call: implements `voicekit.call.control.CallControl` and what Asterisk can do beyond it.
+    """The channels of one call: `voicekit.call.control.CallControl`, and functions that only Asterisk has.
 
-    `happened` sets the trio events when ARI reports a change. `context` is the dialplan context in which extensions
+    When ARI reports a change, `happened` sets the trio events. `context` is the dialplan context in which extensions
     are looked up, or "" for the context that the caller came from.
     """
 
@@ -112,7 +112,7 @@ class AriLegs:
         self._client = client
         self._context = context
         self._cause = 0
-        self._status = ""  # status from a Dial event
+        self._status = ""  # the status in the last Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
         """Take an event about one of the channels; `message` is its complete text. Never waits."""
@@ -147,7 +147,7 @@ class AriLegs:
         await self._client.ask_again(ari.hang_up(self.channel))
 
     async def transfer(self, to: str) -> None:
-        """Send the caller to `to`: a SIP address, to which their telephone is redirected; an endpoint such as
+        """Send the caller to `to`: a SIP address, to which the caller's telephone is redirected; an endpoint such as
         PJSIP/200, which is called and connected; or an extension, at which the dialplan continues.
         """
         if to.startswith(("sip:", "sips:")):
@@ -160,7 +160,7 @@ class AriLegs:
     async def send_digits(self, digits: str) -> None:
         await self._client.ask(ari.send_keys(self.channel, digits))
 
-    # What Asterisk can do in addition.
+    # Functions that only Asterisk has.
 
     async def music(self, on: bool) -> None:
         """Start or stop the caller's music on hold. While it plays, the caller is outside the bridge, so caller and bot
@@ -205,7 +205,7 @@ class AriLegs:
             await self.music(True)
             await self.join(endpoint)
         finally:
-            # for instance if the caller has hung up
+            # needed for instance if the partner does not answer; fails if the caller has hung up
             with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):
                 await self.music(False)
 
@@ -241,7 +241,7 @@ class AriLegs:
 
     @asynccontextmanager
     async def opened(self, codec: str) -> AsyncIterator[MergedStream]:
-        """Answer the call and put the caller and our media into one bridge; at the end, remove everything left."""
+        """Answer the call and put the caller and our media into one bridge; at the end, remove whatever is left."""
         try:
             with alone():
                 async with trio.open_nursery() as nursery, self._media(codec) as media:

@@ -1,4 +1,4 @@
-"""ARI's two connections: requests over HTTP, and websockets for events and for media.
+"""ARI's two kinds of connection: HTTP for requests, and websockets for events and for media.
 
 Telephone numbers are never in a path or a query, so none get into the HTTP client's request log. Every request ends
 with an answer or an error within ASK_S.
@@ -89,7 +89,7 @@ class AriClient:
 
     @asynccontextmanager
     async def events(self, app: str) -> AsyncIterator[MediaStream]:
-        """The messages about `app`; if another client was receiving them, it no longer does. Unavailable if the
+        """The messages about `app`; a client that received them before gets no more. Unavailable if the
         connection fails.
         """
         async with self._connected(f"/ari/events?app={app}&subscribeAll=false") as stream:
@@ -115,7 +115,7 @@ class AriClient:
                     finally:
                         await trio.aclose_forcefully(stream)  # aclose() alone would wait too long for the server
                         nursery.cancel_scope.cancel()
-        except HandshakeError as error:  # the reader's task raises the refusal
+        except HandshakeError as error:  # if Asterisk refuses the websocket, its reader's task raises this error
             status = getattr(error, "status_code", None)
             if status == 401:
                 raise Unauthenticated("ari: expected the user and password from ari.conf", service=SERVICE) from None
@@ -174,7 +174,7 @@ class MediaStream:
             raise StreamClosed(None if closed.reason is None else closed.reason.code) from None
 
     async def ping(self) -> None:
-        """Returns once the other side has answered; StreamClosed if it is closed or does not answer within PING_S."""
+        """Returns once the other side has answered; StreamClosed after PING_S, or if the stream is closed."""
         try:
             with trio.fail_after(PING_S):
                 await self._websocket.ping()

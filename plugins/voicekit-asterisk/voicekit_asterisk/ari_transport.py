@@ -1,10 +1,10 @@
-"""ARI as a transport of a server: calls that enter a Stasis app are answered, and calls are dialled.
+"""ARI as a transport of a server: answers calls that enter a Stasis app, and dials calls.
 
     extensions.conf    exten => 100,1,Stasis(voicekit)
     voicekit serve bot.py --transport ari:http://127.0.0.1:8088/voicekit
 
-There is one connection for the app's events. If it is lost, the calls end, and voicekit tries to open it again until
-that succeeds. After each opening, everything that an earlier process left in Asterisk is removed first.
+There is one connection for the app's events. If it is lost, the calls end, and voicekit tries to connect again until it
+succeeds. Each time it has connected, it first removes everything that an earlier process left in Asterisk.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Ari:
         self._roll = roll
         self.connected = False
         """Whether the connection for Asterisk's events is open."""
-        self._legs: dict[str, AriLegs] = {}  # by the names of all their channels
+        self._legs: dict[str, AriLegs] = {}  # each call, under the names of all its channels
         self._client: AriClient | None = None
         self._site: Site | None = None
         self._calls: trio.Nursery | None = None
@@ -110,8 +110,8 @@ class Ari:
     ) -> str:
         """Call `to`, an endpoint such as PJSIP/200, or a number for `trunk`; returns the id of the call.
 
-        Works only while `listen` runs. As soon as the call is answered, the site gets it, and `keys` are sent. If
-        nobody answers within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call `to`.
+        Works only while `listen` runs. As soon as somebody answers, the call is passed to the site, and `keys` are
+        sent. If nobody answers within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call `to`.
         """
         if self._client is None or self._calls is None:
             raise ConfigError("transport ari: expected listen() before dial()")

@@ -45,11 +45,11 @@ class AriWire(ChanWebsocketWire):
         return [self._told(event) for event in super().receive(message)]
 
     def closed(self, code: int | None) -> WireEnded:
-        """A loss: ARI's events report the end of the caller's channel, and the media websocket closed before that."""
+        """Counts as a loss: if the caller's channel had ended, ARI's events would have reported that first."""
         return WireEnded(CallEnd(EndReason.LOST, "" if code is None else str(code)))
 
     def _told(self, event: WireEvent) -> WireEvent:
-        if isinstance(event, WireDigit):  # ARI's own event reports it as well
+        if isinstance(event, WireDigit):  # ARI reports the digit as well
             return WireNotice("a digit of the media channel passed over")
         if not isinstance(event, CallStarted):
             return event

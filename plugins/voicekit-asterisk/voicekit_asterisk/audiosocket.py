@@ -6,10 +6,10 @@
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk plays each frame as it
 arrives: it has no buffer and no marks, and no sound can be taken back. It ends a call if a frame arrives in two pieces
-5 ms apart, or if a frame of sound is empty; with the application, also if neither side sends anything for 2 s.
-Therefore we write whole frames, one every 20 ms, with silence if the bot is silent: see `audiosocket_stream`.
+5 ms apart, or if a frame of sound is empty. The application AudioSocket() also ends it if neither side sends anything
+for 2 s. Therefore we write whole frames, one every 20 ms, with silence if the bot is silent: see `audiosocket_stream`.
 
-The application always sends sound at 8 kHz; the channel sends in the format that `c(...)` in the dialplan names.
+The application always sends sound at 8 kHz; the channel AudioSocket/... sends in the format that `c(...)` names.
 """
 
 from __future__ import annotations

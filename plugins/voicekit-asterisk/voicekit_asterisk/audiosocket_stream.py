@@ -35,7 +35,7 @@ class AudioSocketStream:
         self._reader = FrameReader()
         self._frames: deque[bytes] = deque()
         self._closed: StreamClosed | None = None
-        self._sound: bytes | None = None  # waiting for its tick
+        self._sound: bytes | None = None  # the sound that waits for the next tick
         self._ticked = trio.lowlevel.ParkingLot()
         self._sending = trio.Lock()
 
@@ -78,7 +78,7 @@ class AudioSocketStream:
             raise self._closed
 
     async def pace(self, silence: bytes) -> None:
-        """Send a frame every TICK_S until the connection is over; a `send` that is waiting then raises the error."""
+        """Send a frame every TICK_S until the connection is over; a `send` that is waiting then raises StreamClosed."""
         due = trio.current_time()
         while self._closed is None:
             await trio.sleep_until(due)

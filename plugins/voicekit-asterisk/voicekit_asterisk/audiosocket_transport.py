@@ -120,7 +120,7 @@ class AudioSocket:
 
 
 class Arrival:
-    """`voicekit.call.transport.Arrival`: a connection that is already open, and is closed if it is refused."""
+    """`voicekit.call.transport.Arrival`: its connection is already open, and is closed if the call is refused."""
 
     def __init__(self, stream: MessageStream, goodbye: bytes | str | None = frame(HANGUP)) -> None:
         self._stream = stream

@@ -1,15 +1,15 @@
-"""chan_websocket, both roles: Asterisk's media on a websocket, in either direction of the connection (pure).
+"""chan_websocket, both roles: Asterisk's media on a websocket, whichever side opens the connection (pure).
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
-and plays it by its own clock, so this sink can pause. STATUS reports the number of frames still queued; the rest of
-the sound sent has been heard, exact to a frame of 20 ms. A flushed mark never comes back, and a flush does not end a
+and plays it by its own clock, so this sink can pause. STATUS reports the number of frames still queued; all other sound
+that we sent has been heard, to within a frame of 20 ms. A flushed mark never comes back, and a flush does not end a
 pause.
 
     bot speaks          START_MEDIA_BUFFERING once, then binary messages; every 0.2 s MARK_MEDIA and GET_STATUS
     bot is cut          FLUSH_MEDIA, CONTINUE_MEDIA, GET_STATUS
     bot is held         PAUSE_MEDIA, GET_STATUS           released: CONTINUE_MEDIA
 
-Without buffering Asterisk drops any part of a message beyond whole frames. A message of 70,000 bytes ends the call.
+Without buffering, Asterisk drops an incomplete frame at the end of a message. A message of 70,000 bytes ends the call.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class ChanWebsocketWire:
         self._is_buffering = False
         self._generation = 0
         self._sent = 0  # samples since the last clear
-        # for each GET_STATUS: the generation, and the samples sent before it
+        # for each GET_STATUS not yet answered: its generation, and the samples sent before the command
         self._asked: deque[tuple[int, int]] = deque()
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]:
@@ -170,7 +170,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much sound is queued; sent after all the sound that the answer is to count."""
+        """Ask how much sound is queued. This must be sent after all the sound that the answer is to count."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))

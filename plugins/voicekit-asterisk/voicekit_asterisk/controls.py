@@ -3,7 +3,7 @@
     {"event":"STATUS","channel_id":"1.5","queue_length":75}      {"command":"MARK_MEDIA","correlation_id":"7.3200"}
     STATUS queue_length:75                                       MARK_MEDIA 7.3200
 
-Asterisk's settings choose the format of a connection (`f(json)` in the dialplan), and its first message shows it.
+Asterisk's settings choose a connection's format (`f(json)` in the dialplan), and the first message shows the format.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ Finding = tuple[bool, str, str]
 
 
 def examine() -> list[Finding]:
-    """A finding for each check: (fine, found, remedy). Empty if no Asterisk is configured."""
+    """For each check: whether it passed, what was found, and the remedy. Empty if no Asterisk is configured."""
     password = os.environ.get(PASSWORD)
     if not password:
         return []
@@ -69,7 +69,7 @@ def findings(info: Any, modules: Any) -> list[Finding]:
 
 
 def is_new_enough(version: str) -> bool:
-    """Whether the version's chan_websocket can be used; a version that we can't read counts as new enough."""
+    """Whether we can use the chan_websocket of Asterisk `version`; an unreadable version counts as new enough."""
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None:
         return True

@@ -1,4 +1,4 @@
-"""Asterisk's reactions to our messages, for the scripted peers of tests: those of all carriers, and two more."""
+"""Our messages as events for the scripted Asterisks of tests: the events that all carriers have, and two more."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PeerPaused:
-    """The command to stop playing (`paused`), or to continue."""
+    """A command to stop playing (if `paused`) or to continue."""
 
     paused: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PeerAsked:
-    """The command to answer with the length of the queue."""
+    """A command to report the length of the queue."""
 
 
 AsteriskEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerPaused | PeerAsked | PeerHungUp | PeerOther

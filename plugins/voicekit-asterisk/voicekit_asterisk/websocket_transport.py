@@ -44,7 +44,7 @@ class ChanWebsocket:
 
 
 def basic(user: str, password: str) -> str:
-    """The value of an Authorization header."""
+    """The Authorization header's value for HTTP Basic login."""
     return f"Basic {b64encode(f'{user}:{password}'.encode()).decode('ascii')}"
 
 

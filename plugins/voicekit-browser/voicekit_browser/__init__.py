@@ -27,5 +27,5 @@ def voicekit_register(registry: Registry) -> None:
 
 @hookimpl
 def voicekit_commands(commands: Commands) -> None:
-    if find_spec("voicekit_device") is None:  # if voicekit-device is installed, its `talk` passes --browser on to ours
+    if find_spec("voicekit_device") is None:  # if voicekit-device is installed, its `talk` calls ours for --browser
         commands.add("talk", _talk, help="talk to a bot in the browser: talk --browser BOT")

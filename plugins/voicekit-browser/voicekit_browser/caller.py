@@ -39,7 +39,7 @@ class PageSource(CallSource):
     def __init__(self, produces: AudioFormat) -> None:
         super().__init__(produces)
         self._made_up = 0  # samples of gaps that the page has not counted
-        self._filled = 0  # samples of gaps added by the clock, which the page may still skip
+        self._filled = 0  # samples of gaps added by the clock; the page may still report them as skipped
         self._quiet_since: float | None = None
 
     @property
@@ -61,7 +61,7 @@ class PageSource(CallSource):
         self._gap(samples - known)
 
     def keep_time(self, now: float) -> None:
-        """Leave a gap if the page has sent nothing for longer than SILENT_S."""
+        """Emit a Gap if the page has sent nothing for longer than SILENT_S."""
         if self._quiet_since is None:
             self._quiet_since = now
         if now - self._quiet_since > SILENT_S:
@@ -72,7 +72,7 @@ class PageSource(CallSource):
             self._gap(missing)
 
     def pause_time(self) -> None:
-        """Leave no gap while there is no socket: the words spoken meanwhile may still arrive."""
+        """Emit no Gap while there is no socket, because the words spoken meanwhile may still arrive."""
         self._quiet_since = None
 
     def _gap(self, samples: int) -> None:
@@ -81,7 +81,7 @@ class PageSource(CallSource):
             self._at += samples
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        free = float("-inf")  # when the sound passed on so far would end at PACE
+        free = float("-inf")  # when the sound passed on so far would end if played at PACE
         try:
             while True:
                 for item in await self._inlet.receive_all():

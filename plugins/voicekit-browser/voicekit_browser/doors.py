@@ -1,11 +1,11 @@
 """Who may talk: checks the page's origin, a token, or a password that is exchanged for a token (pure).
 
-    open        no login: only if the server is for this computer alone
+    open        no login: allowed only if no other computer can reach the server
     password    POST browser/token {"password": ...} -> {"token": ...}
     tokens      the user's own backend calls `mint_token(secret, ...)` after its own login
 
-A token is valid for 15 s and for one call; each process accepts it once. It travels in the first message of the socket.
-Only RTVI's clients put it into an address.
+A token is valid for 15 s and for one call; each process accepts it once. A client sends it in its first message on the
+socket. Only RTVI's clients put it into an address.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Door:
 
 
 def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
-    """The door of a site; ConfigError if it would let in anybody from other computers."""
+    """The door of a site; ConfigError if it would admit anyone from another computer."""
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(

@@ -4,8 +4,8 @@
                  dropped  |  can be sent again  | waits for the writer
 
 The page counts the samples that its worklet has rendered, subtracts those still on the way to the ear, and reports the
-result every 50 ms. After a report the position advances with the clock, by at most SLACK_S. Without another report
-nothing more counts as heard.
+result every 50 ms. After a report the position advances with the clock, but by no more than SLACK_S until the next
+report.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class UnheardSound:
         return pcm
 
     def heard(self, samples: int) -> None:
-        """Drop the generation's first `samples`, which were heard; sound not yet sent is kept."""
+        """Drop the generation's first `samples`, because they have been heard; sound not yet sent is kept."""
         done = min(samples, self.sent) - self._base
         if done > 0:
             del self._sound[: done * self._size]
@@ -81,6 +81,6 @@ class HeardAtEar:
         return self._best
 
     def final(self, now: float, sent: int) -> int:
-        """How many samples will have been heard if the rest is dropped now; this ends a hold."""
+        """How many samples will have been heard if the rest is dropped now. Ends a hold."""
         self._held, self._playing = False, self._playing and not self._held
         return self.samples(now, sent)

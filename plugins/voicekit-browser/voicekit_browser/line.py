@@ -41,7 +41,7 @@ POSITION_ERROR_S = 0.1
 
 
 class PageLine:
-    """The queue of one call, and `voicekit.contracts.Speaker` for its session."""
+    """The queue of one call; it is also the `voicekit.contracts.Speaker` of the call's session."""
 
     position_error = POSITION_ERROR_S
 
@@ -56,7 +56,7 @@ class PageLine:
         self._orders: deque[str] = deque()
         self._events: deque[tuple[int, str]] = deque(maxlen=KEPT_EVENTS)
         self._numbered = 0
-        self._shown = 0  # the last event that was sent
+        self._shown = 0  # the number of the last event that was sent
         self._changed = trio.lowlevel.ParkingLot()
 
     # The session calls these methods.

@@ -70,7 +70,7 @@ class ScriptedPage:
         return self._device.position(trio.current_time())
 
     async def run(self) -> None:
-        """Send `talk`, or else silence, and report what was heard, for ever."""
+        """Until cancelled, send `talk`, then silence, and report what was heard."""
         due = trio.current_time()
         ticks = 0
         while True:
@@ -165,7 +165,7 @@ class MemorySocket:
             self.deliver()
 
     async def carry(self) -> None:
-        """Deliver the server's messages to the page, each after `delay`, for ever."""
+        """Until cancelled, deliver the server's messages to the page, each after `delay`."""
         while not (self.closed or self.blocked):
             if self._to_page:
                 await trio.sleep_until(self._to_page[0][0])

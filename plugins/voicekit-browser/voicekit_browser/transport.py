@@ -118,7 +118,7 @@ def _answers(text: str, kind: str, safe: dict[str, str]) -> Callable[[Webhook], 
 
 @dataclass(slots=True)
 class Lobby:
-    """Where a socket starts a call, or continues a call of this process."""
+    """Gives each new socket a new call, or the call of this process that it continues."""
 
     site: Site
     door: Door

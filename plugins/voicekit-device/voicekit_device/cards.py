@@ -38,7 +38,7 @@ class Device:
 
 
 class Stream(Protocol):
-    """A running stream of a device. `latency` is what the device reports: seconds between a callback and the sound."""
+    """A running stream of a device. `latency` is the time from a callback to its sound, as the device reports it."""
 
     @property
     def latency(self) -> float: ...
@@ -82,7 +82,7 @@ class Cards(Protocol):
 
 
 def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool = False) -> Device:
-    """The device called `wanted`, or else the only device with `wanted` in its name; if None, the system's choice.
+    """The device called `wanted`, or else the only one with `wanted` in its name; the system's choice for None.
 
     Case does not matter. If there is no such device, raises DeviceError with a list of devices.
     """

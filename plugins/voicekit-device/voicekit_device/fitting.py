@@ -24,7 +24,7 @@ class Piece:
 class Fitting:
     """Turns frames in the format `source` into pieces in the format `target`.
 
-    If the formats differ, the resampler holds back a few ms of sound: `holding` is true until `finish` returns them.
+    If the formats differ, the resampler holds back a few ms of sound; `holding` is true until `finish` returns it.
     """
 
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:

@@ -1,7 +1,7 @@
 """The stream of a device. If the device disappears, we try to open it again, for a limited time.
 
 Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it reports
-the end of its stream, or when it has made no callback for three seconds; some need two seconds before their first.
+the end of its stream, or makes no callback for three seconds; some devices need two seconds before their first.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Socket:
 
 
 class Plug:
-    """A stream through `socket`. `open` opens the device in a thread; it gets a function to call when the stream ends.
+    """A stream through `socket`. `open` opens the device in a thread, and gets a function to call when the stream ends.
 
     `pulse` returns a number that keeps changing while the device makes callbacks.
     """

@@ -1,4 +1,4 @@
-"""The echo guard: a microphone is muted while a speaker of the same program plays, and a moment longer.
+"""The echo guard: a microphone is muted while a speaker of the same program plays, and for a moment afterwards.
 
 Without headphones the microphone hears the bot, so the bot would answer itself. All speakers that are open in the same
 trio run are assumed to be in the microphone's room.
@@ -34,7 +34,7 @@ def check_echo(echo: str, tail: float) -> None:
 
 @contextmanager
 def sounding(ledger: Ledger) -> Iterator[None]:
-    """Put the speaker with this ledger into the room, until the block ends."""
+    """Until the block ends, the speaker with this ledger is in the microphones' room."""
     speakers = _in_this_run()
     speakers.append(ledger)
     try:
@@ -44,7 +44,7 @@ def sounding(ledger: Ledger) -> Iterator[None]:
 
 
 def echoes(start: float, end: float, tail: float) -> bool:
-    """Whether a microphone hears one of our speakers between `start` and `end`; sound echoes for `tail` seconds."""
+    """Whether a microphone hears one of our speakers between `start` and `end`; a sound echoes for `tail` seconds."""
     return any(ledger.sounds(start - tail, end) for ledger in _in_this_run())
 
 

@@ -1,6 +1,6 @@
 """The speaker as a sink.
 
-    write ──pieces of 5 ms, 0.5 s at most──▶ device's thread ──▶ ledger: when each is heard
+    write ──pieces of 5 ms, 0.5 s at most──▶ device's thread ──▶ ledger: when each piece is heard
 
 The device's thread takes pieces to play, and trio's thread takes back the rest at a hold or a discard. No piece goes to
 both, and neither thread waits for the other. Sound that the device has taken will be heard within its latency (40 ms),
@@ -104,7 +104,7 @@ class _Queue:
         self._clock = trio.lowlevel.current_clock()
 
     def play(self, samples: int) -> bytes:
-        """The next `samples` for the device, padded with silence."""
+        """The sound of the next `samples` samples for the device, padded with silence."""
         self.calls += 1
         size = samples * self._sound.sample_bytes
         sound = bytearray(self._rest)
@@ -130,7 +130,7 @@ class _Queue:
         while self.pieces:
             try:
                 back.append(self.pieces.popleft())
-            except IndexError:  # the device was faster
+            except IndexError:  # the device has just taken the last piece
                 break
         return back
 
@@ -191,7 +191,7 @@ class OpenSpeaker:
         self._changed.unpark_all()
 
     async def end_sound(self) -> None:
-        """Play what the resampler holds back, if nothing more is written in time."""
+        """Play the sound that the resampler holds back, if nothing more is written in time."""
         while True:
             await self._fed.wait()
             async for _ in periodic(LOOK_S):

@@ -1,4 +1,4 @@
-"""The plugin "echo": brings the handler "echo"."""
+"""The plugin "echo": provides the handler "echo"."""
 
 from voicekit import hookimpl
 from voicekit.extend import Registry

@@ -1,7 +1,7 @@
 """Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) while it arrives, in a thread that can wait for more bytes.
 
-libsndfile can read most containers from a pipe. For FLAC and MP3 it needs to seek. It then gets a file object that
-reads the same pipe, keeps enough of the past, and reports an endless length.
+libsndfile can read most containers from a pipe, but it has to seek in FLAC and MP3. For these it gets a file object
+that reads the pipe, keeps enough of the bytes already read, and reports an endless length.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Undecodable(VoicekitError):
 
 
 class TooLong(VoicekitError):
-    """There is more sound than LONGEST_S."""
+    """The sound is longer than LONGEST_S."""
 
     def __init__(self) -> None:
         super().__init__(f"expected at most {LONGEST_S / 60:g} minutes of sound")
@@ -119,7 +119,7 @@ class Decoder:
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """End the bytes, and wait until the last sound is delivered; never returns if `run` has failed."""
+        """Note that no more bytes come, and wait until all sound is delivered; never returns if `run` has failed."""
         if not self._begun.is_set():
             await self._begin()
         self._ended = True
@@ -191,7 +191,7 @@ def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable
     import soundfile
 
     class Flowing(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
-        """A file that can't seek. Otherwise soundfile would seek after each read, which fails at an unknown length."""
+        """A file that reports that it can't seek. Otherwise soundfile would seek after each read, and fail."""
 
         def seekable(self) -> bool:
             return False

@@ -1,7 +1,7 @@
-"""When an utterance is over: how much silence must follow, depending on its last words. Pure, in seconds of sound.
+"""Decides how much silence ends an utterance, depending on its last words. Pure, in seconds of sound.
 
-A sentence that looks complete ends sooner than one that breaks off ("I would like to, um"). The three settings of the
-protocol change both delays, and `max_endpoint_delay_ms` is never exceeded.
+After a sentence that looks complete, less silence is needed than after one that breaks off ("I would like to, um").
+Three settings of the protocol change both delays; one of them, `max_endpoint_delay_ms`, is an upper limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ end of speech. Here detection and decoding add some time, so the result is 0.66 
 INCOMPLETE_S: Final = 1.1
 """Seconds of silence after any words. The service also judges by intonation, and was never seen to need over 0.9 s."""
 SHORTEST_S: Final = 0.35  # with less, pauses between words would end an utterance
-SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by it at sensitivity 1, and multiplied by it at -1
+SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, and multiplied by it at -1
 LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
 DEFAULT_MAX_MS: Final = 2_000  # as documented by the service
 
@@ -42,7 +42,7 @@ class Endpointing:
         """Seconds of silence that end an utterance after any words."""
 
     def delay_s(self, words: Sequence[str]) -> float:
-        """Seconds of silence that end an utterance with these last words.
+        """How many seconds of silence end an utterance whose last words are `words`.
 
         >>> usual = Endpointing(SttConfig())
         >>> usual.delay_s(["Thank", "you."]), usual.delay_s(["I", "want", "to"])

@@ -1,4 +1,4 @@
-"""Finds a container's name from its first bytes, and how much sound a number of its bytes can contain. Pure."""
+"""Finds a container's name from its first bytes, and how much sound a given number of bytes can contain. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ VALUES_PER_BYTE: Final = 8
 
 
 def mend_head(head: bytes) -> bytes:
-    """`head` with an endless length, if it belongs to a WAV that was written to a pipe, with the length 0 or all ones.
+    """`head`, with an endless length if it begins a WAV whose length is 0 or all ones, as when written to a pipe.
 
-    In codecs other than PCM, float and the laws, libsndfile counts all samples first, and rejects a file that is too
-    long for its counter. For these, the length is set to a quarter of a gigabyte instead.
+    In codecs other than PCM, float, A-law and mu-law, libsndfile counts all samples first, and rejects a file that is
+    too long for its counter. For these codecs, the length is set to a quarter of a gigabyte instead.
     """
     at = head.find(b"data") if head.startswith(b"RIFF") else -1
     if at < 0 or head[at + 4 : at + 8] not in (bytes(4), b"\xff" * 4):
@@ -47,7 +47,7 @@ def unreadable(head: bytes) -> str | None:
 
 
 def wav_block(head: bytes) -> tuple[int, int] | None:
-    """A number of bytes in a WAV's codec, and the samples per channel in them; None for PCM, float and the laws."""
+    """A WAV's block size in bytes, and its samples per channel; None for PCM, float, A-law and mu-law."""
     at = head.find(b"fmt ") if head.startswith(b"RIFF") else -1
     if at < 0 or len(head) < at + 28:
         return None
@@ -60,6 +60,6 @@ def wav_block(head: bytes) -> tuple[int, int] | None:
 def values(fed: int, block: tuple[int, int] | None) -> float:
     """How many samples per channel `fed` bytes can contain, in a codec whose blocks have no end mark.
 
-    In such codecs, libsndfile does not notice the end of a pipe, and continues to the length in the header.
+    In such codecs, libsndfile does not notice the end of a pipe, and continues up to the length in the header.
     """
     return fed * VALUES_PER_BYTE if block is None else math.ceil(fed / block[0]) * block[1]

@@ -1,9 +1,9 @@
 """Makes results like the service's from a stream of sound: decides when to decode, which words are final, and where
 speech ends.
 
-Pure: no clock, no thread, no engine. Sound comes in through `feed`. `job` returns the sound to decode now; others
-decode it, and pass the result to `done`. `results` returns the messages to send. There is at most one job at a time,
-made from the latest sound when a worker is free. So under load there are fewer partial results, and nothing else
+Pure: no clock, no thread, no engine. Sound comes in through `feed`. `job` returns the sound to decode now; the caller
+has it decoded, and passes the result to `done`. `results` returns the messages to send. There is at most one job at a
+time, made from the latest sound when a worker is free. So under load there are fewer partial results, and nothing else
 changes.
 
 A segment begins only a little before its speech, because some recognisers hear nothing after a second of silence. If it
@@ -32,13 +32,13 @@ VAD: Final = WebRtcVad(mode=2)
 GATE: Final = GatePolicy(hangover=0.24)
 """The hangover is shorter than in a bot's own gate, because a pause here only starts the decoding of complete words."""
 PRE_ROLL: Final = round(0.25 * RATE)
-TRAIL: Final = round(0.2 * RATE)  # sound after the speech that is decoded too, for soft ends of words
+TRAIL: Final = round(0.2 * RATE)  # this much sound after the speech is decoded too, since words may end softly
 # a pause this long separates segments, so that recognisers have less silence to misread
 SPLIT: Final = round(0.8 * RATE)
 SHORTEST: Final = round(0.08 * RATE)  # minimum of a segment; no word is shorter
-HOP: Final = round(0.4 * RATE)  # new sound that justifies another interim result
-EARLY_HOP: Final = RATE // 5  # the same in the first two seconds: they are cheap, and callers interrupt bots in them
-# minimum of a first segment; with less, including pre-roll, recognisers invent syllables
+HOP: Final = round(0.4 * RATE)  # after this much new sound there is another interim result
+EARLY_HOP: Final = RATE // 5  # for the first two seconds, which are quick to decode and may be an interruption
+# minimum of a first segment with its pre-roll; in less sound, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
 CUT_WITHIN: Final = 3 * RATE  # a segment that is too long is cut within its last 3 s
@@ -145,7 +145,7 @@ class Hearing:
 
     @property
     def finished(self) -> bool:
-        """Whether the sound has ended, and all its words have been returned by `results` or wait to be."""
+        """Whether the sound has ended, and `results` has returned all its words or can return them now."""
         return self._ending and not self._queue
 
     @property
@@ -154,7 +154,7 @@ class Hearing:
 
     @property
     def behind_s(self) -> float:
-        """How many seconds ago the oldest speech ended that still waits to be decoded."""
+        """How many seconds ago the oldest speech ended that has not been decoded yet."""
         waits = [self._needed_to(one) for one in self._segments() if one.end is not None and not one.complete]
         return (self._total - waits[0]) / RATE if waits else 0.0
 

@@ -1,6 +1,7 @@
 """Converts a client's sound in a raw format to the recognisers' format: decodes it, mixes it to mono, and resamples it.
 
-Pure and exact to the sample: if data ends inside a sample, its first bytes wait for the rest. Loads numpy when made.
+Pure and exact to the sample: if data ends inside a sample, that sample waits for its remaining bytes. Loads numpy when
+a RawIntake is made.
 """
 
 from __future__ import annotations

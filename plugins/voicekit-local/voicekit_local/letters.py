@@ -44,7 +44,7 @@ def _anchors(text: str, words: Sequence[SpokenWord]) -> list[tuple[int, float]]:
 
 
 def stamps(text: str, times: Sequence[tuple[float, float]], at: float, start: float, end: float) -> Timestamps | None:
-    """The characters that begin from `start` to just before `end`, in seconds; the text begins at the time `at`."""
+    """The characters that begin at `start` or later, but before `end` (seconds); the text begins at the time `at`."""
     chosen = [place for place, (begins, _) in enumerate(times) if start <= at + begins < end]
     if not chosen:
         return None

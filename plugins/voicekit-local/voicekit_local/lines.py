@@ -31,7 +31,7 @@ class Lines:
     def __init__(self, pieces: Callable[[str], list[str]]) -> None:
         self._pieces = pieces
         self._text = ""
-        self._held = ""  # text that may be the beginning of a direction
+        self._held = ""  # text that may be the beginning of a direction such as [slowly]
         self._ended = False
         self._fed_at = 0.0
 

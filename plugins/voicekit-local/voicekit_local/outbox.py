@@ -17,8 +17,8 @@ SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speaker
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One message: the new final tokens and markers, then all interim tokens. `final_ms` and `total_ms` are how much
-    sound is final, and how much was heard.
+    """One message: the new final tokens and markers, then all interim tokens. `final_ms` is the length of the sound
+    whose words are final, `total_ms` of all sound heard.
     """
 
     tokens: tuple[Token, ...]
@@ -48,7 +48,7 @@ class Outbox:
             self._final_to = max(self._final_to, word.end)
 
     def mark(self, marker: Token) -> None:
-        """Add a marker after the words so far; END only if there have been words since the last one."""
+        """Add a marker after the words so far; END only if there have been words since the last END."""
         if marker is END and not self.owes_end:
             return
         if marker is END:

@@ -1,7 +1,7 @@
 """One segment of speech while it is decoded repeatedly: which of its words are settled, and when they sound. Pure.
 
 A word is settled when two decodes in a row have it at the same place, followed by another word. A settled word never
-changes: if a later decode has a different version of it, this version is ignored.
+changes: if a later decode has a different word there, that word is ignored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ have them again.
 """
 
 WINDOW: Final = HEARING_RATE // 50  # samples over which loudness is measured
-SPAN: Final = 5  # windows; the length of the quietest place to find: a tenth of a second
+SPAN: Final = 5  # windows, a tenth of a second: the length of the quietest place to find
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def take(segment: Segment, decoded: Decoded) -> list[Word]:
 
 
 def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
-    """Where in `words` the words after the settled ones begin, even if `words` has other versions of the settled ones.
+    """Where in `words` the words after the settled ones begin, even if `words` spells those differently.
 
     >>> tail_start(["I", "would"], ["I", "would", "like", "tea"]), tail_start(["I", "wood"], ["I'd", "like", "tea"])
     (2, 1)

@@ -61,9 +61,9 @@ HEAD_BYTES: Final = 16 * 1024
 
 
 def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
-    """The account of your own server: it has one key, and as many calls as the machine can carry.
+    """The account of your own server: it has one key, and a fixed number of calls for each core of the machine.
 
-    That is a number for each core. While the workers are too slow, new calls are refused in favour of running ones.
+    While the workers are too slow, new calls are refused in favour of running ones.
     """
     calls = CALLS_PER_CORE * workers.slots
     account = Account(
@@ -91,7 +91,7 @@ def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:
 
 
 class Strangers:
-    """The places for clients that have not shown a key."""
+    """A limited number of places for clients that have not shown a key."""
 
     def __init__(self, most: int = STRANGERS) -> None:
         self._most = most
@@ -99,7 +99,9 @@ class Strangers:
 
     @contextmanager
     def place(self) -> Iterator[Callable[[], None]]:
-        """Hold a place. Until the yielded function is called, a later client may take it, which cancels the block."""
+        """Hold a place. Until the yielded function is called, a later client may take this place, and the block is
+        then cancelled.
+        """
         with trio.CancelScope() as scope:
             self._waiting[scope] = None
             if len(self._waiting) > self._most:

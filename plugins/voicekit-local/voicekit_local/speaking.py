@@ -73,7 +73,7 @@ class Stream:
         self._fed.unpark_all()
 
     async def next(self) -> str | None:
-        """Wait for the next piece; None when there are no more."""
+        """Wait for the next piece and return it; returns None when there are no more."""
         while not self.lines.over:
             piece = self.lines.take(trio.current_time())
             if piece is not None:
@@ -84,7 +84,7 @@ class Stream:
 
     @property
     def in_hand_s(self) -> float:
-        """Seconds of sound sent that the listener, who hears it in real time, has not yet heard."""
+        """For how many more seconds a listener in real time can hear the sound that has been sent."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
     def urgent(self) -> bool:

@@ -11,7 +11,7 @@ IDLE_S: Final = 60.0
 
 
 class Replayed(trio.abc.HalfCloseableStream):
-    """`stream`, with the bytes `head`, which were already read from it, at its start again."""
+    """`stream` with the bytes `head`, which were already read from it, put back at its start."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream, head: bytes) -> None:
         self._stream = stream
@@ -39,7 +39,7 @@ class Replayed(trio.abc.HalfCloseableStream):
 
 
 class Patient(trio.abc.HalfCloseableStream):
-    """`stream`, but it breaks if its client does not send or accept anything for IDLE_S."""
+    """`stream`, but it raises an error if the client does not send or accept anything for IDLE_S."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
         self._stream = stream

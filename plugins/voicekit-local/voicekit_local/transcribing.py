@@ -2,9 +2,9 @@
 
     client ─receive▶ SttServer ─link▶ intake ─▶ Hearing ─job▶ a worker's recogniser ─done▶ Hearing ─results▶ SttServer
 
-The link is bounded, and so is the sound that `Hearing` has not processed; so a client that sends too fast must wait. If
-a client sends in real time but gets its words too late, its session ends with an error. The client can then try again
-later, or elsewhere.
+The link and the unprocessed sound in `Hearing` have limits, so a client that sends too fast must wait. If a client
+sends in real time but gets its words too late, its session ends with an error. The client can then try again later, or
+elsewhere.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Transcribing:
 
 
 class Ahead:
-    """How many seconds a client's sound is ahead of real time. Never below zero: a pause does not put it behind."""
+    """How many seconds a client's sound is ahead of real time; never less than 0, even after a pause."""
 
     def __init__(self) -> None:
         self._seconds = 0.0

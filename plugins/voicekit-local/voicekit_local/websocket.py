@@ -85,7 +85,7 @@ class Line:
         """Send the core's messages in order; waits if the client reads slowly."""
         async with self._flushing:
             while self._take():
-                await self._outlet.send(self._unsent[0])  # if cancelled, nothing was sent
+                await self._outlet.send(self._unsent[0])  # if this is cancelled, nothing has been sent
                 self._unsent.popleft()
             if self._core.closing is not None and not self._closing:
                 await self._outlet.send(self._core.closing)
@@ -113,7 +113,7 @@ class Line:
             await trio.sleep_forever()
 
     async def write(self, socket: trio_websocket.WebSocketConnection) -> None:
-        """Send all messages that are flushed, until the end, and close."""
+        """Send the messages as they are flushed, and close the connection after the last one."""
         async for item in self._inlet:
             if isinstance(item, CloseConnection):
                 with trio.move_on_after(CLOSE_S):
@@ -131,7 +131,7 @@ class Service(Protocol):
     @property
     def core(self) -> Core: ...
     async def receive(self, message: Message, now: float) -> None:
-        """Take a message from the client; waits if there is too much to do."""
+        """Take a message from the client; waits if too much work is waiting."""
         ...
 
     def tick(self, now: float) -> None:
@@ -143,7 +143,7 @@ class Service(Protocol):
         ...
 
     async def run(self, line: Line) -> None:
-        """Do the work, and call `flush` when there are messages; it is cancelled when the connection ends."""
+        """Do the work, and call `flush` when there are messages; cancelled when the connection ends."""
         ...
 
 

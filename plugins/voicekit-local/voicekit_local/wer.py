@@ -1,7 +1,7 @@
 """Word error rate: how many words of a known text were heard wrongly, regardless of their spelling (pure).
 
-"I can't, it's 5 p.m." and "i cannot it is five pm" count as the same words, because both texts are first brought to one
-way of writing. A wrong, missing or additional word is one error.
+"I can't, it's 5 p.m." and "i cannot it is five pm" count as the same words, because both texts are normalised first. A
+wrong, missing or additional word is one error.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """The number of errors, `wrong`, in a number of spoken words, `words`."""
+    """The result of a comparison: `wrong` errors in `words` spoken words."""
 
     wrong: int
     words: int

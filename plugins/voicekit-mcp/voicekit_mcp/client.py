@@ -1,7 +1,7 @@
 """Connects to an MCP server and makes tools from its list. The official client speaks the protocol, on trio.
 
 A connection lasts as long as the block that opened it, and can serve any number of calls at the same time. So the
-server starts once, and not in every call. If the connection is lost, we connect once more before a tool fails.
+server starts once, and not for every call. If the connection is lost, we connect once more before a tool fails.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class _Connection:
                     session = _Session(client, await _offered(client), lost)
                     ready = True
                     yield session
-        except Exception as error:  # from the client, its transport or the system: could not connect
+        except Exception as error:  # any error of the client, its transport or the system
             if ready or isinstance(error, VoicekitError):
                 raise
             raise self.unavailable("can't connect", error) from None  # the cause's text may contain a password
@@ -253,6 +253,6 @@ def _tool(link: _Link, offered: Offered, prefix: str, policy: ToolPolicy | None)
 
 
 def text_of(result: CallToolResult) -> str:
-    """A result as text for a model; of each part that is not text, only its kind."""
+    """A result as text for a model; each part that is not text is replaced by the name of its kind."""
     parts = [part.text if isinstance(part, TextContent) else f"[{part.type}]" for part in result.content]
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Counts the events of calls in counters and histograms. Labels have fixed values: never a call, a number or a text."""
+"""Counts the events of calls in counters and histograms. No label names a call, a telephone number or a text."""
 
 from __future__ import annotations
 

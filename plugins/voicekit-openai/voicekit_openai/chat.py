@@ -108,7 +108,7 @@ def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
         where = place if index is None and len(calls) > 1 else index  # some services omit the index
         id, name, written = call["id"].word, function["name"].word, function["arguments"]  # noqa: A001  # API's word
         yield CallPiece(where, written.word, id, name, final)
-        if isinstance(written.raw, dict):  # some services send the object itself
+        if isinstance(written.raw, dict):  # some services send an object instead of JSON text
             yield CallPiece(where, arguments(written), id, name, final=True)
 
 

@@ -1,7 +1,7 @@
 """Makes spans from the events of one call: conversation > turn > stt, llm, tts, execute_tool.
 
-An event that reports the end of something states how long that took. The span ends at that moment, and its start is
-calculated from the duration.
+An event that reports the end of something also states how long it took. The span ends at the time of this event, and
+its start is calculated from the duration.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class ExotelWire(JsonStream):
         if rate not in (8000, 16_000, 24_000):
             raise RemoteProtocolError(f"exotel: expected 8000, 16000 or 24000 Hz, got {rate}")
         self._format = AudioFormat(8000, "mulaw") if "mulaw" in text(form, "encoding") else AudioFormat(rate)
-        # A message has whole steps, and at least SMALLEST bytes: 200 ms at 8 kHz, 100 ms from 16 kHz on.
+        # A message consists of whole steps, and of at least SMALLEST bytes: 200 ms at 8 kHz, 100 ms at 16 kHz or more.
         step = max(SMALLEST, self._format.samples(self.packet) * self._format.sample_bytes)
         self.packet = self._format.seconds(-(-step // STEP) * STEP // self._format.sample_bytes)
         self.lead = max(self.lead, 2 * self.packet)

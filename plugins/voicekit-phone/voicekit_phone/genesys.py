@@ -1,7 +1,7 @@
 """Genesys AudioHook and Audio Connector, version 2: both roles, and the signature of the upgrade.
 
 Sources: four public servers and clients of the protocol, of 2025 and 2026; the vendor's pages could not be read. Not
-tested against Genesys itself. There are no marks, so the position follows the clock. A packet of sound has 200 ms,
+tested against Genesys itself. There are no marks, so the position follows the clock. A packet holds 200 ms of sound,
 because messages are rate-limited. Not verified: the exact limits, and whether every product supports `barge_in`.
 """
 
@@ -169,9 +169,7 @@ class GenesysWire:
 
 
 class OutcomeControl:
-    """Transfers a call by an output variable, whose name is `route`. The session ends with this variable, and the flow
-    in Architect acts on it.
-    """
+    """Transfers a call: the session ends, and its output variable called `route` tells Architect's flow the target."""
 
     can = frozenset({"transfer"})
 
@@ -249,7 +247,7 @@ class GenesysPeer:
 
 
 def signature_base(headers: Mapping[str, str], target: str, components: Sequence[str], inside: str) -> bytes:
-    """The text of an upgrade that is signed: a line for each component, and the parameters last. The names in `headers`
+    """The signed text of an upgrade: a line for each component, and the parameters last. The names in `headers`
     are in lower case.
     """
     values = {**headers, "@request-target": target, "@authority": headers.get("host", "")}
@@ -258,7 +256,7 @@ def signature_base(headers: Mapping[str, str], target: str, components: Sequence
 
 
 def is_signed(secret: str, headers: Mapping[str, str], target: str, now: float) -> str | None:
-    """The nonce of a correctly signed upgrade, which must then be checked to be new; None for any other upgrade.
+    """The nonce of a correctly signed upgrade; None for any other. The caller must check that the nonce is new.
 
     The names in `headers` are in lower case, `target` is the path with the query, `secret` is in base64, as from
     Genesys, and `now` is the time of day in seconds. Supports RFC 9421's hmac-sha256 as AudioHook uses it.

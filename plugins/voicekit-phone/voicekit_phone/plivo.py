@@ -1,7 +1,7 @@
 """Plivo's audio streams, and Vobiz, which uses the same messages: both roles, the XML that connects a call, and
 signatures of version 3.
 
-Sources: Plivo's pages on `<Stream>`, its Python SDK, and two public agents of its own; for Vobiz, one third-party
+Sources: Plivo's pages on `<Stream>`, its Python SDK, and two agents that Plivo has published; for Vobiz, a third-party
 client. Not tested against Plivo or Vobiz themselves. L16 is little-endian; the `contentType` that we send has no rate.
 Not verified: whether the upgrade is signed, and whether checkpoints after a clear come back (two clients agree that
 they never do).
@@ -84,8 +84,8 @@ class PlivoWire(JsonStream):
 
 
 class VobizWire(PlivoWire):
-    """Vobiz: uses Plivo's messages, except `stop`. A closed socket means that the caller has hung up; a `stop` from us
-    ends the stream.
+    """Vobiz: Plivo's messages, and a `stop` from us, which ends the stream. A closed socket means that the caller has
+    hung up.
     """
 
     name = "vobiz"
@@ -143,7 +143,7 @@ class PlivoPeer:
         return self._event("playedStream", streamId=self._stream, name=name)
 
     def cleared(self) -> str:
-        """The answer to a clear, after which no checkpoints come back."""
+        """The answer to a clear. The checkpoints before the clear never come back."""
         return self._event("clearedAudio", streamId=self._stream)
 
     def stop(self) -> Sequence[str]:

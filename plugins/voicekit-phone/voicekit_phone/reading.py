@@ -45,7 +45,7 @@ def text(value: Mapping[str, Any], *names: str) -> str:
 
 
 def whole(value: Mapping[str, Any], *names: str) -> int | None:
-    """The value of the first of `names` that is present, as an integer; None if there is none or it is no number."""
+    """The value of the first of `names` that is present, as an integer; None if none is present, or it is no number."""
     try:
         return int(text(value, *names) or "-")
     except ValueError:

@@ -1,4 +1,4 @@
-"""A carrier's call for tests of a whole server: the signed webhook, the upgrade, and the carrier's end of the socket.
+"""A call from a carrier, to test a whole server: the signed webhook, the upgrade, and the carrier's end of the socket.
 
     first = FirstContact("twilio")
     site = CallSite(answer, [transport := first.transport()], public_url=PUBLIC, now=now)

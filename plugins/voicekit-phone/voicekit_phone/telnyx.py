@@ -1,9 +1,9 @@
 """Telnyx media streaming in rtp mode, both roles, and its signatures.
 
 Sources: Telnyx's pages of 2026 on the media websocket and on TeXML, and its Python SDK for signatures. Not tested
-against Telnyx itself. Messages may arrive out of order. The caller's sound has the codec of its leg, even if we asked
-for another. Not verified: the byte order of L16 (RFC 2586 says big-endian, and two unmerged reports agree), and whether
-we can send sounds shorter than 20 ms.
+against Telnyx itself. Messages may arrive out of order. The caller's sound has the codec of the caller's leg, even if
+we asked for another. Not verified: the byte order of L16 (RFC 2586 says big-endian, and two unmerged reports agree),
+and whether we can send sounds shorter than 20 ms.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ class Exotel:
 class Genesys:
     """Genesys AudioHook: `key` and `secret`, or GENESYS_API_KEY and GENESYS_CLIENT_SECRET, check the signed upgrade.
 
-    A transfer ends the session and sets an output variable, whose name is `route`; the flow in Architect acts on it.
+    A transfer ends the session, and its output variable called `route` tells the flow in Architect the target.
     """
 
     name = "genesys"

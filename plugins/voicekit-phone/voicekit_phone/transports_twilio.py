@@ -80,7 +80,7 @@ class Twilio:
 
 
 def twilio_news(request: Webhook) -> CallReport | None:
-    """The report in a status or a result of answering-machine detection, for Twilio, SignalWire and Cloudonix."""
+    """The report in a webhook about a call's status or answering-machine detection, in Twilio's format."""
     call_id, answered = request.field("CallSid"), request.field("AnsweredBy")
     if not answered:
         return not_connected(call_id, request.field("CallStatus"))
@@ -171,7 +171,7 @@ class Cloudonix:
         return cloudonix.CloudonixWire()
 
     def is_signed(self, request: Webhook, site: Site) -> bool:
-        """True: the token is in the route's path, so every request that gets here knows it."""
+        """True: the token is in the route's path, so a request gets here only with the right token."""
         return True
 
     def facts(self, request: Webhook) -> CallFacts:

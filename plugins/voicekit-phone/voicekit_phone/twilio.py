@@ -96,7 +96,7 @@ class TwilioPeer:
 
 
 def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:
-    """TwiML that connects the call to `url`; ConfigError if Twilio would refuse `url`: not wss, or with a query."""
+    """TwiML that connects the call to `url`; ConfigError if `url` is not wss, or has a query, which Twilio refuses."""
     parts = urlsplit(url)
     if parts.scheme != "wss" or parts.query:
         raise ConfigError(

@@ -1,9 +1,9 @@
 """Vonage Voice API websockets, both roles, the NCCO that connects a call, and signed webhooks.
 
 Sources: Vonage's websocket guide of 2026 (and its text of 2021), and its Python SDK. Not tested against Vonage itself.
-Each binary message has exactly 20 ms, in both directions. There is no stop event: a closed socket means that the caller
-has hung up. Not verified: whether a notify after a clear is answered (we assume never), and the largest size of the
-headers (512 B or 2 kB).
+Each binary message holds exactly 20 ms of sound, in both directions. There is no stop event: a closed socket means that
+the caller has hung up. Not verified: whether a notify after a clear is answered (we assume never), and the largest size
+of the headers (512 B or 2 kB).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OLD_S = 300
 
 
 class VonageWire:
-    """Our side of one websocket. REST ends the call. If we close the socket, the answer of the event URL is next."""
+    """Our side of one websocket. Only REST ends the call: if we close the socket, the event URL's answer comes next."""
 
     name = "vonage"
     can = frozenset({"mark", "clear"})
@@ -149,7 +149,7 @@ class VonagePeer:
 def connect_ncco(
     url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None, event_url: str | None = None
 ) -> str:
-    """The NCCO that connects the call to `url`; ConfigError if `url` is not wss, or the rate is not possible."""
+    """The NCCO that connects the call to `url`; ConfigError if `url` is not wss, or the rate is not in RATES."""
     if urlsplit(url).scheme != "wss" or rate not in RATES:
         raise ConfigError(f"vonage: expected a wss:// address and a rate of {RATES}, got a rate of {rate}")
     endpoint = {

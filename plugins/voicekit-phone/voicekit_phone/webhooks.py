@@ -63,7 +63,7 @@ class WebhookTransport(Protocol):
     def make_wire(self) -> Wire: ...
     def is_signed(self, request: Webhook, site: Site) -> bool: ...
     def facts(self, request: Webhook) -> CallFacts:
-        """The facts of the call in the request."""
+        """The facts about the call that are in the request."""
         ...
 
     def connect(self, url: str) -> str:
@@ -159,7 +159,7 @@ async def dial_out(
 
 
 def needed(given: str | None, variable: str, transport: str) -> str:
-    """The secret `given`, or else from the environment; if there is none, ConfigError names the variable."""
+    """The secret `given`, or else the one in the environment; if there is none, ConfigError names the variable."""
     value = given or os.environ.get(variable)
     if not value:
         raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")
@@ -201,7 +201,7 @@ def form_facts(request: Webhook, call_id: str, **named: str) -> CallFacts:
 
 
 def not_connected(call_id: str, word: str) -> CallReport | None:
-    """The report of a call that nobody answered, from the carrier's `word`; None for any other word."""
+    """The report that nobody answered a call, if the carrier's `word` says so; otherwise None."""
     reason = NOT_CONNECTED.get(word.lower())
     return None if reason is None else CallReport(call_id, CallEnd(reason, word.lower()))
 
@@ -214,7 +214,7 @@ class Once:
         self._seen: dict[str, float] = {}
 
     def first(self, nonce: str, now: float) -> bool:
-        """Whether `nonce` is new, and is now remembered."""
+        """Whether `nonce` is new and has now been remembered."""
         self._seen = {seen: until for seen, until in self._seen.items() if until >= now}
         if not nonce or nonce in self._seen or len(self._seen) >= MOST_NONCES:
             return False

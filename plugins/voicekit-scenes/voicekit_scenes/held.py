@@ -1,4 +1,4 @@
-"""Holds a scene in virtual time, and returns all that the score needs: both sounds, the questions, the history."""
+"""Holds a scene in virtual time, and returns all that the score needs: both sides' sound, the questions and history."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """All that is known about a scene after the call. Both tracks have the same length, at RATE, from -1 to 1."""
+    """The facts about a scene after the call. Both tracks have the same length, at RATE, from -1 to 1."""
 
     scene: Scene
     caller: Samples
@@ -66,7 +66,7 @@ def hold(
     messages: str = MESSAGES,
     plugins: Any = None,
 ) -> Recording:
-    """Hold `scene` with `bot`, or with the scene's scripted bot if that is None.
+    """Hold `scene` with `bot`, or with the scene's scripted bot if `bot` is None.
 
     `messages` is the file of the recogniser's recorded messages. With `engines`, a real recogniser hears the sound.
     """
@@ -86,7 +86,7 @@ def hold(
     call = hold_call(chosen, Script(), sink=room.sink, strict=False, plugins=plugins, **parts)
     log = call.events
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
-    seconds = max([len(room.caller) / 2 / RATE, *ends])  # the answer to the caller's last words may be longer
+    seconds = max([len(room.caller) / 2 / RATE, *ends])  # the last answer may end after the caller's sound
     return Recording(
         scene=scene,
         caller=_samples(bytes(room.caller).ljust(2 * round(seconds * RATE), b"\0")),

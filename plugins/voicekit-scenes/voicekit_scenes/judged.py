@@ -50,7 +50,7 @@ class Judged:
 
     @property
     def good(self) -> bool:
-        """Whether everything that was due was done."""
+        """Whether the bot did everything that was due."""
         cut = Became.CUT in self.replies or Became.ELSEWHERE in self.replies
         return all(one.good for one in self.outcomes) and not (cut or self.lost or self.empty or self.history_wrong)
 

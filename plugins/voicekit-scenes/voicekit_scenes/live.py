@@ -1,8 +1,8 @@
-"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, and answers like a real one.
+"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, and answers as in real time.
 
 It decodes immediately, but returns a result only after the time that an idle core would need, which is computed from
-the length of the sound. So a busy machine changes nothing, and the same sound gives the same messages. `--recogniser
-live` uses this recogniser, and scripts/record_recogniser.py records its messages.
+the length of the sound. So the load of the machine changes nothing, and the same sound gives the same messages.
+`--recogniser live` uses this recogniser, and scripts/record_recogniser.py records its messages.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class LiveStt(Pipeable):
         return self.accepts
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final as soon as it has been heard, unless speech starts before that."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before it."""
         self._asked = at
 
     @asynccontextmanager

@@ -103,7 +103,7 @@ NOISES: Final[Mapping[str, Callable[[], Samples]]] = {
 
 
 def floor(at: int, samples: int) -> Samples:
-    """The noise of the room from sample `at` on; the same `at` always has the same noise."""
+    """The noise of the room from sample `at` on; the same `at` always gives the same noise."""
     places = (at + np.arange(samples)) % len(_floor())
     return np.asarray(_floor()[places])
 

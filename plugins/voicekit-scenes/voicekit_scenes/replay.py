@@ -1,7 +1,7 @@
 """Replays the recogniser's recorded messages, at the times that fit the positions of the caller's sounds. Pure.
 
-Each sound that the microphone hears has a track of messages, with times in seconds since its first sample. They come
-from messages.jsonl, or, for scripted messages, from lines.toml.
+Each sound that the microphone hears has a track of messages, with times in seconds since its first sample. The messages
+come from messages.jsonl, or, if they are scripted, from lines.toml.
 
 The caller may make a sound before all messages of the previous sound have come. A recogniser would hear both sounds in
 one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages of
@@ -110,7 +110,7 @@ class Track:
 class Replay:
     """One stream of messages. Call `begin` when a sound starts, and `hear` for each piece of sound that has arrived.
 
-    If it is not `wanted`, it returns no messages, and needs no recorded ones.
+    If `wanted` is false, the stream has no messages, and none need to have been recorded.
     """
 
     wanted: bool = True
@@ -134,7 +134,7 @@ class Replay:
         self._tracks.append(Track(start, messages_of(name, level_db, self.file), language))
 
     def overhear(self, start: int, name: str, level_db: float) -> Track:
-        """Note that another sound than the caller's begins; its messages count only while the caller is silent."""
+        """Note that a sound other than the caller's begins; its messages count only while the caller is silent."""
         track = Track(start, messages_of(name, level_db, self.file) if self.wanted else ())
         self._side.append(track)
         return track

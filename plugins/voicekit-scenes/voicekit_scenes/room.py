@@ -1,7 +1,7 @@
 """The room where caller and bot meet: the sound at the caller's microphone, and the bot's sound as the caller hears it.
 
 The source is the microphone: it hears the caller's own sounds, a backdrop, the echo of the bot, and the noise of the
-room. The sink is the loudspeaker. Both use PCM16 mono at RATE. The room measures time only by its frames.
+room. The sink is the loudspeaker. Both use PCM16 mono at RATE. The room has no clock except its frames.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ class RecordedStt(Pipeable):
         return PCM
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final as soon as it has been heard, unless speech starts before that."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before it."""
         self._asked = at
 
     @asynccontextmanager

@@ -1,5 +1,5 @@
-"""The definition of a scene: which sounds a caller makes and when, and what the bot must then do. This module has the
-values, and reads them from scenes.toml.
+"""The definition of a scene: which sounds a caller makes and when, and what the bot must then do. Scenes are read from
+scenes.toml.
 
 The times of cues are relative to the bot's sound as the caller hears it, so the same scene works with any bot.
 """
@@ -43,7 +43,7 @@ class When(Enum):
 
     AT = "at"  # the beginning of the call
     INTO = "into"  # the first sound of the bot's next utterance
-    BEFORE_END = "before_end"  # the end of the bot's next utterance: seconds before it, or if negative, after it
+    BEFORE_END = "before_end"  # the end of the bot's next utterance: the seconds are before it (after it if negative)
     AFTER = "after"  # the end of the bot's utterance, detected by its silence
     THEN = "then"  # the end of the caller's own last sound
 
@@ -76,8 +76,8 @@ class Backdrop:
 class Scene:
     """A call: the bot says `greeting`, then its `answers` one after the other, and repeats the last one.
 
-    `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone hears the bot, at this
-    level relative to the bot's own. The caller performs the acts `rounds` times, and at the end stays silent for
+    `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone also hears the bot,
+    `echo_db` louder than the bot itself. The caller performs the acts `rounds` times, and at the end stays silent for
     `stays` seconds.
     """
 
@@ -153,7 +153,9 @@ def read_scene(given: Mapping[str, Any]) -> Scene:
 
 
 def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
-    """The scenes whose name or kind begins with `only`, or all if that is None; ConfigError if there are none."""
+    """The scenes whose name or kind begins with `only`, or all scenes if `only` is None. Long scenes are included only
+    by their full name. Raises ConfigError if no scene is left.
+    """
     found = [scene for scene in scenes() if only is None or scene.name.startswith(only) or scene.kind.startswith(only)]
     found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]
     if not found:

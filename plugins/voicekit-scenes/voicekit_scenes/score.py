@@ -1,7 +1,7 @@
 """The score of a scene, from the two recorded tracks, the texts to be said, and the history. Pure; see docs/scenes.md.
 
 All times are in seconds. A sound of the caller begins and ends with its first and last audible part, not with its file;
-the bot's sound is given as stretches of its replies. No rule relies on what the bot says that it did.
+the bot's sound is given as stretches of its replies. No rule relies on the bot's own report of what it did.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _beginnings(bot: Sequence[Stretch]) -> list[Stretch]:
 
 
 def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
-    """How long the bot spoke on after the sound began (None if it was not speaking), and how long it spoke again.
+    """How long the bot went on speaking after the sound began (None if it was silent), and how long it spoke again.
 
     Only sound of a reply that had begun before the caller's sound counts as speaking again.
     """
@@ -205,7 +205,9 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
 
 
 def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Heard]) -> list[Became]:
-    """What happened to each reply that did not begin during an utterance and met no sound with YIELD or HUSH."""
+    """What happened to each reply that should have been completed: replies that began while the caller spoke, and those
+    during which a sound with YIELD or HUSH began, are left out.
+    """
     meant = [one for one in heard if one.due in (Due.YIELD, Due.HUSH)]
     spoken = [one for one in heard if one.due in (Due.ANSWER, Due.YIELD)]
     found = []
@@ -223,7 +225,7 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
 
 
 def lost_words(final: Iterable[str], asked: Iterable[str]) -> list[str]:
-    """The recogniser's final words that are in no question; among other words, backchannels may be missing from it.
+    """The recogniser's final words that are in no question; backchannels count only if there were no other words.
 
     >>> lost_words(["Yes.", " it", " is"], ["Yes. It"]), lost_words(["Okay,", " go"], ["go"]), lost_words(["Yes"], [])
     (['is'], [], ['yes'])
@@ -251,7 +253,7 @@ def history_differs(heard: str, words: Sequence[tuple[str, float]], stops: float
 
 
 def cuts_in(kind: str) -> bool:
-    """Whether in this kind of scene no answer may begin during the caller's utterance."""
+    """Whether answers during the caller's utterance count as mistakes in this kind of scene."""
     return kind in UNCUT_KINDS
 
 

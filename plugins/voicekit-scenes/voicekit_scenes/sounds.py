@@ -1,4 +1,4 @@
-"""All sounds of the scenes by name, where each comes from, and which parts of it are audible."""
+"""All sounds of the scenes: the name, the origin and the audible parts of each."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def bot_words(name: str) -> tuple[tuple[str, float, float], ...]:
 
 
 def sounding(samples: Samples) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """For each 10 ms of `samples`, whether they sound."""
+    """For each 10 ms of `samples`, whether anything is audible."""
     windows = samples[: len(samples) // WINDOW * WINDOW].reshape(-1, WINDOW)
     return np.asarray((windows**2).mean(axis=1) > 10 ** (SOUNDING_DBFS / 10))
 

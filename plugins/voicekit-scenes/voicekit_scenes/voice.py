@@ -61,7 +61,7 @@ class Utterance:
         return np.frombuffer(self.pcm, "<i2") / 32_768
 
     def add(self, text: Text) -> list[tuple[int, str, int]]:
-        """Add `text`. Returns for each of its words the first sample, the word, and the place where the word ends."""
+        """Add `text`. Returns for each word its first sample, the word, and the place in the reply where it ends."""
         before = len(self.pcm) // 2
         spans = list(word_spans(text.text))
         self.name = begun(self.text + text.text) if self.name is not None or not self.text else None
@@ -127,7 +127,7 @@ def begun(text: str) -> str | None:
 
 
 def stand_in(before: int, samples: int) -> bytes:
-    """`samples` of recorded speech, beginning after the first `before` samples."""
+    """`samples` samples of recorded speech, beginning after the first `before` samples."""
     speech = np.concatenate([sound("bot-story"), sound("bot-hours")])
     return pcm16(speech[(before + np.arange(samples)) % len(speech)])
 

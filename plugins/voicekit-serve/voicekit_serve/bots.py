@@ -33,8 +33,8 @@ async def answering(
     """Yield a function that answers each call with `bot`: the parts that the bot names are made anew for each call.
 
     Raises ConfigError for a part or handler that would be one object for all calls, unless its `shared` is true. If
-    there is no key, one local server hears and speaks for all calls until the block ends. With `record`, each call is
-    recorded into a new folder inside that one.
+    there is no API key, one local server hears and speaks for all calls until the block ends. With `record`, each call
+    is recorded into a new folder inside `record`.
     """
     parts = bot.spoken(plugins.registry)
     for role in SPOKEN:

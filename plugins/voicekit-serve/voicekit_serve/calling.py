@@ -29,8 +29,8 @@ async def call_out(
     """Call `to` over `transport` and have `answer` hold the conversation; returns how the call ended.
 
     `dialing` holds further options of `CallSite.dial`, `serving` those of `serve`. A call also ends if nobody answers,
-    if the line is busy, or if no socket comes; the carrier is then told to stop ringing. Raises the ConfigError and
-    ServiceError of dialling. If cancelled, or at a signal, it hangs up.
+    if the line is busy, or if no socket comes; the carrier is then told to stop ringing. Raises ConfigError or
+    ServiceError if dialling fails. If cancelled, or at a signal, it hangs up.
     """
     outbound = OutboundCall(answer)
     with alone():
@@ -59,12 +59,12 @@ class OutboundCall:
         self._end: CallEnd | None = None
         self._early: dict[str, CallEnd] = {}  # reports that come before the answer to our request to dial
         self._dialled = trio.Event()
-        self._news = trio.Event()  # set when the call has begun, or will not begin
+        self._news = trio.Event()  # set when the call has begun, or can't begin any more
         self._over = trio.Event()
 
     @property
     def end(self) -> CallEnd:
-        """How the call ended, when `run` has returned."""
+        """How the call ended; for use after `run` has returned."""
         if self._call is not None and self._call.end is not None:
             return self._call.end
         return self._end or CallEnd(EndReason.NO_ANSWER)
@@ -95,7 +95,7 @@ class OutboundCall:
         return _Followed(conversation, self._over)
 
     async def give_up(self, site: CallSite, transport: DialingTransport) -> None:
-        """End a call that was dialled but never began, within limited time."""
+        """End a call that was dialled but never began. Takes a limited time."""
         if not self._id or self._call is not None or self._end is not None:
             return
         control = transport.control(site, self._id)
@@ -105,7 +105,7 @@ class OutboundCall:
             try:
                 await control.hang_up()
             except VoicekitError:
-                return  # it rings until the limit in the request to dial
+                return  # the telephone rings until the time limit in our request to dial
 
     def _hear(self, report: CallReport) -> None:
         if report.end is None or self._call is not None:
@@ -135,7 +135,7 @@ class _Followed:
 
 
 def dialing(transport: Any) -> DialingTransport:
-    """`transport` itself; ConfigError if it makes no calls."""
+    """`transport` itself; ConfigError if it can't make calls."""
     if not isinstance(transport, DialingTransport):
         raise ConfigError(f"call: {transport.name} can't place calls")
     return transport

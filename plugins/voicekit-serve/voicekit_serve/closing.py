@@ -59,7 +59,7 @@ async def send_or_close(server: TCPServer, event: Any) -> None:
 
 
 async def close_if_idle(server: TCPServer) -> None:
-    """Like `TCPServer._idle_timeout`, but idle connections have `SiteConfig.asking` seconds when the listener closes.
+    """Like `TCPServer._idle_timeout`, but idle connections get `SiteConfig.asking` seconds after the listener closes.
 
     hypercorn cancels this task as soon as it has read a request.
     """
@@ -71,7 +71,9 @@ async def close_if_idle(server: TCPServer) -> None:
 
 
 class SiteConfig(Config):
-    """hypercorn's Config, plus `asking`: seconds in which connections may send a request after the listener's close."""
+    """hypercorn's Config, plus `asking`: for how many seconds open connections may send a request after the listener
+    has closed.
+    """
 
     asking = 0.0
 

@@ -42,9 +42,9 @@ async def serve(
     """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, wait, say `farewell`, and return.
 
     The first signal, or `site.stop()`, starts draining; the second signal cancels all calls. `certificate` holds the
-    names of the files with a certificate and its key. With `nursery.start`, it returns its site as soon as it listens.
+    names of the files with a certificate and its key. `nursery.start` returns the site as soon as it listens.
     Signals are watched only in the main thread. With `shared`, several processes share the port: this one listens on
-    copies of the sockets, drains when told to, and stops listening then, so that another process takes the next call.
+    copies of the sockets. When told to drain, it stops listening, so that another process takes the next call.
     """
     mend_hypercorn()
     site = CallSite(

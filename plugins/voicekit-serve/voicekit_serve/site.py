@@ -73,7 +73,7 @@ class CallSite:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """The lifespan for your own application that mounts `build_app(site)`; at the end, it ends all calls."""
+        """The lifespan of your own application, if it mounts `build_app(site)`; all calls end with it."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.desk.measure)
             try:
@@ -182,7 +182,7 @@ class CallSite:
             watcher(report)
 
     def watch(self, watcher: Callable[[CallReport], None]) -> None:
-        """Call `watcher` with each report of a carrier; it must not wait."""
+        """Call `watcher` with each report of a carrier; `watcher` must not wait."""
         self._watchers.append(watcher)
 
     async def dial(self, to: str, *, over: str | None = None, **how: Any) -> str:

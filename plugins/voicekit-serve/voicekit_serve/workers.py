@@ -2,9 +2,8 @@
 
 The master holds the port, and replaces a worker that dies or does not respond within `--timeout`. On SIGHUP it starts
 new workers, which import the bot anew, and then lets the old workers drain. A worker that drains closes its copy of the
-listener immediately, so the other workers take the next call. `--graceful-timeout` is the longest time for draining;
-after that comes SIGKILL, but our own limit ends the drain before. SIGTERM drains all workers; SIGQUIT and SIGINT end
-them immediately.
+listener immediately, so the other workers take the next call. A worker still draining after `--graceful-timeout` gets
+SIGKILL, but our own limit for draining is shorter. SIGTERM drains all workers; SIGQUIT and SIGINT end them immediately.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ SILENT_S: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class SharedListener:
-    """A port that several processes share: `fds` are copies of its sockets, and `told` returns when to drain."""
+    """A port that several processes share: `fds` are copies of its sockets, and `told` waits for the time to drain."""
 
     fds: Sequence[int]
     told: Callable[[], Awaitable[None]]
@@ -50,7 +49,7 @@ class TrioWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """Runs the program of a `Workers` application on trio."""
 
     def load_wsgi(self) -> None:
-        """Make the program. After a mistake of the user, print one line and stop the master."""
+        """Make the program. If the user has made a mistake, print one line and stop the master."""
         try:
             self.program = self.app.make()
         except VoicekitError as error:

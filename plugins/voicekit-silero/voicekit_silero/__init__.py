@@ -1,4 +1,4 @@
-"""Silero VAD as two detectors: "silero", and "confirmed", which uses it only for sound that passes webrtcvad.
+"""Silero VAD as two detectors: "silero", and "confirmed", which asks Silero only about sound that passes webrtcvad.
 
 "confirmed" is the default vad of a session.
 """

@@ -1,8 +1,8 @@
 """Silero VAD v6: a small neural network that tells speech from every other sound.
 
 Judging 32 ms of sound takes one core 0.1 to 0.2 ms (benchmarks/vad_on_speech.py), so it runs in the event loop. Making
-the first detector loads the network, which takes 0.1 to 0.2 s. All streams share the network; each has only its own
-memory of 3 kB.
+the first detector loads the network, which takes 0.1 to 0.2 s. All streams share the network; each needs only 3 kB of
+memory in addition.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _centred(probability: float, threshold: float) -> float:
 @cache
 def _network() -> Any:
     """The network, ready for any number of streams. It uses one thread, because it is too small to divide."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise onnxruntime reports its use to its makers
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise onnxruntime sends usage data to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

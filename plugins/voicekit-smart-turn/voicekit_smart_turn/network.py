@@ -34,7 +34,7 @@ def probability(pcm: bytes, rate: int) -> float:
 @cache
 def network() -> Any:
     """The network. It uses one thread, because other calls may need the other cores."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise onnxruntime reports its use to its makers
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise onnxruntime sends usage data to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -29,7 +29,7 @@ def folder() -> Path:
 
 
 def what_is_missing() -> str | None:
-    """What this machine lacks to make and run an Asterisk, as the end of "needs ..."; None if it lacks nothing."""
+    """What this machine lacks to make and run an Asterisk, as the end of "needs ..."; None if nothing is missing."""
     if shutil.which("apt-get") is None:
         return "Debian: an Asterisk of one's own is made with apt"
     if os.geteuid() != 0:
@@ -66,7 +66,7 @@ def _make(root: Path, out: object) -> None:
     policy.chmod(0o755)
     for name in ("resolv.conf", "hosts"):
         shutil.copy(f"/etc/{name}", root / "etc" / name)
-    # A mirror may lag behind; its content is signed in any case.
+    # A mirror may be out of date, so expired indexes are accepted; they are still signed.
     run("chroot", str(root), "apt-get", "-o", "Acquire::Check-Valid-Until=false", "update")
     run("chroot", str(root), "apt-get", "install", "-y", "--no-install-recommends", "asterisk")
     run("chroot", str(root), "apt-get", "clean")

@@ -197,7 +197,7 @@ class Pbx:
         for entry in folder.iterdir():
             try:
                 found.append(os.readlink(entry))
-            except OSError:  # closed in the meantime
+            except OSError:  # the descriptor has just been closed
                 continue
         return found
 

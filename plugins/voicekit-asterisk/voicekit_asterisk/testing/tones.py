@@ -2,7 +2,7 @@
 
     Session(tts=ToneTts(), ...)                     word n of a reply sounds for WORD_S at tone_of(n)
     words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after their third and second word
-    await play(call, 600, 1.0)                      a tone for the caller; sounding(pcm, rate, 0) is the seconds heard
+    await play(call, 600, 1.0)                      a tone for the caller; sounding(pcm, rate, 0): how long it was heard
 
 Tones survive every telephone codec and resampling. WORDS different tones can be told apart.
 """
@@ -120,7 +120,7 @@ class ToneTts(Pipeable):
 
 
 def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None]:
-    """For each STEP_S, the index in `among` of the tone that sounds, or None for silence."""
+    """For each step of STEP_S seconds, the index in `among` of the tone that sounds, or None for silence."""
     samples = (np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else np.asarray(pcm)).astype(np.float64) / 32768
     window, step = round(WINDOW_S * rate), round(STEP_S * rate)
     if len(samples) < window:
@@ -150,12 +150,12 @@ def words_in(pcm: bytes | Any, rate: int) -> list[int]:
 
 
 def sounding(pcm: bytes | Any, rate: int, place: int) -> float:
-    """For how many seconds the tone TONES[place] sounds."""
+    """For how many seconds of a recording the tone TONES[place] sounds."""
     return 0.01 * sum(found == place for found in tones_in(pcm, rate, TONES))
 
 
 def loudness(pcm: bytes | Any, rate: int) -> list[float]:
-    """The level in each STEP_S, as a fraction of full scale."""
+    """The level in each step of STEP_S seconds, as a fraction of full scale."""
     samples = (np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else np.asarray(pcm)).astype(np.float64) / 32768
     step = round(STEP_S * rate)
     whole = samples[: len(samples) // step * step].reshape(-1, step)

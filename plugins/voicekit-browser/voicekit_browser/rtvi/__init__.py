@@ -1,11 +1,11 @@
 """RTVI, the protocol of the pipecat clients (JavaScript, React, iOS, Android), over their WebSocket transport.
 
-    protobuf    the four frames of their wire, without a dependency (pure)
+    protobuf    the four kinds of frame, encoded and decoded without a library (pure)
     messages    the envelope and the versions (pure)
     wire        `RtviWire`, our side, and `RtviPeer`, a client for tests (pure)
     shown       the events that a client gets about its session
     transport   the route /rtvi
 
-These clients can't drop sound that they have received. Therefore it is sent only LEAD_S ahead, and after a cut at most
-that much still plays.
+These clients can't drop sound that they have received. Therefore we send sound no more than LEAD_S ahead, so that no
+more than LEAD_S of it still plays after a cut.
 """

@@ -57,7 +57,7 @@ def encode_message(data: str) -> bytes:
 
 
 def decode(frame: bytes) -> FramePb:
-    """The decoded frame. If `frame` has several kinds, the last one counts, as protocol buffers require."""
+    """The decoded frame. If `frame` contains several kinds, the last one counts, as protocol buffers require."""
     found: FramePb = OtherFramePb(0)
     for number, value in _fields(frame):
         if not isinstance(value, bytes):

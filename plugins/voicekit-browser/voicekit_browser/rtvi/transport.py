@@ -1,4 +1,4 @@
-"""The route of RTVI: it has the same door as the page, but the token is in the address, where RTVI's clients put it."""
+"""The route of RTVI: it admits visitors as the page does, but RTVI's clients put their token into the address."""
 
 from __future__ import annotations
 

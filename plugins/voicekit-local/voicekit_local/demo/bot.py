@@ -36,6 +36,6 @@ def timer(length: timedelta, turn: Turn) -> str:
 
 
 async def ring(turn: Turn, seconds: float) -> None:
-    """Speak when the time is up, without a turn of the caller."""
+    """Tell the caller when the time is up, without waiting for a turn."""
     await trio.sleep(seconds)
     await turn.session.say(f"Your {seconds:g} seconds are over.")

@@ -40,7 +40,7 @@ class Caller(Pipeable):
         self._hung_up = False
 
     async def speak(self, pcm: bytes) -> None:
-        """Play `pcm`, whose format is `produces`; returns after its last sample."""
+        """Play `pcm`, in the format `produces`; returns after the last sample."""
         self._waiting += pcm
         self._spoken = trio.Event()
         await self._spoken.wait()

@@ -40,7 +40,7 @@ def lines() -> list[Line]:
 
 
 class Moments:
-    """A watcher that knows since when the bot has been speaking, and which replies are over."""
+    """A watcher that knows when the bot began to speak, and which replies are over."""
 
     def __init__(self) -> None:
         self.audible_since: float | None = None
@@ -59,7 +59,7 @@ class Moments:
         self._changed = trio.Event()
 
     async def finishing(self, known: int, words: str) -> None:
-        """Wait until a reply after the first `known` ones that contains `words` has ended, and the bot is silent."""
+        """Wait until the bot is silent and has said `words` in a reply, not counting its first `known` replies."""
         while self.audible_since is not None or not any(words in said for said in self.finished[known:]):
             await self._changed.wait()
 

@@ -1,4 +1,4 @@
-"""The demo's output about its call: the same as for every call, and an explanation of the lost connection."""
+"""The demo's output about its call: the same as for any call, plus an explanation of the lost connection."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Finds when each word of a known text sounds, by forced alignment with pocketsphinx, or else by counting letters.
 
-A word that pocketsphinx does not know gets a rough pronunciation, letter by letter; its neighbours keep it in place.
+A word unknown to pocketsphinx gets a rough pronunciation, letter by letter; the words around it keep it in place.
 pocketsphinx blocks other threads while it works, so it gets only 50 ms of sound at a time (1 ms of work).
 """
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = HEARING_RATE // 20  # samples given to the decoder at a time
 FRAMES_PER_S: Final = 100  # frames of the decoder per second
-MOST_TAUGHT: Final = 2_000  # words, after which the decoder is replaced, so that it does not grow for ever
-MOST_LEFT_OUT: Final = 3  # last words of a text that may be missing from the sound; more was never needed
+MOST_TAUGHT: Final = 2_000  # after this many words a decoder is replaced, so that it does not grow for ever
+MOST_LEFT_OUT: Final = 3  # this many words at a text's end may be missing from the sound; more was never needed
 PHONES: Final = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905  # reads better as words
@@ -38,7 +38,7 @@ Times = list[tuple[float, float]]
 
 
 class LetterAligner:
-    """Spreads words over the sound by their numbers of letters: needs no package, and is right within a word or two."""
+    """Divides the time among the words by their numbers of letters. Needs no package; accurate to a word or two."""
 
     name = "by letters"
 
@@ -50,7 +50,7 @@ class LetterAligner:
 
 
 class SphinxAligner:
-    """Forced alignment with the English model in pocketsphinx; calls at the same time use different decoders."""
+    """Forced alignment with the English model in pocketsphinx; simultaneous calls use different decoders."""
 
     name = "pocketsphinx"
 
@@ -83,7 +83,7 @@ class SphinxAligner:
             decoder = self._idle.get_nowait()
         except Empty:
             decoder = _Decoder()
-        yield decoder  # after an error it is not used again, since its state is unknown
+        yield decoder  # after an error the decoder is not used again, since its state is unknown
         if decoder.taught < MOST_TAUGHT:
             self._idle.put(decoder)
 
@@ -100,10 +100,10 @@ class _Decoder:
         self.taught = 0
 
     def search(self, pcm: bytes, words: Sequence[str]) -> Times:
-        """The start and the end of each word found, beginning with the first.
+        """The start and the end of each word found, beginning with the first word.
 
         While someone is speaking, the last words are often guessed from half a word, and then no alignment fits. Such
-        words are left out, because without a fit the words before them would have no times either.
+        words are left out; otherwise the words before them would have no times either.
         """
         for word in words:
             if self._decoder.lookup_word(word) is None:
@@ -119,7 +119,7 @@ class _Decoder:
 
     def _fit(self, pcm: bytes, words: Sequence[str]) -> Times:
         """The times of the first `words`, as many as the decoder finds in this sound."""
-        self._decoder.reinit_feat()  # otherwise it keeps the loudness and noise of the previous sound
+        self._decoder.reinit_feat()  # otherwise the decoder keeps the loudness and noise of the previous sound
         self._decoder.set_align_text(" ".join(words))
         self._decoder.start_utt()
         for place in range(0, len(pcm), 2 * CHUNK):

@@ -1,4 +1,4 @@
-"""Where models are: in installed packages, whose files are checked by hashes, and in a folder for prepared models."""
+"""Where models are: in installed packages, with files checked against hashes, and in a folder for prepared models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def package_folder(package: str, distribution: str) -> Path:
 
 
 def missing(what: str) -> ConfigError:
-    """The error for a missing part: `what` is missing, and the command that installs all parts."""
+    """The error that says that `what` is missing, and which command installs all parts."""
     return ConfigError(f"{what}: {install_command(PLUGIN)}")
 
 

@@ -45,8 +45,8 @@ class HeardWord:
 class Heard:
     """The words in one segment of sound.
 
-    Only the engine understands `tokens`. When the same segment is decoded again with more sound at its end, they are
-    passed as the draft, which saves most of the work.
+    Only the engine understands `tokens`. When the same segment is decoded again with more sound at its end, the tokens
+    are passed as the draft, which saves most of the work.
     """
 
     words: tuple[HeardWord, ...]
@@ -119,11 +119,11 @@ class Synthesiser(Protocol):
         ...
 
     def pieces(self, text: str) -> list[str]:
-        """`text`, cut at natural pauses; the pieces joined are `text`. Speaking piece by piece gives the first sound
-        sooner.
+        """`text`, cut at natural pauses; joined together, the pieces are `text`. The first sound comes sooner if the
+        pieces are spoken one by one.
         """
         ...
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
-        """The sound of one piece; a `speed` of 2 is twice as fast. The words in it, joined by blanks, are `text`."""
+        """The sound of one piece; a `speed` of 2 is twice as fast. Its words, joined by blanks, are `text`."""
         ...

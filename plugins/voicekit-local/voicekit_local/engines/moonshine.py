@@ -1,12 +1,12 @@
 """Recogniser: Moonshine base, English, with partial results; its weights come in the package moonshine-cpp.
 
-Only files of that package are used: importing it would load a second ONNX runtime, and its code can't transcribe.
+Only the package's files are used. Importing it would load a second ONNX runtime, and its code can't transcribe.
 
 A growing segment is decoded repeatedly, with the previous answer as a draft. The decoder checks all tokens of the draft
 in one run (17 ms for twenty, instead of 8 ms for each), and continues after the last token that it confirms.
 
-Callers must respect two weaknesses: if a second of silence comes first, the recogniser writes nothing, and on sound
-much longer than LONGEST_S it repeats itself.
+Callers must allow for two weaknesses: if the sound begins with a second of silence, the recogniser writes nothing, and
+if it is much longer than LONGEST_S, the recogniser repeats itself.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BEGIN: Final = 1  # token
 END: Final = 2
 SPECIAL: Final = 3  # lower token ids are not text
 
-TOKENS_PER_SECOND: Final = 6.5  # in the fastest speech; more must be repetition
+TOKENS_PER_SECOND: Final = 6.5  # the rate of the fastest speech; a higher rate means that the network repeats itself
 TOKENS_BESIDES: Final = 3
 SHORTEST: Final = HEARING_RATE // 10  # samples; the encoder needs this many, and no word is shorter
 BLANK: Final = "\u2581".encode()
@@ -153,7 +153,7 @@ class _Decode:
 
 
 def read_pieces(data: bytes) -> list[bytes]:
-    """The bytes of each token. In `data`, each token follows its length, which takes one byte below 128, else two."""
+    """The bytes of each token. In `data`, each token follows its length: one byte for a length below 128, else two."""
     pieces, place = [], 0
     while place < len(data):
         length, place = data[place], place + 1

@@ -2,8 +2,8 @@
 
 In the package, both networks have 8-bit weights, and convert them to 32-bit floats in each run, so a token takes 65 ms.
 Here we load and save the networks with the conversion done (14 ms for a token), and then make the multiplications use
-8-bit weights directly (8 ms). The decoder is also made smaller. It has two branches, one for the first run and one for
-the later runs, which then share their largest weights. Its embedding table is kept in 16 bits, which changes no word.
+8-bit weights directly (8 ms). The decoder is also made smaller: its two branches, one for the first run and one for the
+later runs, then share their largest weights, and its embedding table is kept in 16 bits, which changes no word.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 NETWORKS: Final = ("encoder_model", "decoder_model_merged")
-SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # shares of the time
+SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # each network's share of the time
 SIZES: Final = "sizes.json"
 """The file with the lengths of the other files; it is written last."""
 DOING: Final = "preparing the recogniser, this once"
@@ -75,7 +75,7 @@ def _save(source: Path, target: Path, level: object) -> None:
     options.intra_op_num_threads = 1
     options.graph_optimization_level = level
     options.optimized_model_filepath = str(target)
-    options.log_severity_level = 3  # silences a warning that does not apply at these levels
+    options.log_severity_level = 3  # silences a warning that does not apply to these optimisations
     options.add_session_config_entry("session.save_model_format", "ONNX")
     onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
 

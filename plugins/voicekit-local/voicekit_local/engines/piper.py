@@ -31,11 +31,11 @@ DICTIONARIES: Final = {
 }
 
 VARIETY: Final = (0.667, 0.8)  # variation of the sound and of the durations, as in the voice's training
-GAIN: Final = 1.5  # raises the peaks, at most 0.6, close to full scale; fixed, so that all pieces are equally loud
+GAIN: Final = 1.5  # raises the peaks (up to 0.6) almost to full scale; constant, so that all pieces are equally loud
 
 
 class Piper:
-    """An `interface.Synthesiser`. With `steady`, the same text always sounds the same, though less lively."""
+    """An `interface.Synthesiser`. With `steady`, the same text always sounds the same, but less lively."""
 
     name = "Piper joe"
     rate = 22_050

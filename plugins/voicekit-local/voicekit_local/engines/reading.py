@@ -17,7 +17,7 @@ from voicekit.reply import sentences
 from voicekit_local.aloud import aloud
 from voicekit_local.engines.align import Times, spread
 
-LONGEST_PIECE: Final = 120  # characters: about eight seconds
+LONGEST_PIECE: Final = 120  # characters, spoken in about eight seconds
 CLAUSE_LEAST: Final = 24
 """Fewest characters on each side of a cut after a clause. Such a cut gives the first sound sooner, and its pause is
 natural.
@@ -28,7 +28,7 @@ _CLAUSE = re.compile(r"(?<=[,;:\u2013\u2014])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The `written` words without blanks, the `spoken` words, and for each spoken word the place of the written one."""
+    """The `written` words without blanks, the `spoken` words, and for each spoken word the index of the written one."""
 
     written: tuple[str, ...]
     spoken: tuple[str, ...]
@@ -41,7 +41,7 @@ class Reading:
     def times(self, times: Sequence[tuple[float, float]]) -> Times:
         """When each written word sounds, calculated from the times of the spoken words.
 
-        Written words that became one spoken phrase ("3:05 p.m.") share its time, by their numbers of letters.
+        Written words that became one spoken phrase ("3:05 p.m.") share its time in proportion to their lengths.
         """
         found: Times = []
         begun = 0.0
@@ -68,7 +68,7 @@ def read(text: str) -> Reading:
 
 
 def pieces(text: str) -> list[str]:
-    """`text`, cut after sentences, and after clauses if both sides are long enough; the pieces joined are `text`.
+    """`text`, cut after sentences, and after clauses if both sides are long enough; joined, the pieces are `text`.
 
     >>> pieces("Hello. I looked at your booking again, and there is one table left at eight.")
     ['Hello. ', 'I looked at your booking again, ', 'and there is one table left at eight.']

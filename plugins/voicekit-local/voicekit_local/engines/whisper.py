@@ -65,7 +65,7 @@ class Whisper:
             no_speech_threshold=SILENT,
             log_prob_threshold=DOUBTFUL,
         )
-        # The engine reports its confidence only for a whole part, as a mean logarithm.
+        # The engine reports no confidence for single words, only the mean log probability of each part of the text.
         return Heard(
             tuple(HeardWord(word, min(1.0, 2.718**part.avg_logprob)) for part in parts for word in part.text.split())
         )

@@ -3,5 +3,5 @@ unless a transport has the account's keys.
 
     order      requests and answers, as values (pure)
     accounts   a class for each carrier: keys, addresses, bodies (pure)
-    client     sends one request in limited time, and turns failures into our errors
+    client     sends one request within a time limit, and turns failures into our errors
 """

@@ -214,7 +214,7 @@ class VobizAccount(PlivoAccount):
 
 
 class ExotelAccount(Account):
-    """Exotel: the account's SID, an API key and its token. The flow's next applet makes transfers, not REST."""
+    """Exotel: the account's SID, an API key and its token. The flow's next applet transfers calls, not REST."""
 
     name = "exotel"
     can = frozenset({"dial"})

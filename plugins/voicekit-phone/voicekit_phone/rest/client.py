@@ -1,4 +1,4 @@
-"""Sends a carrier one request in limited time. A failure becomes one of our errors, without keys or numbers.
+"""Sends a carrier one request within a time limit. A failure becomes one of our errors, without keys or numbers.
 
 httpx logs the address of every request, which contains the ids of the account and the call. These log lines are
 dropped while one of our requests is running.
@@ -47,7 +47,7 @@ for _name in LOGGERS:
 
 
 class CarrierClient:
-    """The client of one account. Tests replace the network by `transport`."""
+    """The client of one account. In tests, `transport` replaces the network."""
 
     def __init__(
         self,
@@ -136,8 +136,8 @@ class CarrierClient:
 
 
 class ClientControl:
-    """The `voicekit.call.control.CallControl` of one call. `via` makes the address from which a carrier gets the target
-    of a transfer, if it needs one.
+    """The `voicekit.call.control.CallControl` of one call. `via` makes the address at which some carriers ask for the
+    target of a transfer.
     """
 
     def __init__(self, client: CarrierClient, call_id: str, via: Callable[[str], str] = lambda to: "") -> None:
@@ -183,5 +183,5 @@ def _trusted() -> ssl.SSLContext:
     import httpx
 
     trusted = httpx.create_ssl_context()
-    httpx.AsyncClient(verify=trusted)  # imports modules for the first request, which is as slow
+    httpx.AsyncClient(verify=trusted)  # imports the modules for a first request, which takes just as long
     return trusted

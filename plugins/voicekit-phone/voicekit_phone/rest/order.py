@@ -15,7 +15,7 @@ from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavai
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """One request. The repr shows neither the path, which has the call's id, nor the body, which has numbers."""
+    """One request. Its repr hides the path, which has the call's id, and the body, which has telephone numbers."""
 
     method: str
     url: str = field(repr=False)
@@ -45,7 +45,7 @@ class DialOrder:
 
     When somebody answers, the carrier asks `answer_url`. Carriers that open the socket without asking use `stream_url`
     instead. `news_url` gets the reports: busy, no answer, who has answered. Times are in seconds. `keys` are sent
-    after the answer; in them, w is a pause.
+    after the answer; a w among them is a pause.
     """
 
     to: str = field(repr=False)
@@ -62,7 +62,7 @@ class DialOrder:
 class CarrierAccount(Protocol):
     """An account at a carrier: its keys, and how to write each request. Pure.
 
-    `can` has those of `hang_up`, `transfer`, `digits` and `dial` that the carrier offers; the others raise ConfigError.
+    `can` lists which of `hang_up`, `transfer`, `digits` and `dial` the carrier offers; the others raise ConfigError.
     `keys_from` names the environment variables of the keys.
     """
 
@@ -95,7 +95,7 @@ class CarrierAccount(Protocol):
 
 
 def refusal(account: CarrierAccount, answer: RestAnswer) -> ServiceError | None:
-    """The error for `answer`; None if it is not an error."""
+    """The error that `answer` reports; None if it reports none."""
     status, code = answer.status, account.code(answer)[:40]
     if status < 300:
         return None
