@@ -58,8 +58,8 @@ GOES_ON = 1.0
 """Seconds within which a faint word goes on with the faint words before it."""
 
 MARGIN_DB = 3.0
-"""If a sound began too faint, its words must be louder than the limit by this much. Otherwise a voice at the limit would
-be ignored in one word, and interrupt with the next.
+"""If a sound began too faint, its words must be louder than the limit by this much. Otherwise a voice at the limit
+would be ignored in one word, and interrupt with the next.
 """
 
 FEW = 3
