@@ -1,4 +1,4 @@
-"""Converts lengths, weights and temperatures between units."""
+"""Converts lengths, weights and temperatures to other units."""
 
 UNITS = {  # names of a unit: what it measures, its size in the first such unit, and its zero point
     "meters|meter|metres|metre": ("length", 1.0, 0.0),
