@@ -173,15 +173,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.phone_lines", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--calls", type=int, default=10, metavar="N", help="concurrent callers (10)")
+    parser.add_argument("--calls", type=int, default=10, metavar="N", help="number of concurrent callers (10)")
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="seconds per trial (4)")
     parser.add_argument(
         "--rounds", type=int, default=5, metavar="R", help="number of rounds; every variant runs once in each (5)"
     )
     parser.add_argument("--ramp", action="store_true", help="find how many calls one core can carry")
-    parser.add_argument(
-        "--churn", action="store_true", help="measure whether calls that start and end delay the others"
-    )
+    parser.add_argument("--churn", action="store_true", help="measure how much brief calls delay lasting ones")
     options = parser.parse_args()
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     if options.ramp:
