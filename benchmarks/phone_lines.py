@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=5, metavar="R", help="number of rounds; every variant runs once in each (5)"
     )
-    parser.add_argument("--ramp", action="store_true", help="find how many calls one core can carry")
+    parser.add_argument("--ramp", action="store_true", help="find out how many calls one core can carry")
     parser.add_argument("--churn", action="store_true", help="measure how much brief calls delay lasting ones")
     options = parser.parse_args()
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))

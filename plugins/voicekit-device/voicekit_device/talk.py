@@ -62,7 +62,7 @@ def _in_the_browser(arguments: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = call_parser("talk", HELP)
     parser.add_argument(
-        "--browser", action="store_true", help="talk from a page in the browser (needs voicekit-browser)"
+        "--browser", action="store_true", help="talk to the bot from a web page (needs voicekit-browser)"
     )
     parser.add_argument("--microphone", metavar="NAME", help="name of the input device, or a unique part of its name")
     parser.add_argument(

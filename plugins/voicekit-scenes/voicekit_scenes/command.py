@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--real", action="store_true", help=real)
     parser.add_argument("--scenes", action="store_true", help="also print a line for each scene")
     parser.add_argument("--log", action="store_true", help="also print every turn-taking decision")
-    parser.add_argument("--json", metavar="FILE", help="write the figures to this file (-: print them instead)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file (with -, print them instead)")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the scenes into this SVG file")
     options = parser.parse_args(arguments)
     plugins = plugins_beside(options.bot)
