@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the results into this file (needs matplotlib)")
     parser.add_argument("--gate", action="store_true", help="fail if a ratio is much worse than its baseline")
     parser.add_argument("--baseline", action="store_true", help="store this run's ratios as the new baseline")
-    parser.add_argument("--peers", action="store_true", help="measure pipecat-ai and livekit-agents instead")
+    parser.add_argument("--peers", action="store_true", help="compare with pipecat-ai and livekit-agents instead")
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"benchmarks to run (default: all): {', '.join(cases)}"
     )

@@ -126,7 +126,7 @@ async def _until(true: Callable[[], bool]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=TIMES, help="cancellations per wire (%(default)s)")
+    parser.add_argument("--times", type=int, default=TIMES, help="number of cancellations on each wire (%(default)s)")
     parser.add_argument("--wire", choices=["chat", "responses", "messages"], action="append")
     arguments = parser.parse_args()
     print(", ".join(f"{name} {value}" for name, value in machine.describe().items()))

@@ -117,7 +117,7 @@ def main() -> None:
         type=float,
         default=EXCHANGE_S,
         metavar="S",
-        help="seconds per round (default: those of one exchange)",
+        help="seconds per round (default: the length of one exchange)",
     )
     parser.add_argument(
         "--calls",

@@ -38,6 +38,8 @@ LATE_S = 0.02
 AIM = 1.6
 FIRST, GROWTH = 10, 1.4
 WARM_S = 1.0
+CHURN = (0.0, 1.0, 3.0, 10.0)
+"""The numbers of brief calls that begin in a second, one measurement after the other."""
 
 
 @dataclass
@@ -127,7 +129,7 @@ class Load:
                 await socket.send(peer.passed(name))  # type: ignore[attr-defined]  # a Socket
 
 
-async def loaded(server: Server, calls: int, seconds: float, churn: bool = False) -> tuple[float, Load]:
+async def loaded(server: Server, calls: int, seconds: float, churn: float = 0.0) -> tuple[float, Load]:
     """The server's CPU seconds for each message and its answer, after a second to warm up; and the load."""
     load, over = Load(), trio.Event()
     async with trio.open_nursery() as nursery:
@@ -136,7 +138,7 @@ async def loaded(server: Server, calls: int, seconds: float, churn: bool = False
             await trio.sleep(PACKET_S / calls)
         await trio.sleep(WARM_S)
         if churn:
-            nursery.start_soon(_come_and_go, server, over)
+            nursery.start_soon(_come_and_go, server, over, churn)
         before, load.counting = server.cpu(), True
         await trio.sleep(seconds)
         spent, load.counting = server.cpu() - before, False
@@ -144,12 +146,12 @@ async def loaded(server: Server, calls: int, seconds: float, churn: bool = False
     return spent / max(1, (load.sent + load.returned) / 2), load
 
 
-async def _come_and_go(server: Server, over: trio.Event) -> None:
-    """Begin ten calls a second, each of which ends half a second later."""
+async def _come_and_go(server: Server, over: trio.Event, rate: float) -> None:
+    """Begin `rate` calls a second, each of which ends half a second later."""
     async with trio.open_nursery() as nursery:
         while not over.is_set():
             nursery.start_soon(_brief, server)
-            await trio.sleep(0.1)
+            await trio.sleep(1 / rate)
 
 
 async def _brief(server: Server) -> None:
@@ -173,15 +175,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.phone_lines", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--calls", type=int, default=10, metavar="N", help="concurrent callers (10)")
+    parser.add_argument("--calls", type=int, default=10, metavar="N", help="number of concurrent callers (10)")
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="seconds per trial (4)")
     parser.add_argument(
         "--rounds", type=int, default=5, metavar="R", help="number of rounds; every variant runs once in each (5)"
     )
-    parser.add_argument("--ramp", action="store_true", help="find how many calls one core can carry")
-    parser.add_argument(
-        "--churn", action="store_true", help="measure whether calls that start and end delay the others"
-    )
+    parser.add_argument("--ramp", action="store_true", help="find out how many calls one core can carry")
+    parser.add_argument("--churn", action="store_true", help="measure how much brief calls delay lasting ones")
     options = parser.parse_args()
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     if options.ramp:
@@ -243,8 +243,9 @@ async def _alone(server: Server, calls: int, seconds: float) -> tuple[float, Loa
 def _churn(calls: int, seconds: float) -> None:
     print(f"{'':24}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}")
     with serving("wire") as server:
-        for name, churn in (("nobody comes or goes", False), ("ten a second come and go", True)):
-            _, load = trio.run(loaded, server, calls, seconds, churn)
+        for rate in CHURN:
+            _, load = trio.run(loaded, server, calls, seconds, rate)
+            name = f"{rate:g} a second come and go" if rate else "nobody comes or goes"
             middle, worst = (1000 * percentile(load.late, percent) for percent in (50, 99))
             print(f"{name:24}{middle:10.2f}{worst:10.2f}{1000 * max(load.late):10.2f}", flush=True)
 

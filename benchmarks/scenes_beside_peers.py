@@ -66,7 +66,7 @@ async def hold_all(scenes: Sequence[Scene], commands: dict[str, list[str]]) -> d
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", help="run only scenes whose name or kind begins with this")
+    parser.add_argument("--only", metavar="NAME", help="run only scenes whose name or kind begins with NAME")
     parser.add_argument("--tuned", action="store_true", help="also run the peers with their quickest settings")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()

@@ -172,8 +172,8 @@ def main() -> None:
         prog="python -m benchmarks.soniox_cost", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="seconds per turn (1)")
-    parser.add_argument("--calls", type=int, default=10, metavar="N", help="concurrent calls (10)")
-    parser.add_argument("--repeats", type=int, default=1, metavar="R", help="how often to measure each row (1)")
+    parser.add_argument("--calls", type=int, default=10, metavar="N", help="number of concurrent calls (10)")
+    parser.add_argument("--repeats", type=int, default=1, metavar="R", help="number of measurements of each row (1)")
     options = parser.parse_args()
     effort = Effort(options.calls, options.seconds, options.repeats)
     versions = {name: version(name) for name in ("trio-websocket", "websockets")}

@@ -1,4 +1,4 @@
-"""The smallest bot: it repeats what it heard, and ends the call when the caller says goodbye."""
+"""The smallest bot: it repeats what it hears, and ends the call when the caller says goodbye."""
 
 import trio
 

@@ -1,6 +1,6 @@
-"""A bot that answers with a language model, which has one tool: it looks up free tables.
+"""A bot that answers with a language model. The model has one tool, which looks up free tables.
 
-Set OPENAI_API_KEY. To use another server than OpenAI's, set OPENAI_BASE_URL.
+Set OPENAI_API_KEY. To use a server other than OpenAI's, also set OPENAI_BASE_URL.
 """
 
 import trio

@@ -1,10 +1,11 @@
-"""A web server that gives browsers and mobile apps short-lived keys, each for one stream. They never get the main key.
+"""A web server that gives browsers and mobile apps short-lived keys, each for one stream. The main key stays secret.
 
     SONIOX_API_KEY=... python examples/07_keys_for_browsers.py 8000
     curl -X POST -H "Authorization: Bearer let me in" http://127.0.0.1:8000/key
 
 In your own web framework you need only the steps of `reply_to`: check the user, ask the key desk, return its answer.
-They must run under trio, like the Soniox client: in a framework on trio, or in a separate thread beside asyncio.
+These steps must run under trio, because the Soniox client does. So use a web framework on trio, or run trio in a
+separate thread beside asyncio.
 """
 
 import hmac

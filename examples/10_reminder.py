@@ -1,4 +1,4 @@
-"""An outbound reminder: the bot calls, says why, and asks for a yes or no. On an answering machine it leaves a message.
+"""An outgoing reminder: the bot calls, says why, and asks for a yes or no. On an answering machine it leaves a message.
 
 Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_NUMBER and PUBLIC_URL (docs/carriers/twilio.md), and run
 

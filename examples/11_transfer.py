@@ -1,10 +1,10 @@
-"""A model that answers, and transfers callers to a person on request. It knows the names, but not the numbers.
+"""A model that answers, and transfers callers on request. It knows the departments' names, but not their numbers.
 
     voicekit serve examples/11_transfer.py --transport twilio --public-url https://...
 
 With TWILIO_ACCOUNT_SID set, the carrier can transfer a call. The transfer starts after the caller has heard the
-announcement; if they interrupt it, there is no transfer. If the carrier refuses, the caller hears an apology, and the
-bot goes on.
+announcement; a caller who interrupts the announcement is not transferred. If the carrier refuses the transfer, the
+caller hears an apology, and the bot goes on.
 """
 
 from typing import Any

@@ -1,10 +1,10 @@
-"""A bot on your own page: a Starlette app with a login, in which voicekit is mounted.
+"""A bot on your own page: voicekit is mounted in a Starlette app that has a login.
 
     VOICEKIT_SECRET=... python examples/13_your_own_web_app.py
 
 Then open http://localhost:8000/ as the user ann with the password sesame. The page is 20 lines of HTML and JavaScript.
-Only a visitor who is logged in gets a token, which is valid for one call. You need voicekit-browser and voicekit-serve;
-without SONIOX_API_KEY, also voicekit-local.
+Only a visitor who has logged in gets a token, which is valid for one call. You need voicekit-browser and
+voicekit-serve; without SONIOX_API_KEY, also voicekit-local.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ PAGE = """<!doctype html>
 
 
 async def clerk(turn: Turn, say: Say) -> None:
-    """The bot. In a call from your page, `turn.session.call.info.caller` has the name from your login."""
+    """The bot. In a call from your page, `turn.session.call.info.caller` is the name of the user who has logged in."""
     await say(f"About {turn.text or 'what'}? Your order is on its way.")
 
 
 def user(headers: Mapping[str, str]) -> str | None:
-    """The user who is logged in, or None. This example uses HTTP Basic; your app may use a cookie."""
+    """The name of the user who has logged in, or None. This example uses HTTP Basic; your app may use a cookie."""
     kind, _, given = headers.get("authorization", "").partition(" ")
     try:
         name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
@@ -89,7 +89,7 @@ async def token(request: Request) -> Response:
 
 
 def make_app(answer: CallAnswer, address: str) -> Starlette:
-    """The app that is served at `address`; `answer` answers its calls."""
+    """The app that is served at `address`. Each of its calls is passed to `answer`."""
     site = CallSite(answer, [Browser(tokens=True)], public_url=f"{address}/voice", secret=SECRET)
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
-"""An agent from an asyncio framework as the handler: here pydantic-ai. LangGraph's `astream` works the same way.
+"""An agent from an asyncio framework, here pydantic-ai, as the handler. LangGraph's `astream` works the same way.
 
-Run `pip install pydantic-ai-slim` with the extra of your model, and set its key. Without a model, the example uses
-pydantic-ai's TestModel, which always gives the same answer.
+Run `pip install pydantic-ai-slim` with the extra for your model, set the model's API key, and pass the model's name to
+this program. Without a name, the example uses pydantic-ai's TestModel, which always gives the same answer.
 """
 
 import sys

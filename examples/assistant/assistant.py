@@ -1,9 +1,10 @@
 """A home assistant: the time, timers, sums, units, dice, jokes, notes, and the answers in faq.toml.
 
-    voicekit chat examples/assistant/assistant.py        or, to talk to it, `voicekit talk` (needs voicekit-device)
+    voicekit chat examples/assistant/assistant.py
+    voicekit talk examples/assistant/assistant.py        needs voicekit-device
 
-Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic is installed and its key
-is set.
+Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic is installed and its API
+key is set.
 """
 
 import os
@@ -33,7 +34,7 @@ model = models[0].build(registry, "handler") if models else None
 
 @bot.otherwise
 async def ask_the_model(turn, say):
-    """Let the model answer. If the answer takes long, ask the caller to wait."""
+    """Let the model answer. If this takes a while, ask the caller to wait."""
     if model is None:
         await say("Sorry, I don't know that. Ask me what I can do.")
         return

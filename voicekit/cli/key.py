@@ -18,7 +18,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--seconds", type=int, default=300, metavar="N", help="lifetime of the key in seconds (%(default)s)"
     )
-    parser.add_argument("--session", type=int, metavar="N", help="longest stream in seconds (default: no limit)")
+    parser.add_argument(
+        "--session", type=int, metavar="N", help="maximum length of a stream in seconds (default: no limit)"
+    )
     parser.add_argument("--single-use", action="store_true", help="allow only one stream")
     parser.add_argument("--reference", metavar="TEXT", help="name of the key in the usage logs")
     options = parser.parse_args(arguments)

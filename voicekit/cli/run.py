@@ -40,8 +40,8 @@ SPEC: Final = "NAME[:VALUE][,OPTION=VALUE...]"
 
 PARTS: Final[dict[Role, str]] = {
     "source": "where the caller's audio comes from, as in file:caller.wav",
-    "vad": "the voice activity detector, as in silero:threshold=0.6; none leaves detection to the stt",
-    "stt": "the speech recogniser, as in soniox:language=de; none allows typed words only",
+    "vad": "the voice activity detector, as in silero:threshold=0.6, or none, to leave detection to the stt",
+    "stt": "the speech recogniser, as in soniox:language=de, or none, for typed words only",
     "tts": "the speech synthesiser, as in soniox:voice=Maya,language=de",
     "sink": "where the bot's audio goes, as in file:bot.wav",
 }
@@ -49,7 +49,7 @@ PARTS: Final[dict[Role, str]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run the call to its end; returns 1 if it failed, 130 if Ctrl-C ended it."""
-    parser = call_parser("run", f"{HELP}: without SONIOX_API_KEY, a local server hears and speaks (voicekit-local)")
+    parser = call_parser("run", f"{HELP}; without SONIOX_API_KEY, a local server hears and speaks (voicekit-local)")
     parser.set_defaults(sink="null")
     record = "save the audio of both sides, the events and the services' messages in this new folder"
     parser.add_argument("--record", metavar="FOLDER", help=record)
@@ -75,7 +75,7 @@ def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
         parser.add_argument(f"--{role}", metavar=SPEC, help=text)
     policy = "change one field of the policy, as in turn.settle=1.2; may be repeated"
     parser.add_argument("--policy", metavar="FIELD=VALUE", action="append", default=[], help=policy)
-    parser.add_argument("--greeting", metavar="TEXT", help="the first thing the bot says")
+    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     if not typed:
         parser.add_argument(
             "--blocked", action="store_true", help="also show what blocks the event loop, and for how long"

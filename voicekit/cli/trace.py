@@ -44,7 +44,7 @@ def _parser() -> Parser:
     parser.add_argument("--turn", type=int, metavar="N", help="show only this turn (default: all)")
     parser.add_argument("--json", action="store_true", help="print each turn's latencies as numbers, in seconds")
     parser.add_argument(
-        "--svg", metavar="FILE", help="also draw the turn as a picture (the slowest, if there are several)"
+        "--svg", metavar="FILE", help="also draw the turn into this SVG file (the slowest turn, if there are several)"
     )
     parser.add_argument(
         "--width", type=int, metavar="COLUMNS", help="width of the drawing (default: the terminal's width)"

@@ -56,17 +56,17 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="FILE",
-        help="file for the transcript, if there is one source (default: standard output)",
+        help="file for the transcript of a single source (default: standard output)",
     )
     where.add_argument("--to", metavar="FOLDER", help="folder for the transcripts, each named after its source")
     parser.add_argument(
         "--language", action="append", metavar="CODE", help="language spoken in the recording; may be repeated"
     )
-    parser.add_argument("--strict", action="store_true", help="recognise only the languages given by --language")
+    parser.add_argument("--strict", action="store_true", help="recognise only the languages given with --language")
     parser.add_argument("--speakers", action="store_true", help="label the words with their speakers")
     parser.add_argument("--translate", metavar="CODE", help="output a translation into this language")
     parser.add_argument(
-        "--context", metavar="TEXT", help="describe the recording, such as its topic, names and words to expect"
+        "--context", metavar="TEXT", help="facts about the recording, such as its topic, names and words to expect"
     )
     parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="model to use (%(default)s)")
     parser.add_argument(
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep", action="store_true", help="do not delete the files and transcriptions from Soniox afterwards"
     )
-    parser.add_argument("--live", action="store_true", help="stream one local file to the realtime service instead")
+    parser.add_argument("--live", action="store_true", help="use the realtime service instead, with one local file")
     return parser
 
 

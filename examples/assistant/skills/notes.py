@@ -1,4 +1,4 @@
-"""Notes that outlast the program: one line each in a text file."""
+"""Notes that outlast the program: each is one line of a text file."""
 
 
 def add_to(bot, path):

@@ -2,7 +2,7 @@
 
 
 def said(value):
-    """The number as a person would say it, with at most four decimals."""
+    """The number as a person would say it, with at most four decimal places."""
     return f"{round(value, 4):g}" if abs(value) < 1e6 else f"{round(value):,}"
 
 

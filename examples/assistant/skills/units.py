@@ -1,4 +1,4 @@
-"""Converts lengths, weights and temperatures between units."""
+"""Converts lengths, weights and temperatures to other units."""
 
 UNITS = {  # the names of each unit; then what it measures, its size (meter, gram, Celsius = 1), and its zero point
     "meters|meter|metres|metre": ("length", 1.0, 0.0),

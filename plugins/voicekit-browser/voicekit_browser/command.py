@@ -38,9 +38,9 @@ def _parser() -> Parser:
         "a Python file with a handler, or the name of a registered handler (default: a bot that repeats what it hears)"
     )
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
-    parser.add_argument("--browser", action="store_true", required=True, help="talk from a page at a local address")
-    parser.add_argument("--port", type=int, default=PORT, help=f"the port of the page ({PORT}; 0 picks a free one)")
-    parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument("--browser", action="store_true", required=True, help="talk to the bot from a local web page")
+    parser.add_argument("--port", type=int, default=PORT, help=f"the page's port ({PORT}; 0 for any free port)")
+    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     parser.add_argument("--no-open", action="store_true", help="print the address, but do not open a browser")
     return parser
 

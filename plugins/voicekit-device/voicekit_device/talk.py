@@ -62,14 +62,16 @@ def _in_the_browser(arguments: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = call_parser("talk", HELP)
     parser.add_argument(
-        "--browser", action="store_true", help="talk from a page in the browser (needs voicekit-browser)"
+        "--browser", action="store_true", help="talk to the bot from a web page (needs voicekit-browser)"
     )
-    parser.add_argument("--microphone", metavar="NAME", help="input device; any unique part of its name is enough")
-    parser.add_argument("--speaker", metavar="NAME", help="output device; `voicekit devices` lists them")
+    parser.add_argument("--microphone", metavar="NAME", help="name of the input device, or a unique part of its name")
+    parser.add_argument(
+        "--speaker", metavar="NAME", help="name of the output device, or a unique part; see `voicekit devices`"
+    )
     parser.add_argument(
         "--echo",
         choices=get_args(Echo),
         default="half-duplex",
-        help="half-duplex: the bot does not listen while it speaks; headphones: it does, and can be interrupted",
+        help="half-duplex: the bot does not listen while it speaks; headphones: the bot always listens",
     )
     return parser

@@ -32,7 +32,9 @@ BAR: Final = 30
 def main(arguments: Sequence[str]) -> int:
     """Serve until Ctrl-C or, if embedded, until the standard input ends."""
     parser = argparse.ArgumentParser(prog="voicekit local-server", description=HELP)
-    parser.add_argument("--host", default=HOST, help=f"the address to serve on (default {HOST}: this machine alone)")
+    parser.add_argument(
+        "--host", default=HOST, help=f"the address to serve on (default {HOST}: only this machine can connect)"
+    )
     parser.add_argument("--port", type=int, default=0, help="the port to serve on (default: any free port)")
     parser.add_argument(
         "--key", help="the key that clients must send; make it hard to guess (default: a new random key)"
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         help="allow web pages from this origin, such as https://app.example; may be repeated",
     )
     parser.add_argument(
-        "--legacy-key", action="store_true", help="also accept the key in a message, as old clients send it"
+        "--legacy-key", action="store_true", help="also accept the key in a message, where old clients put it"
     )
     parser.add_argument(
         "--embedded", action="store_true", help="exit when standard input closes (for use by other programs)"

@@ -44,15 +44,15 @@ class CallMetrics:
         self._stt = seconds("stt_seconds", "from the caller's last speech to the last final words")
         self._token = seconds("llm_first_token_seconds", "from the request to the model's first token")
         self._tts = seconds("tts_first_sound_seconds", "from the first word to the first sound")
-        self._barge_in = seconds("barge_in_seconds", "from the caller's voice to the silence of the bot")
+        self._barge_in = seconds("barge_in_seconds", "from the caller's first voice to the bot's silence")
         self._tool = seconds("tool_seconds", "how long tools took", "outcome")
-        self._turns = counter("turns", "replies that are over", "outcome")
+        self._turns = counter("turns", "replies that have ended", "outcome")
         self._lost = counter("lost_sound_seconds", "sound that a full link has dropped", "link")
         self._errors = counter("service_errors", "errors of services", "service", "type")
-        self._switches = counter("switches", "another service stood in", "role")
-        self._transfers = counter("transfers", "callers handed over", "outcome")
+        self._switches = counter("switches", "times that a fallback service took over", "role")
+        self._transfers = counter("transfers", "transfers of callers", "outcome")
         self._keys = counter("keys", "keys that callers have pressed")
-        self._blocked = counter("loop_blocked_seconds", "time in which one task kept the event loop")
+        self._blocked = counter("loop_blocked_seconds", "time for which one task blocked the event loop")
 
     def observe(self, event: SessionEvent) -> None:
         match event:

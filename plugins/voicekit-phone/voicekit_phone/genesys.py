@@ -110,7 +110,7 @@ class GenesysWire:
         organization = text(parameters, "organizationId")
         if self._organization is not None and organization != self._organization:
             raise RemoteProtocolError(
-                "genesys: expected the same organization in `open` as in the request's headers, got another one"
+                "genesys: expected the same organization in `open` as in the request's headers, got a different one"
             )
         self._session = session
         offered = parameters.get("media")

@@ -63,7 +63,9 @@ class JambonzWire:
     def _start(self, value: Mapping[str, Any]) -> CallStarted:
         rate = whole(value, "sampleRate")
         if rate not in RATES or not text(value, "callSid"):
-            raise RemoteProtocolError("jambonz: expected a first message with callSid and sampleRate, got another one")
+            raise RemoteProtocolError(
+                "jambonz: expected a first message with callSid and sampleRate, got a different message"
+            )
         self._format = AudioFormat(rate)
         self._started = True
         info = CallInfo(

@@ -28,19 +28,21 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(prog="voicekit scenes", description=HELP)
     bot = "a Python file with a handler, or the name of a registered handler (default: the scenes' own bot)"
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
-    parser.add_argument("--only", metavar="NAME", help="run only scenes whose name or kind begins with this")
+    parser.add_argument("--only", metavar="NAME", help="run only scenes whose name or kind begins with NAME")
     parser.add_argument(
-        "--vad", metavar="NAME", help="webrtc or confirmed (default: confirmed if voicekit-silero is installed)"
+        "--vad",
+        metavar="NAME",
+        help="voice activity detector: webrtc or confirmed (default: confirmed if voicekit-silero is installed)",
     )
     recogniser = "recorded: replay stored messages; live: run a real recogniser (needs voicekit-local)"
     parser.add_argument("--recogniser", choices=("recorded", "live"), default="recorded", help=recogniser)
     messages = "replay this file of messages; messages-0.2.jsonl is from the slower server of version 0.2"
     parser.add_argument("--messages", metavar="FILE", default=MESSAGES, help=messages)
-    real = "run those scenes that can run in real time, over the local server (or Soniox, with SONIOX_API_KEY)"
+    real = "run only the scenes that work in real time, over the local server (or Soniox, with SONIOX_API_KEY)"
     parser.add_argument("--real", action="store_true", help=real)
     parser.add_argument("--scenes", action="store_true", help="also print a line for each scene")
-    parser.add_argument("--log", action="store_true", help="also print every decision of the turn machine")
-    parser.add_argument("--json", metavar="FILE", help="write the figures to this file (-: print them instead)")
+    parser.add_argument("--log", action="store_true", help="also print every turn-taking decision")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file (with -, print them instead)")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the scenes into this SVG file")
     options = parser.parse_args(arguments)
     plugins = plugins_beside(options.bot)

@@ -35,22 +35,26 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--transport", metavar="NAME[,OPTION=VALUE...]", required=True, help="a carrier, such as twilio"
     )
-    url = f"address where the carrier reaches this program, such as a tunnel's (${PUBLIC_URL}); not for Asterisk"
+    url = f"the address at which the carrier reaches this program, such as a tunnel's (${PUBLIC_URL}); not for Asterisk"
     parser.add_argument("--public-url", default=os.environ.get(PUBLIC_URL), help=url)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
     parser.add_argument(
-        "--ring", type=float, default=30.0, metavar="SECONDS", help="give up after ringing this long (30)"
+        "--ring",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="seconds to let the telephone ring before giving up (30)",
     )
-    parser.add_argument("--limit", type=float, metavar="SECONDS", help="have the carrier end the call after this long")
+    parser.add_argument(
+        "--limit", type=float, metavar="SECONDS", help="seconds after which the carrier must end the call"
+    )
     parser.add_argument(
         "--keys", default="", metavar="KEYS", help="keys to send when the call is answered; w is a pause"
     )
     parser.add_argument("--detect-machine", action="store_true", help="have the carrier detect answering machines")
     parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
-    parser.add_argument(
-        "--record", metavar="FOLDER", type=Path, help="record the call into a new folder inside this one"
-    )
+    parser.add_argument("--record", metavar="FOLDER", type=Path, help="record the call, in a new folder inside FOLDER")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     plugins = plugins_beside(options.bot)

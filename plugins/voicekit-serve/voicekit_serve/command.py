@@ -43,26 +43,27 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--transport", metavar="NAME[,OPTION=VALUE...]", action="append", required=True, help=spec)
     parser.add_argument(
         "--public-url",
-        help="address where carriers reach this server, such as https://bot.example (default: --host and --port)",
+        help="address at which carriers reach this server, such as https://bot.example (default: --host with --port)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
     parser.add_argument(
-        "--max-calls", type=int, default=20, help="the most calls at a time; further callers get a busy signal (20)"
+        "--max-calls",
+        type=int,
+        default=20,
+        help="maximum number of calls at a time; further callers get a busy signal (20)",
     )
-    drain = f"seconds that calls may continue after the first signal to stop ({limits.DRAIN_S:g})"
+    drain = f"seconds for which calls may continue after the first signal to stop ({limits.DRAIN_S:g})"
     parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
     parser.add_argument(
-        "--farewell", metavar="TEXT", help="text to speak in the calls that are still running after --drain"
+        "--farewell", metavar="TEXT", help="what the bot says in calls that are still running after --drain"
     )
     parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     password = (
-        f"password for calls from the browser page; prefer {PAGE_PASSWORD}, since other users can see the command line"
+        f"password for calls from the browser page; prefer {PAGE_PASSWORD}, because other users can see command lines"
     )
     parser.add_argument("--page-password", metavar="TEXT", help=password)
-    parser.add_argument(
-        "--record", metavar="FOLDER", type=Path, help="record each call into a new folder inside this one"
-    )
+    parser.add_argument("--record", metavar="FOLDER", type=Path, help="record each call, in a new folder inside FOLDER")
     workers = "number of processes, run by gunicorn (1: this process only, without gunicorn)"
     parser.add_argument("--workers", type=int, default=1, metavar="N", help=workers)
     silent = "replace a worker whose event loop has been stuck for this many seconds (30)"
