@@ -210,7 +210,9 @@ def _compare(calls: int, seconds: float, rounds: int) -> None:
         aim = f"   aim {AIM}{' !' if way == 'wire' and ratio > AIM else ''}" if way == "wire" else ""
         print(f"{names[way]:28}{1e6 * min(found):8.0f}{1e6 * median(found):8.0f}{ratio:8.2f}{aim}")
     whole = median(s / (w + a) for s, w, a in zip(spent["session"], spent["wire"], spent["apart"], strict=True))
+    allowed = median(s / (AIM * b + a) for s, b, a in zip(spent["session"], bare, spent["apart"], strict=True))
     print(f"a whole call beside wire and session added up: {whole:.2f}")
+    print(f"a whole call beside {AIM} bare echoes and a session added up: {allowed:.2f}   aim 1")
 
 
 def _ramp(seconds: float) -> None:
