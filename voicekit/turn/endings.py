@@ -108,7 +108,7 @@ class Endings:
     yes_no: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     digits: frozenset[str] = frozenset()
-    openers: tuple[str, ...] = ()  # the letters of each word, each preceded by a space: " let me think"
+    openers: tuple[str, ...] = ()  # each opener as its words' letters, with a space before each word: " let me think"
 
     def __bool__(self) -> bool:
         return bool(self.unfinished)
