@@ -268,7 +268,7 @@ class Reply:
         self.reason = reason
         self.script = script
         self.said = ""
-        self.first_word: float | None = None  # time of the handler's first word
+        self.first_word: float | None = None  # the time of the handler's first word
         self.heard_to = 0
         self.cut = False
 

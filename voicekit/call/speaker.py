@@ -67,10 +67,10 @@ class CallSpeaker:
         self._packet = spoken.samples(wire.packet) * spoken.sample_bytes
         self._capacity = max(spoken.samples(PENDING_S) * spoken.sample_bytes, 2 * self._packet)
         self._urgent: deque[WireMessage] = deque()
-        self._messages: deque[WireMessage] = deque()  # messages of the packet that is being sent
+        self._messages: deque[WireMessage] = deque()  # the messages of the packet that is being sent
         self._pending = bytearray()
-        self._unsent = 0  # how many samples the packet that is being sent has; 0 if there is none
-        self._padding = 0  # how many samples of silence are at the end of the packet that is being sent
+        self._unsent = 0  # how many samples are in the packet that is being sent; 0 if there is none
+        self._padding = 0  # how many samples at the end of the packet that is being sent are silence
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0

@@ -50,7 +50,7 @@ class FusedOutlet(Outlet[Any]):
     def offer(self, item: Any) -> None:
         self._offer_pending()
         self._pending.extend(self._feed(item))
-        with suppress(trio.WouldBlock):  # the item is accepted; the rest of it goes out with the next item
+        with suppress(trio.WouldBlock):  # the item counts as accepted: its rest goes out with the next item
             self._offer_pending()
 
     def clone(self) -> Outlet[Any]:

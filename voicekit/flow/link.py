@@ -99,7 +99,7 @@ class Taker:
         if self._error is None or self._told:
             return
         if kind is None or not isinstance(self._error, trio.ClosedResourceError):
-            raise self._error  # the task in `ended` was cancelled before raising it; that may have closed resources
+            raise self._error  # `ended` was cancelled before it raised this; that may have closed resources
 
     async def ended(self) -> None:
         """Wait until the link has ended and everything has been taken; raises what `take` raised."""

@@ -54,7 +54,7 @@ _WEIGHTLESS = (Gap, SpeechStarted, SpeechStopped, WordMark)
 def weigh(item: object) -> int:
     """The weight of an item on a link: samples, characters, or 1; marks and gaps weigh nothing."""
     if isinstance(item, AudioFrame):
-        # same as item.samples, but saves a call: this runs for every frame
+        # the same as item.samples, but saves a call: this runs for every frame
         return len(item.pcm) // item.format.sample_bytes
     if isinstance(item, _WEIGHTLESS):
         return 0

@@ -42,7 +42,8 @@ class Loudness:
     __slots__ = ("_base", "_loudest", "_since", "_windows")
 
     def __init__(self) -> None:
-        self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)  # each first sample and mean power
+        # for each window: its first sample and its mean power
+        self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)
         self._base = 0.0  # the power of the current speech when it began, or last rose or fell
         self._loudest = 0.0  # the highest mean power in the last few seconds
         self._since = 0  # how many windows ago the current speech began, rose or fell

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WEBRTC_MODES = (0, 1, 2, 3)
 WEBRTC_RATES = (8_000, 16_000, 32_000, 48_000)
-WINDOW_S = 0.02  # webrtcvad accepts 10, 20 or 30 ms; 20 ms cost half as much as 10 ms, and add less delay than 30 ms
+WINDOW_S = 0.02  # webrtcvad accepts 10, 20 or 30 ms; 20 ms costs half as much as 10 ms, and adds less delay than 30 ms
 # In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it judged to
 # be speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
 # off.

@@ -30,7 +30,7 @@ class EventReader:
     __slots__ = ("_data", "_kind", "_rest", "_size", "_started")
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []  # the start of an incomplete line
+        self._rest: list[bytes] = []  # the beginning of an incomplete line
         self._kind = ""
         self._data: list[str] = []
         self._size = 0

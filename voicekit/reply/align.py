@@ -47,7 +47,8 @@ _SENT_WORD = re.compile(
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # inside a word, or at the start, where the word before may have been removed
+    # a sign inside a word, or at the start, where the word before it may have been removed
+    r"|(?:^|(?<=\w))[^\w\s](?=\w)"
 )
 _NEAR_CHARACTER = re.compile(r"[up]")
 _BEHIND_CHARACTER = re.compile(r"[^\w\s]*")
@@ -69,7 +70,7 @@ class Aligner:
     __slots__ = ("_beliefs", "_said_to", "_text")
 
     def __init__(self) -> None:
-        self._text = Text("", ())  # text that may still be spoken
+        self._text = Text("", ())  # the text that may still be spoken
         # place n holds the belief that the voice is at the nth word; place 0, that it is before the first word
         self._beliefs = [_Belief(0.0, 0)]
         self._said_to = 0

@@ -106,7 +106,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a wait that ends too early starts again
+            if self._due < self._patience.deadline:  # a later time is set when the earlier one has passed
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:

@@ -143,7 +143,7 @@ class Conductor:
             with trio.move_on_after(seconds) as spent:
                 await self._holds.park()
             if spent.cancelled_caught:
-                return  # all time has passed; after a subtraction, the rest could be too small to change the clock
+                return  # the whole time has passed; subtracting it could leave a rest too small to change the clock
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:
@@ -290,7 +290,7 @@ class Conductor:
             # all text counts as heard, including punctuation after the last word
             live.reply.heard_to = len(live.reply.said)
         else:
-            live.performance.cut()  # its tasks have ended, but the device may still have some of its sound
+            live.performance.cut()  # the reply's tasks have ended, but some of its sound may still be in the device
         self._over(live, cut=False)
 
     def _over(self, live: _Live, *, cut: bool) -> None:
@@ -302,7 +302,7 @@ class Conductor:
                 live.performance.cut()
         finally:
             reply.cut = cut
-            live.scope.cancel()  # even if the reply was played: its handler may run longer than its voice
+            live.scope.cancel()  # even if the reply was played: the handler may run longer than the voice
             self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
             self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 

@@ -48,7 +48,7 @@ _NUMERIC = "．।॥"  # marks that may precede a digit without ending a senten
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
 _CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # without “, since it opens a quotation if it directly follows a mark
 
-# ; is the Greek question mark
+# ";" is the Greek question mark
 _MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _CLOSED = re.compile(f"{_CLOSING}*")

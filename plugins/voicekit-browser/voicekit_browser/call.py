@@ -140,7 +140,7 @@ class PageCall(Call):
                     yield self
                     nursery.cancel_scope.cancel()
         finally:
-            self.finish(CallEnd(EndReason.DRAINED))  # no effect if the call is already over
+            self.finish(CallEnd(EndReason.DRAINED))  # this has no effect if the call is already over
             self.source.close()
             await self._part()
             self._parted.set()

@@ -37,7 +37,7 @@ TRAIL: Final = round(0.2 * RATE)  # how many samples after the speech are decode
 SPLIT: Final = round(0.8 * RATE)
 SHORTEST: Final = round(0.08 * RATE)  # the fewest samples in a segment; no word is shorter
 HOP: Final = round(0.4 * RATE)  # how many new samples lead to another interim result
-EARLY_HOP: Final = RATE // 5  # the same for the first two seconds, which are quick to decode and may be an interruption
+EARLY_HOP: Final = RATE // 5  # the hop in the first two seconds, which are quick to decode and may be an interruption
 # how many samples of a segment, with its pre-roll, lead to the first result; from fewer, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE

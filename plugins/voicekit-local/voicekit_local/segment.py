@@ -33,7 +33,7 @@ SETTLES_WITHIN_S: Final = 11.0
 have them again.
 """
 
-WINDOW: Final = HEARING_RATE // 50  # how many samples form a window, whose loudness is measured
+WINDOW: Final = HEARING_RATE // 50  # how many samples form a window; loudness is measured for each window
 SPAN: Final = 5  # how many windows form the quietest place to find: a tenth of a second
 
 

@@ -216,7 +216,7 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
         if not own or any(own[0].start <= one.start <= own[-1].end + 0.1 for one in meant):
             continue
         if any(one.start < own[0].start < one.end for one in spoken):
-            continue  # already counted as an interruption of the caller
+            continue  # this was already counted as an interruption of the caller
         if own[-1].stops < length - END_S:
             found.append(Became.CUT)
         else:

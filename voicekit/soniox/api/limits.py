@@ -77,7 +77,7 @@ STT_IDLE_S: Final = 20.0  # seconds without sound or keepalive until "Request ti
 
 # --- text to speech ---
 
-TTS_FIELD_LENGTH: Final = 50  # the most characters in a model, a language or a voice (documented)
+TTS_FIELD_LENGTH: Final = 50  # the most characters in the name of a model, language or voice (documented)
 TTS_SPEED: Final = (0.7, 1.3)  # the lowest and the highest speed; others are refused, not clamped (measured)
 TTS_TEXT_BYTES: Final = 5_000  # the most UTF-8 bytes of text in a stream (documented, measured)
 TTS_STREAM_S: Final = 120.0  # the most seconds of sound in a stream; the rest is cut off (documented)

@@ -101,7 +101,7 @@ class Account:
     def add(self, key: Key) -> None:
         """Add a key, such as a temporary key."""
         self._keys[key.secret] = key
-        # such a key can be forgotten when it expires, since its prefix shows that it was a temporary key
+        # A temporary key can be forgotten when it expires, since its prefix still shows what it was.
         if key.expires_at is not None and key.secret.startswith(TEMPORARY):
             heappush(self._expiring, (key.expires_at, key.secret))
 

@@ -30,7 +30,7 @@ class Liveness:
     __slots__ = ("_last", "_since")
 
     def __init__(self) -> None:
-        self._since: float | None = None  # when the first sound was sent that has not been answered
+        self._since: float | None = None  # the time at which the first unanswered sound was sent
         self._last = 0.0
 
     def asked(self, now: float) -> None:

@@ -89,7 +89,7 @@ class ReplySpeech:
             self._obey(command)
         self._pool.flush()
         due = min(self._planner.due_at, self._give_up_at(now))
-        if due < self._alarm.deadline:  # a later time is set when this one has passed
+        if due < self._alarm.deadline:  # a later time is set when the earlier one has passed
             self._alarm.deadline = due
         if self._is_playable():
             self._changed.unpark_all()

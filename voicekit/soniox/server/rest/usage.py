@@ -22,7 +22,7 @@ KEPT: Final = 100_000  # the most entries that are kept; older ones are dropped,
 PERIODS: Final = 10_000  # the most periods in an answer: our own limit
 YEARS: Final = range(2000, 2200)  # other years are mistakes, and the first and the last possible year break arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
-_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the `total_count` for each period, whose length is given in seconds
+_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the length of each period in seconds, with its `total_count`
 _FROM_LAST: Final = 10**12
 _SUMS: Final = (
     "input_text_tokens", "input_audio_tokens", "input_audio_duration_ms",
