@@ -45,7 +45,7 @@ class PlaybackLease:
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
         self._revoked = False
-        self._writing = trio.CancelScope()  # the scope around the latest write to the sink
+        self._writing = trio.CancelScope()  # the cancel scope around the latest write to the sink
         self._changed = trio.lowlevel.ParkingLot()
 
     @property

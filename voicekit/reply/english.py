@@ -47,7 +47,7 @@ _SIGNS = {
     "%": "percent",
     "~": "tilde",
 }
-_CURRENCIES = {  # singular and plural of the currency, then of its hundredth part
+_CURRENCIES = {  # the singular and the plural of the currency, then those of its hundredth part
     "$": ("dollar", "dollars", "cent", "cents"),
     "€": ("euro", "euros", "cent", "cents"),
     "£": ("pound", "pounds", "penny", "pence"),
@@ -59,7 +59,7 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_UNITS = {  # singular and plural; units that may also be a word or a name (5 in, 5G, 5m) are left out
+_UNITS = {  # the singular and the plural; units that may also be a word or a name (5 in, 5G, 5m) are left out
     "km": ("kilometer", "kilometers"),
     "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"),

@@ -95,7 +95,7 @@ class PageCall(Call):
         self._entered = 0
         self._entries: list[float] = []
         self._pings = 0
-        self._heard_at = 0.0  # when the page last sent something
+        self._heard_at = 0.0  # the time at which the page last sent something
         self._changed = trio.lowlevel.ParkingLot()
         self._parted = trio.Event()
 

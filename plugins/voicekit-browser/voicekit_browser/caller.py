@@ -81,7 +81,7 @@ class PageSource(CallSource):
             self._at += samples
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        free = float("-inf")  # when the sound passed on so far would end if played at PACE
+        free = float("-inf")  # the time at which the sound passed on so far would end if played at PACE
         try:
             while True:
                 for item in await self._inlet.receive_all():

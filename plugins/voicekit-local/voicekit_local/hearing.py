@@ -61,7 +61,7 @@ class Hearing:
         self._judged = 0  # how many samples the VAD has judged
         self._talking = False
         self._quiet_since = 0
-        self._queue: deque[Segment | Token] = deque()  # in order; the last item may be an open segment
+        self._queue: deque[Segment | Token] = deque()  # in the order of the sound; the last item may be an open segment
         self._segment_end = 0  # the sample at which the last closed segment ended
         self._closed: Segment | None = None  # the last closed segment
         self._job: Job | None = None

@@ -150,7 +150,7 @@ class RestRoute:
     path: str
     handle: RestHandler
     uploads: int | None = None
-    admit: Callable[[], None] | None = None  # may refuse the request before its body is read
+    admit: Callable[[], None] | None = None  # a function that may refuse the request before its body is read
     speech: bool = False
 
 
