@@ -16,7 +16,7 @@ EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """The default date of the time 0.0, so that dates in tests are always the same."""
 
 
-# --- requests and answers of the driver ---
+# --- HTTP requests and answers ---
 
 
 @dataclass(frozen=True, slots=True)
