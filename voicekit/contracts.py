@@ -194,7 +194,7 @@ class Text:
 
     def part(self, start: int, end: int) -> Text:
         if start == 0 and end >= len(self.text):
-            return self  # the usual case: the whole token is passed on
+            return self  # the usual case: the whole text is passed on
         return Text(self.text[start:end], self.to[start:end])
 
     def __add__(self, other: Text) -> Text:
@@ -268,7 +268,7 @@ class Reply:
         self.reason = reason
         self.script = script
         self.said = ""
-        self.first_word: float | None = None  # time of the handler's first word
+        self.first_word: float | None = None  # the time of the handler's first word
         self.heard_to = 0
         self.cut = False
 

@@ -406,16 +406,16 @@ class TurnAct(Enum):
     """The kinds of decisions that the turn machine makes."""
 
     COMMIT = "commit"  # the caller's turn is complete: a reply starts
-    CONFIRM = "confirm"  # the same, for a reply that was begun as a guess
+    CONFIRM = "confirm"  # the caller's turn is complete: the reply that was begun as a guess continues
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
-    DISCARD = "discard"  # discard that reply
+    DISCARD = "discard"  # discard the reply that was begun as a guess
     FINALIZE = "finalize"  # ask the stt for its final words in this pause
     WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
-    PROMPT = "prompt"  # speak without a turn of the caller
+    PROMPT = "prompt"  # begin to say something that does not answer the caller
     HOLD = "hold"  # pause the reply to decide whether this is an interruption
-    RELEASE = "release"  # it was no interruption
-    CUT = "cut"  # it was an interruption
-    IGNORE = "ignore"  # words or sound that are not the caller's
+    RELEASE = "release"  # continue the paused reply: this was no interruption
+    CUT = "cut"  # end the reply: this was an interruption
+    IGNORE = "ignore"  # ignore words or sound that are not the caller's
     DROP_PROMPT = "drop prompt"  # the prompt will not be spoken
     CLOSE = "close"  # the call is over
 

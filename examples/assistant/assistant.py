@@ -52,7 +52,7 @@ async def ask_the_model(turn, say):
 
 async def excuse(say, silence):
     with silence:
-        await trio.sleep(1.2)  # a shorter pause needs no apology
+        await trio.sleep(1.2)  # a shorter pause needs no excuse
         await say("Let me think. ")
 
 

@@ -106,7 +106,7 @@ class Host:
         error: BaseException | None = None
         try:
             trio.run(self._serve)
-        except BaseException as raised:  # passed on to the waiting tasks
+        except BaseException as raised:  # every error is passed on to the waiting tasks
             error = raised
         _settle(self._loop, self._ready, None, error)
         _settle(self._loop, self._over, error, None)

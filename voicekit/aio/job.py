@@ -147,7 +147,7 @@ class FarTask(Generic[T]):
             return await self._main(), None
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # raised again in trio; here it would end the loop
+        except BaseException as error:  # the error is raised again in trio; here it would end asyncio's loop
             return None, error
 
     def _over(self, task: asyncio.Task[tuple[T | None, BaseException | None]]) -> None:

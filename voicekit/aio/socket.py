@@ -49,7 +49,7 @@ class HostedWire:
         self._websocket = websocket
         self._inbox: deque[WireMessage] = deque()
         if isinstance(self.wire, PlainWire):
-            self._inbox.append(b"")  # the call starts at the first message, and the handshake counts as one
+            self._inbox.append(b"")  # a call begins with its first message, and the handshake counts as one
         self._closed: StreamClosed | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._unsent = 0
@@ -62,7 +62,7 @@ class HostedWire:
     def attach(self, loop: asyncio.AbstractEventLoop, cross: Callable[..., None]) -> list[asyncio.Task[None]]:
         """Start to move messages on `loop`; `cross(function, ...)` makes trio call `function` soon."""
         self._loop, self._cross = loop, cross
-        self._outbox = asyncio.Queue()  # bounded by UNSENT, which the sender enforces
+        self._outbox = asyncio.Queue()  # the sender limits it to UNSENT messages
         return [loop.create_task(self._read()), loop.create_task(self._write())]
 
     async def _read(self) -> None:
@@ -78,7 +78,7 @@ class HostedWire:
             self._cross(self._end, code)
 
     async def _write(self) -> None:
-        with suppress(Exception):  # whatever the server raises for a lost socket: the reader reports the loss
+        with suppress(Exception):  # hides whatever the server raises for a lost socket: the reader reports the loss
             while True:
                 message = await self._outbox.get()
                 if isinstance(message, int):

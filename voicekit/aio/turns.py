@@ -45,7 +45,7 @@ class TrioDesk:
     ) -> None:
         try:
             done = partial(_resolve, answer, await function(*arguments), None)
-        except Exception as error:  # raised again in the task that asked
+        except Exception as error:  # the error is raised again in the task that called `ask`
             done = partial(_resolve, answer, None, error)
         if not self._job.done:
             self._job.works()

@@ -117,11 +117,11 @@ def _encoding_table(law: Encoding) -> NDArray[numpy.uint8]:
     import numpy
 
     pcm = numpy.arange(1 << 16).astype(numpy.uint16).view(numpy.int16).astype(numpy.int32)
-    if law == "mulaw":  # 14 bits: sign and 13
+    if law == "mulaw":  # 14 bits: the sign and 13 bits of magnitude
         size = numpy.minimum(abs(pcm >> 2) + BIAS, MU_LARGEST)
         segment = _highest_bit(size) - 5
         step = size >> (segment + 1)
-    else:  # 13 bits: sign and 12; the first two segments have the same step
+    else:  # 13 bits: the sign and 12 bits of magnitude; the first two segments have the same step
         size = numpy.where(pcm < 0, ~(pcm >> 3), pcm >> 3)
         segment = numpy.maximum(_highest_bit(size) - 4, 0)
         step = size >> numpy.maximum(segment, 1)
@@ -148,4 +148,4 @@ def _highest_bit(values: NDArray[numpy.int32]) -> NDArray[numpy.int32]:
     """The number of the highest bit that is set, counted from 0 (-1 if none is)."""
     import numpy
 
-    return numpy.frexp(values)[1] - 1  # exact: floats hold every integer of these sizes
+    return numpy.frexp(values)[1] - 1  # exact, since floats hold every integer of this size

@@ -52,7 +52,7 @@ class CallSource(Pipeable):
         if outbox.statistics().full is Full.WAIT:
             async for item in self._inlet:
                 await outbox.send(item)
-        else:  # as in a session: the wire's reader passes each item on in the same step
+        else:  # as in a session, where the wire's reader passes each item on without waiting
             with self._inlet.hand_to(outbox.offer) as taker:
                 await taker.ended()
 

@@ -83,7 +83,7 @@ class Call:
         self.trouble: VoicekitError | None = None
         self._stream = stream
         self._sending = trio.CancelScope()
-        self._sent_at = inf  # since when a message has been waiting to be sent; inf if none is
+        self._sent_at = inf  # the time since which a message has been waiting to be sent; inf if none is
         self._heard_at = trio.current_time()
         self._wire = wire
         self._control = control
@@ -264,7 +264,7 @@ class Call:
         await self._hang_up_by_request()
         with trio.move_on_after(GOODBYE_S, shield=True):
             with suppress(StreamClosed):
-                for message in self._line.take_urgent():  # such as the answer to the far side's goodbye
+                for message in self._line.take_urgent():  # urgent messages include the answer to the far side's goodbye
                     await self._stream.send(message)
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):

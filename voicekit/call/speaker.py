@@ -67,21 +67,21 @@ class CallSpeaker:
         self._packet = spoken.samples(wire.packet) * spoken.sample_bytes
         self._capacity = max(spoken.samples(PENDING_S) * spoken.sample_bytes, 2 * self._packet)
         self._urgent: deque[WireMessage] = deque()
-        self._messages: deque[WireMessage] = deque()  # messages of the packet that is being sent
+        self._messages: deque[WireMessage] = deque()  # the messages of the packet that is being sent
         self._pending = bytearray()
-        self._unsent = 0  # samples of the packet that is being sent; 0 if there is none
-        self._padding = 0  # samples of silence at the end of the packet that is being sent
+        self._unsent = 0  # how many samples are in the packet that is being sent; 0 if there is none
+        self._padding = 0  # how many samples at the end of the packet that is being sent are silence
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
-        self._before = 0  # samples heard in earlier generations
-        # in this generation: position and size of the silence that we added
+        self._before = 0  # how many samples were heard in earlier generations
+        # the position and the size of each stretch of silence that we added in this generation
         self._pads: deque[tuple[int, int]] = deque()
         self._changed = trio.lowlevel.ParkingLot()
         self._lost = False
         self._far_full = False
 
-    # Called by the session.
+    # The session calls these methods.
 
     async def write(self, frame: AudioFrame) -> None:
         if frame.format != self._format:
@@ -143,7 +143,7 @@ class CallSpeaker:
         self._unsent = self._unmarked = self._padding = 0
         self.post(self._wire.clear())
 
-    # Called by the connection.
+    # The connection calls these methods.
 
     def post(self, messages: Sequence[WireMessage]) -> None:
         """Send `messages` ahead of all sound."""
@@ -191,7 +191,7 @@ class CallSpeaker:
             dry_at = self._estimate.dry_at - 2 * self._wire.packet
             with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
                 await self._changed.park()
-            if waiting.cancelled_caught:  # the far end has almost run dry, so this is the end of the utterance
+            if waiting.cancelled_caught:  # the far side has almost no sound left, so this is the end of the utterance
                 self._pack(pad=True)
         return None
 

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. Errors are one sentence on stderr; --traceback shows them in full."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # no printed character may end a call, whatever the code page
+            stream.reconfigure(errors="replace")  # a character that the code page lacks must not end a call
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     whole = TRACEBACK in arguments
     try:

@@ -109,7 +109,7 @@ def _imported(file: Path) -> ModuleType:
         raise
     except SyntaxError as error:
         raise ConfigError(f"{error.filename or file}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
-    except Exception as error:  # the author's code: any error is shown with the author's own lines
+    except Exception as error:  # the bot is its author's code: any error is shown with the lines of that code
         frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
         where = " < ".join(f"{Path(each.filename).name}:{each.lineno}" for each in frames[1:][::-1][:4])
         raise ConfigError(f"{file}: {type(error).__name__}: {error} ({where or file.name})") from error

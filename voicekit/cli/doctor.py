@@ -35,7 +35,7 @@ class Finding:
     """One thing that was checked; `remedy` is what to do, empty if nothing has to be done."""
 
     about: str
-    state: str  # FINE, NOTE (optional) or WRONG
+    state: str  # FINE, WRONG or, for something optional, NOTE
     found: str
     remedy: str = ""
 
@@ -141,7 +141,7 @@ def _asked(entry: EntryPoint) -> Iterator[Finding]:
     try:
         for fine, found, remedy in entry.load()():
             yield Finding(entry.name, FINE if fine else WRONG, str(found), str(remedy))
-    except Exception as error:  # third-party code: any error is reported with the check's name
+    except Exception as error:  # a check is third-party code: any error is reported with the check's name
         yield Finding(entry.name, WRONG, f"its check raised {type(error).__name__}: {error}", "reinstall it")
 
 

@@ -77,8 +77,8 @@ class Live:
         self._began = trio.current_time()
         self._final: tuple[Word, ...] = ()
         self._tail: tuple[Word, ...] = ()
-        self._spoken_to: float | None = None  # end of the caller's last sound, in seconds of the call
-        self._asked: float | None = None  # end of the question that is being answered
+        self._spoken_to: float | None = None  # the end of the caller's last sound, in seconds of the call
+        self._asked: float | None = None  # the end of the question that is being answered, in seconds of the call
         self._aside = False  # whether the current words were judged to be a backchannel
         self._heard = ""
         self._audible: float | None = None

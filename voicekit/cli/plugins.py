@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     commands, failure = Commands(), None
     try:
         plugins.commands(commands)
-    except PluginError as error:  # this command only lists plugins, and the list is useful even with a broken one
+    except PluginError as error:  # the list is useful even if a plugin's commands are broken
         failure = error
     listed = [_list(info.name, plugins, commands) for info in plugins.listing()]
     print(json.dumps([asdict(each) for each in listed], indent=2) if options.json else "\n".join(map(_lines, listed)))

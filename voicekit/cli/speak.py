@@ -19,8 +19,8 @@ FORMATS: Final = {
     ".wav": "wav", ".mp3": "mp3", ".flac": "flac", ".aac": "aac", ".opus": "opus", ".ogg": "opus",
     ".pcm": "pcm_s16le", ".raw": "pcm_s16le", ".ulaw": "pcm_mulaw", ".alaw": "pcm_alaw",
 }  # fmt: skip
-RATE: Final = 24_000  # Hz, for formats without a header
-# A larger file is not even read, since it can't be spoken in one request.
+RATE: Final = 24_000  # the sample rate, in Hz, of formats without a header
+# A text is read only up to this size, since more can't be spoken in one request.
 BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 
@@ -83,5 +83,5 @@ def _text(said: str) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{said}: expected a text file in UTF-8: {error}") from error
     except (OSError, ValueError):
-        return said  # too long or too odd for a file name
+        return said  # the text is too long or too odd for a file name
     return said

@@ -104,7 +104,7 @@ def _length_of_path(pieces: Sequence[str], parameters: Mapping[str, Any]) -> int
     there = [count for count in range(len(pieces), 0, -1) if Path(",".join(pieces[:count])).exists()]
     options = (count for count, piece in enumerate(pieces) if count and "=" in piece and _is_option(piece, parameters))
     rest = next(options, len(pieces))
-    # "call, 3 May.wav" is one path; in "a.wav,pased", the path is "a.wav"
+    # "call, 3 May.wav" is one path, but "a.wav,pased" is a path and a misspelt option
     plain = rest if all(" " in piece for piece in pieces[1:rest]) else 1
     return there[0] if there else plain
 

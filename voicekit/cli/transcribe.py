@@ -27,7 +27,7 @@ from voicekit.soniox.rest.subtitles.subtitles import captions, readable, srt, vt
 
 HELP = "transcribe sound files, local or from a URL"
 SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
-AT_ONCE: Final = 4  # uploads share one internet connection: more at a time are not faster
+AT_ONCE: Final = 4  # the most uploads at a time: they share one internet connection, so more would not be faster
 UPLOADED: Final = 0.5  # the share of a file's progress that its upload makes up
 STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
@@ -135,7 +135,7 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
         )
     for job in jobs:
         if job.target is not None:
-            check_writable(job.target)  # before anything is sent and billed
+            check_writable(job.target)  # checked before anything is sent and billed
     return jobs
 
 
@@ -161,7 +161,7 @@ class _All:
                 async with trio.open_nursery() as nursery:
                     for job in jobs:
                         nursery.start_soon(self._one, job, some)
-        finally:  # even if interrupted: the result was billed, and exists nowhere else
+        finally:  # results are printed even after an interruption: they were billed, and exist nowhere else
             self._bar.clear()
             self._print([job for job in jobs if self._is_printed(job)])
         return FAILED if self._failed else 0

@@ -96,7 +96,7 @@ def voicekit_answer(turn: Turn) -> Answer | None:
     """
 
 
-# --- while it runs ---
+# --- while the session runs ---
 
 
 @hookspec

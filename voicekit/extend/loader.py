@@ -169,7 +169,7 @@ def _beside(voicefile: Path | None) -> Iterator[_Found]:
 
 
 def _installed() -> Iterator[_Found]:
-    from importlib.metadata import entry_points  # takes 35 ms, which `import voicekit` should not
+    from importlib.metadata import entry_points  # this import takes 35 ms, too long for `import voicekit`
 
     yield from _entries(entry_points, tuple(sys.path))
 
@@ -209,7 +209,7 @@ def _import_voicefile(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"expected a file that ends in .py, got {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[VOICEFILE] = module  # set before it runs, because dataclasses look up their own module
+    sys.modules[VOICEFILE] = module  # set before the module runs, because dataclasses look up their own module
     try:
         spec.loader.exec_module(module)
     except BaseException:

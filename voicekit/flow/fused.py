@@ -27,7 +27,7 @@ class FusedOutlet(Outlet[Any]):
     def __init__(self, outlet: Outlet[Any], transform: Transform[Any, Any]) -> None:
         super().__init__(outlet._link)
         self._outlet = outlet
-        self._plain = type(outlet) is Outlet  # True if nothing is between `outlet` and the link
+        self._plain = type(outlet) is Outlet  # whether nothing is between `outlet` and the link
         self._feed = transform.feed
         self._transform = transform
         self._pending: deque[Any] = deque()
@@ -50,7 +50,7 @@ class FusedOutlet(Outlet[Any]):
     def offer(self, item: Any) -> None:
         self._offer_pending()
         self._pending.extend(self._feed(item))
-        with suppress(trio.WouldBlock):  # the item is accepted; the rest of it goes out with the next item
+        with suppress(trio.WouldBlock):  # the item counts as accepted: its rest goes out with the next item
             self._offer_pending()
 
     def clone(self) -> Outlet[Any]:
@@ -95,7 +95,7 @@ class FusedInlet(Inlet[Any]):
             await checkpoint()
         while not self._made:
             try:
-                self._feed(await self._inlet.receive())  # only one, so that the link's capacity stays correct
+                self._feed(await self._inlet.receive())  # only one item, so that the link's capacity stays correct
             except trio.EndOfChannel:
                 self._finish()
         return self._made.popleft()

@@ -48,7 +48,7 @@ def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None
         note = f"in stage {stage!r}"
     try:
         yield
-    except BaseException as error:  # nothing is lost: the same error, or its only member, is raised again
+    except BaseException as error:  # no error is lost: it, or the only error in its group, is raised again
         inner = sole(error)
         if note is not None:
             _sign(inner, note, stage)

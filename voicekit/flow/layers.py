@@ -36,7 +36,7 @@ class Layer(Pipeable):
         return getattr(self.stage, "produces", None)
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute == "stage":  # not set yet, because a subclass's __init__ failed first
+        if attribute == "stage":  # a subclass's __init__ has failed before `stage` was set
             raise AttributeError(attribute)
         return getattr(self.stage, attribute)
 

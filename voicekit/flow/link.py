@@ -84,7 +84,7 @@ class Taker:
         self._take = take
         self._ready = ready
         self._context: Context = copy_context()
-        self._busy = False  # items that `take` itself sends are queued after this item
+        self._busy = False  # whether `take` is running; items that it sends are queued
         self._error: BaseException | None = None
         self._told = False  # whether `ended` has raised the error
         self.at_end: Callable[[], None] | None = None
@@ -99,7 +99,7 @@ class Taker:
         if self._error is None or self._told:
             return
         if kind is None or not isinstance(self._error, trio.ClosedResourceError):
-            raise self._error  # the task in `ended` was cancelled before raising it; that may have closed resources
+            raise self._error  # `ended` was cancelled before it raised this; that may have closed resources
 
     async def ended(self) -> None:
         """Wait until the link has ended and everything has been taken; raises what `take` raised."""
@@ -136,7 +136,7 @@ class Taker:
         self._busy = True
         try:
             self._context.run(self._take, item)
-        except BaseException as error:  # raised on the receiver's side, since the sender did nothing wrong
+        except BaseException as error:  # the error is raised in the receiver, since the sender did nothing wrong
             self._error = error
             self._link.taker = None
             self._link.wake_all()
@@ -283,7 +283,7 @@ class Inlet(_End, Generic[T_co]):
         """Wait until something is queued, and return all of it."""
         await checkpoint_if_cancelled()
         if self._has_item():
-            await cancel_shielded_checkpoint()  # before taking, so that items that arrive meanwhile are included
+            await cancel_shielded_checkpoint()  # first, so that items that arrive meanwhile are taken too
         await self._wait()
         items: list[T_co] = self._link.take_all()
         self._link.lowered()

@@ -90,7 +90,7 @@ class Pipeline(Pipeable):
         self.accepts: AudioFormat | None = getattr(self.parts[0], "accepts", None) if self.parts else None
         self._head = tuple(_leading_transforms(self.parts))
         self._segments = _segments(self.parts, formats)
-        self._outlets: list[Outlet[Any]] = []  # outlets of the links of the stream that began last
+        self._outlets: list[Outlet[Any]] = []  # the outlets of the links in the stream that began last
 
     @property
     def stages(self) -> list[Stage[Any, Any]]:
@@ -143,7 +143,7 @@ class Pipeline(Pipeable):
                 async with trio.open_nursery() as nursery:
                     for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
                         nursery.start_soon(drive, name=_task_name(segment))
-                    # not restored afterwards: the watchdog reads the name only at the end of the stage's last step
+                    # the name is not restored: the watchdog reads it only at the end of the stage's last step
                     trio.lowlevel.current_task().name = _task_name(self._segments[0])
                     await drives[0]()
         finally:
@@ -181,7 +181,7 @@ async def _drive(
             await run(inlet, outlet)
             if isinstance(outlet, FusedOutlet):
                 await outlet.finish()
-        except* trio.BrokenResourceError:  # raised alone, or in a group by the stage's own nursery
+        except* trio.BrokenResourceError:  # raised alone, or in a group if the stage has its own nursery
             if own_outlet is None or not own_outlet.broken:
                 raise
     if own_outlet is not None:

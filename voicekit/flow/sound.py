@@ -26,7 +26,7 @@ def chunk(samples: int) -> TransformPart[Any, Any]:
 
     Raises ConfigError for a window below one sample.
     """
-    Chunker(samples)  # raises here for a wrong number, not when a stream starts
+    Chunker(samples)  # a wrong number raises ConfigError here, and not when a stream starts
     return TransformPart(f"chunk({samples})", lambda context: Chunker(samples))
 
 

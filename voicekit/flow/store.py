@@ -28,7 +28,7 @@ class Full(Enum):
     WAIT = "wait"  # the sender waits: backpressure
     DROP_OLDEST = "drop oldest"  # the oldest sound becomes a Gap; marks stay
     DROP_NEWEST = "drop newest"  # the new item is counted and dropped
-    FAIL = "fail"  # LinkOverflow in the sender: being full is a bug
+    FAIL = "fail"  # the sender gets LinkOverflow: a full link is a bug
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class LinkStatistics:
     age: float
 
 
-_Entry: TypeAlias = tuple[Any, int, float]  # item, weight, when it was queued
+_Entry: TypeAlias = tuple[Any, int, float]  # an item, its weight, and the time at which it was queued
 _WEIGHTLESS = (Gap, SpeechStarted, SpeechStopped, WordMark)
 
 
 def weigh(item: object) -> int:
     """The weight of an item on a link: samples, characters, or 1; marks and gaps weigh nothing."""
     if isinstance(item, AudioFrame):
-        # same as item.samples, but saves a call: this runs for every frame
+        # the same as item.samples, but saves a call: this runs for every frame
         return len(item.pcm) // item.format.sample_bytes
     if isinstance(item, _WEIGHTLESS):
         return 0
@@ -124,7 +124,7 @@ class Store:
         if self.conflate is not None:
             self._forget_superseded(item, weight)
         level = self.level + weight
-        # _put and _has_room inlined, because this runs for every frame
+        # _put and _has_room are inlined, because this runs for every frame
         if weight and (level <= self.capacity or level == weight):
             self.items.append((item, weight, now))
             self.level = level
@@ -186,13 +186,13 @@ class Store:
             self._put(item, weight, now)
         self.dropped += dropped
         if self.on_drop is not None:
-            self.on_drop(dropped)  # last, so that the callback finds the link in a consistent state
+            self.on_drop(dropped)  # called last, so that it finds the link in a consistent state
         return True
 
     def _drop_oldest(self, weight: int) -> int:
         """Replace the oldest sound with gaps until `weight` fits; returns how much was dropped."""
         before = self.level
-        place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may precede it
+        place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may precede the oldest sound
         while not self._has_room(weight):
             item, old, since = self.items[place]
             self.level -= old

@@ -26,7 +26,7 @@ class _Watchdog(trio.abc.Instrument):
     def __init__(self, report: Callable[[str, float], None], longest: float) -> None:
         self._report = report
         self._longest = longest
-        self._since = perf_counter()  # because the instrument is added in the middle of a step
+        self._since = perf_counter()  # timing starts here, because the instrument is added in the middle of a step
 
     def before_task_step(self, task: Task) -> None:
         self._since = perf_counter()

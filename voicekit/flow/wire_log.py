@@ -35,7 +35,7 @@ WireLog: TypeAlias = Callable[[str, str, str | bytes], None]
 WAITING: Final = 4 * 2**20
 """Characters that may wait for the disk: a minute of speech as base64. Messages that do not fit are counted."""
 
-_Entry: TypeAlias = tuple[float, str, str, str | int]  # time, connection, direction, text or length
+_Entry: TypeAlias = tuple[float, str, str, str | int]  # time, connection, direction, and text or length
 
 _KEY: Final = re.compile(r'("api_key"\s*:\s*")[^"]*')
 _SOUND: Final = re.compile(r'("audio"\s*:\s*")([^"]+)')

@@ -66,7 +66,7 @@ class Detect:
         self._context = context
         self._loudness = loudness
         self._threshold = threshold
-        self._faint = False  # SpeechStopped was signalled because the rest is much fainter
+        self._faint = False  # whether SpeechStopped was signalled because the speech became much fainter
         self._window = stream.window
         self._windows = Chunker(stream.window)
 

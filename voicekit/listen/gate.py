@@ -65,10 +65,10 @@ class Gate:
         self._trail = trail
         self._needed = round(policy.min_speech * rate) + trail
         self._hangover = round(policy.hangover * rate)
-        # for each window: voiced, first sample
+        # for each window: whether it is voiced, and its first sample
         self._recent: deque[tuple[bool, int]] = deque(maxlen=policy.start_windows)
-        self._since: int | None = None  # where the current run of voiced windows began
-        self._heard_to = 0  # where the last speech ended
+        self._since: int | None = None  # the sample at which the current run of voiced windows began
+        self._heard_to = 0  # the sample at which the last speech ended
         self._speaking = False
 
     def feed(self, probability: float, window_samples: int, at: int) -> SpeechStarted | SpeechStopped | None:
@@ -120,7 +120,8 @@ class Gate:
 
     def _stop(self) -> SpeechStopped:
         self._speaking = False
-        # Windows that belonged to past speech must not help to begin the next; with a tiny hangover they could.
+        # Windows of the speech that has just ended must not help to begin the next speech, which they could if the
+        # hangover were very short.
         while self._recent and self._recent[0][1] < self._heard_to:
             self._recent.popleft()
         return SpeechStopped(self._heard_to)

@@ -42,10 +42,11 @@ class Loudness:
     __slots__ = ("_base", "_loudest", "_since", "_windows")
 
     def __init__(self) -> None:
-        self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)  # first sample, mean power
-        self._base = 0.0  # how loud the current speech was at its start, or has become since
-        self._loudest = 0.0  # highest mean power in the last seconds
-        self._since = 0  # windows since the current speech began, rose or fell
+        # for each window: its first sample and its mean power
+        self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)
+        self._base = 0.0  # the power of the current speech when it began, or last rose or fell
+        self._loudest = 0.0  # the highest mean power in the last few seconds
+        self._since = 0  # how many windows ago the current speech began, rose or fell
 
     def note(self, pcm: bytes, at: int) -> None:
         """Note that the window `pcm` (PCM16 mono) at sample `at` is speech."""

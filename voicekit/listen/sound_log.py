@@ -48,10 +48,10 @@ class SoundLog:
         self._rate = 16_000
         self._understood = 0
         self._at = 0
-        self._sign = 0  # position at the recogniser's last sign of life
-        self._speech: tuple[int, int | None] | None = None  # where the latest speech began and stopped
-        self._open = False  # interim or final words have come, but not yet their Endpoint
-        self._last_final: int | None = None  # end of the last final word without an Endpoint after it
+        self._sign = 0  # the position at the recogniser's last sign of life
+        self._speech: tuple[int, int | None] | None = None  # the samples at which the latest speech began and stopped
+        self._open = False  # whether words have come, interim or final, without an Endpoint after them
+        self._last_final: int | None = None  # the end of the last final word, if no Endpoint came after it
 
     def hear(self, item: Heard) -> None:
         self._items.append(item)

@@ -46,7 +46,7 @@ class Assembly:
 
     def __init__(self) -> None:
         self._open: list[HeardToken] = []  # the tokens of the last final word, which may still grow
-        self._at = 0  # end of the last released word
+        self._at = 0  # the end of the last released word
         self._interim = Interim(())
 
     def feed(self, final: Iterable[HeardToken], nonfinal: Iterable[HeardToken] = ()) -> list[Final | Interim]:

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 WEBRTC_MODES = (0, 1, 2, 3)
 WEBRTC_RATES = (8_000, 16_000, 32_000, 48_000)
-WINDOW_S = 0.02  # webrtcvad takes 10, 20 or 30 ms: 20 ms costs half as much as 10, and delays less than 30
+WINDOW_S = 0.02  # webrtcvad accepts 10, 20 or 30 ms; 20 ms costs half as much as 10 ms, and adds less delay than 30 ms
 # In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it judged to
 # be speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
 # off.
 WEBRTC_TRAIL = (4, 4, 3, 3)
-# webrtcvad starts with an assumed noise floor, and mistakes the first one or two windows in any room for speech.
+# How many windows with sound webrtcvad hears before its verdicts count: it starts with an assumed noise floor, and
+# mistakes the first one or two windows in any room for speech.
 WEBRTC_LEARNS = 5
 ENERGY_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 ENERGY_SLOPE_DB = 20.0  # the probability rises from 0 to 1 over this many decibels around the threshold
@@ -138,7 +139,7 @@ class ConfirmedBy:
     first: Vad
     judge: Vad
     threshold: float = 0.5
-    pre_roll: float = 0.2  # lets a judge with memory hear the sound before the word; costs 1 ms of Silero's time
+    pre_roll: float = 0.2  # seconds of sound before the word, for a judge with memory; this costs Silero 1 ms
 
     def __post_init__(self) -> None:
         if not self.rates:

@@ -72,7 +72,7 @@ class CallState:
     begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
     late: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(LATE_AT_ONCE))
     _cold: trio.Event = field(default_factory=trio.Event)
-    # current users of the connection: a reply, a previous reply that is still unwinding, tools that report
+    # how many tasks use the connection now: a reply, a previous reply that is still unwinding, tools that report
     _uses: int = 0
     _idle_since: float = inf
 
@@ -160,7 +160,7 @@ async def call_state(
         states = session.stash[CallStates] = CallStates()
     if handler not in states:
         made = CallState(await _client(transport, connect), model, connect, session.start_soon)
-        if states.setdefault(handler, made) is made:  # unless another thread was faster
+        if states.setdefault(handler, made) is made:  # false if another task was faster
             session.start_soon(made.run)
             if isinstance(session, Watchable):
                 session.watch(made.hear)

@@ -52,7 +52,7 @@ class Running:
     state: CallState
     window: Window
     report: Callable[[ModelCall, ToolResult], Awaitable[None]]
-    _waiting: dict[str, str] = field(default_factory=dict)  # fillers, by running call
+    _waiting: dict[str, str] = field(default_factory=dict)  # maps the id of each running call to its filler
     _room: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(AT_ONCE))
 
     async def run(self, step: ModelStep) -> None:

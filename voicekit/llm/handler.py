@@ -92,7 +92,7 @@ class LanguageModel:
             try:
                 await answering.run()
             except (ServiceError, ProtocolError) as error:
-                if self.fallback is None or not happened(turn):  # a failed guess is asked again after the commit
+                if self.fallback is None or not happened(turn):  # a failed guess is repeated after the commit
                     raise
                 tell.get()(Trouble("handler", error))
                 await answering.speak_apart(self.fallback)
@@ -116,8 +116,8 @@ class _Answering:
         self._say = say
         scope = this_reply.get(None)
         self._reply = None if scope is None else scope.reply
-        self._said = ""  # only this handler's words; the reply, if there is one, has all words
-        self._anew = False  # whether the next words start a new sentence instead of continuing the last one
+        self._said = ""  # only the words of this handler, whereas a reply has all words
+        self._anew = False  # whether the next words start a new sentence instead of continuing the current one
         self._ended = False  # whether a tool has ended the call
         self._steps = state.begin(turn)
 
@@ -156,7 +156,7 @@ class _Answering:
             self._steps.append(step)
             await running.run(step)
             if self._ended and spoke and len(calls) == 1:
-                return  # after "Goodbye!" and a call of `end_call`: if asked again, many models say goodbye twice
+                return  # the words came with `end_call`: if asked again, many models would repeat their goodbye
 
     async def speak_apart(self, text: str) -> None:
         """Speak `text` as a separate sentence, whether or not the text before it was cut off."""
@@ -274,7 +274,7 @@ class _Answering:
 
         try:
             await self._ask(messages, keep, may_call=False)
-        except (ServiceError, ProtocolError) as error:  # the next question contains the result in any case
+        except (ServiceError, ProtocolError) as error:  # the next request to the model contains the result in any case
             tell.get()(Trouble("handler", error))
             return
         if "".join(said).strip():

@@ -30,7 +30,7 @@ class EventReader:
     __slots__ = ("_data", "_kind", "_rest", "_size", "_started")
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []  # the start of an incomplete line
+        self._rest: list[bytes] = []  # the beginning of an incomplete line
         self._kind = ""
         self._data: list[str] = []
         self._size = 0
@@ -40,9 +40,9 @@ class EventReader:
         """The events that `received` completes. An event longer than LONGEST_EVENT is skipped, and not stored."""
         events = [event for line in self._lines(received) if (event := self._line(line)) is not None]
         if self._size + sum(map(len, self._rest)) > LONGEST_EVENT:
-            self._size, self._data = LONGEST_EVENT + 1, []  # skip until an empty line ends the event
+            self._size, self._data = LONGEST_EVENT + 1, []  # skips everything up to the empty line that ends the event
             if sum(map(len, self._rest)) > len(b"\r\n"):
-                self._rest = [b":" + self._rest[-1][-1:]]  # the rest of the line is a comment
+                self._rest = [b":" + self._rest[-1][-1:]]  # makes the rest of the line a comment
         return events
 
     def _lines(self, received: bytes) -> list[bytes]:

@@ -104,7 +104,7 @@ class ModelQuestion:
     roll: Callable[[], float] = random.random
     first: float | None = None
     answer: ModelAnswer = field(init=False)
-    _progress: float = 0.0  # time of the last word or complete call, or of the end
+    _progress: float = 0.0  # the time of the last word or complete call, or of the end
 
     def __post_init__(self) -> None:
         self.answer = ModelAnswer(self.model)
@@ -127,7 +127,7 @@ class ModelQuestion:
                 wait = wait_before_retry(failures, failed.wait, self.roll)
                 spent = failures >= self.limits.attempts or trio.current_time() + wait >= give_up
                 if self.answer.audible or spent or empty == MOST_EMPTY or not failed.again:
-                    raise failed.error from None  # the original error may contain the key
+                    raise failed.error from None  # the original error may contain the API key
             await trio.sleep(wait)
 
     async def _attempt(self, first_by: float) -> None:

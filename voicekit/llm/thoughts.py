@@ -70,8 +70,8 @@ class ThoughtFilter:
         self._held = ""
         self._depth = 0
         self._doubt = ""
-        self._in_doubt = False  # inside a thought, after a closing tag
-        self._behind_a_thought = False  # a thought has ended, and nothing has been spoken since
+        self._in_doubt = False  # whether text after a closing tag may belong to an outer thought
+        self._behind_a_thought = False  # whether a thought has ended, and nothing has been spoken since
         self._last = " "  # the last spoken character
 
     def feed(self, text: str) -> str:

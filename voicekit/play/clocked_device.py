@@ -33,9 +33,10 @@ class ClockedDevice:
         self._rate = format.rate * speed
         self._latency = latency
         self._played = played
-        self._frames: deque[tuple[float, AudioFrame]] = deque()  # when each frame begins to sound, and the frame
-        self._heard = 0  # samples that have left `_frames`
-        self._waiting = 0  # samples in `_frames`
+        # for each frame: the time at which it begins to sound, and the frame
+        self._frames: deque[tuple[float, AudioFrame]] = deque()
+        self._heard = 0  # how many samples have left `_frames`
+        self._waiting = 0  # how many samples are in `_frames`
         self._held_at: float | None = None
 
     def write(self, frame: AudioFrame, now: float) -> None:

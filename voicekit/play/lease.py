@@ -38,14 +38,14 @@ class PlaybackLease:
         self._lead = lead
         self._report = report
         self._base = speaker.position
-        self._written = 0  # samples that were handed to the sink and not taken back
-        self._said = 0  # characters that the handler had said when the last sample was handed over
+        self._written = 0  # how many samples were handed to the sink and not taken back
+        self._said = 0  # how many characters the handler had said when the last sample was handed over
         self._anchor: float | None = None  # the time at which sample 0 is due, shifted by holds and underruns
         self._rewind = None if sink.pausable else Rewind()
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
         self._revoked = False
-        self._writing = trio.CancelScope()  # the scope around the latest write to the sink
+        self._writing = trio.CancelScope()  # the cancel scope around the latest write to the sink
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -115,8 +115,8 @@ class PlaybackLease:
         try:
             self._speaker.discard()
             self.listen()
-            self._written = self.position  # this keeps the position from changing, whatever is played next
-        finally:  # even if the sink fails: the sink is not called again, and gets no more of this reply
+            self._written = self.position  # keeps the position from changing, whatever is played next
+        finally:  # even if the sink fails, it is not called again, and gets no more of this reply
             self._revoked = True
             self._rewind = None
             self._marks.clear()

@@ -17,7 +17,7 @@ class Rewind:
     def __init__(self) -> None:
         self.taken_back: deque[AudioFrame] = deque()
         self._unheard: deque[AudioFrame] = deque()
-        self._from = 0  # number of the first sample in the buffer
+        self._from = 0  # the number of the first sample in the buffer
 
     @property
     def samples(self) -> int:

@@ -38,7 +38,8 @@ class ClockedSpeaker:
         if frame.format != self._format:
             raise FormatMismatch(f"this sink plays {self._format}, but was given {frame.format}")
         while True:
-            # checked in each round: if the reply is cut while this task wakes up, its frame is not taken
+            # cancellation is checked in each round: if the reply is cut while this task wakes up, its frame is not
+            # taken
             await trio.lowlevel.checkpoint_if_cancelled()
             now = trio.current_time()
             queued = self._air.queued(now)

@@ -24,15 +24,16 @@ from voicekit.writing import CHARACTER_WORD, skeleton, word_spans
 REACH = 8
 """How many sent words are considered before and after the word that the voice is assumed to be at."""
 
-# The costs of assumptions about a spoken word.
-OTHER = 0.9  # a spoken word is the next sent word, read in another way ("doctor" for "Dr")
-STRANGE = 1.0  # a spoken word was never sent
-# a sent word was not spoken; less than OTHER, so that a single dropped word is detected
+# What each assumption about a spoken word costs; the cheapest assumption is chosen.
+OTHER = 0.9  # cost if a spoken word is the next sent word, read in another way ("doctor" for "Dr")
+STRANGE = 1.0  # cost if a spoken word was never sent
+# cost if a sent word was not spoken; less than OTHER, so that a single dropped word is detected
 LEFT_OUT = 0.8
-NUMBER = 0.3  # a spoken word begins a number or a symbol
-IN_NUMBER = 0.1  # a spoken word continues a number that usually has this many words
-LONG_NUMBER = 0.35  # a number gets more words than usual; a number that follows takes precedence
-CUT_SHORT = 0.5  # a number gets too few words; the cost of each missing word
+NUMBER = 0.3  # cost if a spoken word begins a number or a symbol
+IN_NUMBER = 0.1  # cost if a spoken word continues a number, up to its usual length
+# cost of each word beyond the usual length of a number; more than NUMBER, so that a following number takes precedence
+LONG_NUMBER = 0.35
+CUT_SHORT = 0.5  # cost of each word that a number lacks
 
 SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 """Signs that are always spoken; others (a dot, a dash) are spoken only inside a word, if at all."""
@@ -46,7 +47,8 @@ _SENT_WORD = re.compile(
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # also at the start, where the word before it may have been removed
+    # a sign inside a word, or at the start, where the word before it may have been removed
+    r"|(?:^|(?<=\w))[^\w\s](?=\w)"
 )
 _NEAR_CHARACTER = re.compile(r"[up]")
 _BEHIND_CHARACTER = re.compile(r"[^\w\s]*")
@@ -68,8 +70,9 @@ class Aligner:
     __slots__ = ("_beliefs", "_said_to", "_text")
 
     def __init__(self) -> None:
-        self._text = Text("", ())  # text that may still be spoken
-        self._beliefs = [_Belief(0.0, 0)]  # index n: the voice is at the nth word; index 0: it is before the first
+        self._text = Text("", ())  # the text that may still be spoken
+        # place n holds the belief that the voice is at the nth word; place 0, that it is before the first word
+        self._beliefs = [_Belief(0.0, 0)]
         self._said_to = 0
 
     def sent(self, text: Text) -> None:
@@ -120,7 +123,7 @@ class _Sent:
     plain: str
     end: int
     at_least: int = 0
-    usually: int = 0  # 0 for a word of letters
+    usually: int = 0  # how many spoken words are usual; 0 for a word of letters
     at_most: int = 1
 
     def begun(self) -> float:

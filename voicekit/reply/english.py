@@ -20,13 +20,13 @@ from voicekit.reply.numerals import amount, cardinal, digits, ordinal, year
 SpokenRule: TypeAlias = tuple[str, Callable[["re.Match[str]"], str]]
 """A pattern, with group names that no other rule uses, and a function that returns the words for its match."""
 
-_NUMBER = (  # 1,250.50, or 12,34,567 as in India; not the 1 of "1 250,00"
+_NUMBER = (  # 1,250.50, or 12,34,567 as in India, but not the 1 of "1 250,00"
     r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d+)(?:\.\d+)?(?![ \u00a0\u202f]\d{3}(?!\d))"
 )
 _TO = r"(?:[-–—]|[ ]–[ ])"
 _MAYBE_GROUPED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
-_START = r"(?<![\w.,:/–—-])"  # not inside a word, a longer number or a date
-_BEFORE_NUMBER = (  # not inside a word or a longer number, nor the 250 of "1 250"
+_START = r"(?<![\w.,:/–—-])"  # a place that is not inside a word, a longer number or a date
+_BEFORE_NUMBER = (  # a place that is not inside a word or a longer number, nor before the 250 of "1 250"
     r"(?<![\w.,])(?:(?<!\d[ \u00a0\u202f])|(?!\d{3}(?!\d)))"
 )
 _MINUS = r"(?P<{}>(?<!\w)[-−])?"
@@ -47,7 +47,7 @@ _SIGNS = {
     "%": "percent",
     "~": "tilde",
 }
-_CURRENCIES = {  # singular and plural of the currency, then of its hundredth part
+_CURRENCIES = {  # the singular and the plural of the currency, then those of its hundredth part
     "$": ("dollar", "dollars", "cent", "cents"),
     "€": ("euro", "euros", "cent", "cents"),
     "£": ("pound", "pounds", "penny", "pence"),
@@ -59,7 +59,7 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_UNITS = {  # singular and plural; units that may also be a word or a name (5 in, 5G, 5m) are left out
+_UNITS = {  # the singular and the plural; units that may also be a word or a name (5 in, 5G, 5m) are left out
     "km": ("kilometer", "kilometers"),
     "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"),

@@ -356,7 +356,7 @@ def _from_generator(answer: Callable[[Turn], Generator[str, None, None]]) -> Han
 
 
 def _from_async_generator(answer: Callable[[Turn], AsyncGenerator[str, None]]) -> Handler:
-    # otherwise `yield` inside a nursery or cancel scope would be unsafe: PEP 789
+    # without this, `yield` inside a nursery or cancel scope would be unsafe (PEP 789)
     channel = trio.as_safe_channel(answer)
 
     async def say_what_it_yields(turn: Turn, say: Say) -> None:

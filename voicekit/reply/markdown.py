@@ -24,7 +24,8 @@ text."""
 LONGEST_RUN = 3
 """The longest run of one mark that has a meaning (`***both***`); a longer run is a drawing, and stays."""
 
-# Blocks. The first two match a whole line; `_UNDECIDED` matches every incomplete line that may still become a block.
+# Patterns for blocks. The first two match a whole line; `_UNDECIDED` matches every incomplete line that may still
+# become a block.
 _FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
 _RULE = re.compile(r"[ \t]*(?:([-*_=])(?:[ \t]*\1){2,}|\|[ \t|:]*-[-|: \t]*)[ \t]*")
 _BLOCK = re.compile(r"[ \t]*(?:(?P<heading>#{1,6})[ \t]+|[-+*][ \t]+|>[ \t]*|(?P<row>\|)[ \t]*)")
@@ -33,7 +34,7 @@ _UNDECIDED = re.compile(
 )
 _MAYBE_CLOSING_FENCE = re.compile(r"[ \t]*[`~]*[ \t]*")
 
-# Inside a line.
+# Patterns inside a line.
 _PLAIN = re.compile(r"[^\n*_~`\[!\\]+")
 _PLAIN_CELL = re.compile(r"[^\n*_~`\[!\\| \t]+")
 _PLAIN_CODE = re.compile(r"[^\n`]+")

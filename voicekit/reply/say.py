@@ -63,11 +63,11 @@ class Say:
         self._reply = reply
         self._room = outlet.statistics().capacity
         self._turns = trio.Lock()
-        self._chunk = ""  # the end of the last chunk
-        self._due = math.inf  # the time at which to take a breath
+        self._chunk = ""  # the end of the last text from the handler
+        self._due = math.inf  # the time of the next breath; see `take_breaths`
         self._patience = trio.CancelScope()
         self._over = False
-        self._asked: list[Coroutine[Any, Any, None]] = []  # calls that may never be awaited
+        self._asked: list[Coroutine[Any, Any, None]] = []  # calls of `say` that may never be awaited
         self.after_first: Callable[[], None] | None = None  # a function that is called after the first text
 
     def __call__(self, text: str) -> Coroutine[Any, Any, None]:
@@ -106,7 +106,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # with a later time, the wait ends early and starts again
+            if self._due < self._patience.deadline:  # a later time is set when the earlier one has passed
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:

@@ -28,7 +28,8 @@ class SpeechLog:
         self._text = Text("", ())
         self._due = 0
         self._seconds = 0.0
-        self._marks: list[tuple[int, float]] = []  # for each word mark: how much was heard, and the mark's time
+        # for each word mark: its `said_to`, and the seconds of sound before it
+        self._marks: list[tuple[int, float]] = []
         self._frames = 0
 
     def give(self, text: Text) -> None:

@@ -236,7 +236,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
                 )
             if doing.speaks:
                 await say(" ".join(said))
-                said = [""]  # with the "", a space separates the function's own text from the following text
+                said = [""]  # the "" adds a space between the function's own text and the text that follows
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
         elif (
             ahead and not decision.hangs_up and decision.transfer is None
@@ -249,7 +249,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if decision.digits is not None:
             await _send_digits(turn, decision.digits)
         if decision.transfer is not None:
-            turn.transfer(decision.transfer)  # before the announcement is spoken, since the transfer may be impossible
+            turn.transfer(decision.transfer)  # comes before the announcement, since the transfer may be impossible
         talk.memory = decision.memory
     _collect_keys(turn, talk.memory)
     state = talk.memory.state

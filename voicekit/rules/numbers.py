@@ -71,7 +71,7 @@ def read_digits(words: Sequence[str], start: int, count: int | None = None) -> R
     If `count` is given, longer and shorter sequences do not match. An "oh" alone is an exclamation, not a digit.
     """
     if count is not None and start and _digit_piece(words, start - 1) is not None:
-        return None  # the sequence has already begun
+        return None  # the sequence began before `start`
     digits, end = "", start
     while (piece := _digit_piece(words, end, inside=end > start)) is not None:
         digits, end = digits + piece[0], piece[1]
@@ -123,7 +123,7 @@ def _whole(words: Sequence[str], start: int) -> _Amount | None:
         if limit is not None and scaled.value >= limit:
             break
         total = _Amount(scaled.value + (total.value if total is not None else 0), scaled.end)
-        if scaled.end == group.end:  # a number ends with a group that has no scale
+        if scaled.end == group.end:  # a group without a scale, such as "hundred" or "thousand", ends a number
             break
         limit = scaled.value / group.value if group.value else Fraction(1)
         at = total.end + (word_at(words, total.end) == "and")
@@ -167,7 +167,7 @@ def _digit_piece(words: Sequence[str], at: int, *, inside: bool = False) -> tupl
     """Read the next digits of a sequence; if it is `inside` a sequence, "hundred" is two zeros."""
     word = word_at(words, at)
     if word.isdecimal():
-        return "".join(str(int(figure)) for figure in word), at + 1  # digits of any script
+        return "".join(str(int(figure)) for figure in word), at + 1  # accepts digits of any script
     if word in _OH:
         return "0", at + 1
     if word in _REPEATED and (digit := _single_digit(words, at + 1)) is not None:

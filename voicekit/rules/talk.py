@@ -38,7 +38,7 @@ class Talk:
         """
         text, memory, again = turn.text, self.memory, self._said_before(turn)
         if again is not None and (turn.reason in KEYED or self._reason in KEYED):
-            text = turn.text[len(again) :].strip() or turn.text  # a key pressed again is a new key
+            text = turn.text[len(again) :].strip() or turn.text  # the same key, pressed again, is new input
         elif again is not None:
             memory = self._before
         keys = keys_at_the_end(text) if turn.reason in KEYED else ""

@@ -25,7 +25,7 @@ _HALVES_OF_DAY = {
 }
 _AFTER = ("past", "after")
 _BEFORE = ("to", "before", "till")
-_UNITS = {  # in seconds; recognisers and people also write the abbreviations
+_UNITS = {  # the seconds in each unit; recognisers and people also write these abbreviations
     **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1),
     **dict.fromkeys(("minute", "minutes", "min", "mins"), 60),
     **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600),

@@ -133,7 +133,7 @@ class Said:
         """Whether the caller takes back the words from `start` up to `end`, and replaces them with the words that begin
         at `new`."""
         between = self.words[end:new]
-        again = self.words[start - 1 : start]  # as in "on Friday, no, on Saturday"
+        again = self.words[start - 1 : start]  # for example the first "on" in "on Friday, no, on Saturday"
         if again and between[-1:] == again and again[0] not in CORRECTIONS:
             between = between[:-1]
         return not CORRECTIONS.isdisjoint(between) and _BESIDE_CORRECTIONS.issuperset(between)

@@ -42,7 +42,7 @@ class HandOvers:
     async def _hand_over(self, to: str, sorry: str | None) -> None:
         assert self._session.call is not None, "it had one when the order came"
         try:
-            await self._session.call.transfer(to)  # if this succeeds, the call itself reports it and ends
+            await self._session.call.transfer(to)  # after a successful transfer, the call itself reports this and ends
         except VoicekitError as error:
             self._session.report(Transferred(error))
             if sorry is not None:

@@ -90,7 +90,7 @@ class OverheardSpeaker:
         self._clock = clock
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
-        self._to = 0  # where the reported sound ends on the recording's time line
+        self._to = 0  # where the reported sound ends on the timeline of the recording
         self._since: float | None = None  # the earliest time at which new sound may have begun; None if no sound is new
         self._latency = 0.0  # the device's latency, as last reported
         self._held = False

@@ -130,7 +130,7 @@ class Session:
         self._has_run = False
         self._opening: trio.CancelScope | None = None  # the scope of the whole run; None once the conductor has started
         self._given_up = ""
-        self._ordered = 0  # 1: to end gracefully, 2: to end immediately
+        self._ordered = 0  # 0: not told to end; 1: told to end gracefully; 2: told to end immediately
         if (join := getattr(call, "join", None)) is not None:
             join(self)
 

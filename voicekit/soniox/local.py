@@ -196,7 +196,7 @@ class _Child:
                     raise await self._gave_up()
                 line += block
             greeting = read_hello(line)
-            await trio.lowlevel.checkpoint()  # so that the last lines are passed on first
+            await trio.lowlevel.checkpoint()  # lets `listen` pass on the server's last lines first
             return greeting
         raise Unavailable(
             f"the local server printed nothing for {SILENT_S:g} s while it was starting",
@@ -212,7 +212,7 @@ class _Child:
 
     async def _gave_up(self) -> VoicekitError:
         status = await self._process.wait()
-        with trio.move_on_after(END_S):  # a child of the server may keep the pipe open
+        with trio.move_on_after(END_S):  # limited, because a child of the server may keep the pipe open
             await self._silent.wait()
         if self._why:
             return ConfigError(self._why)

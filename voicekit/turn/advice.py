@@ -18,10 +18,10 @@ from voicekit.events import ExpectedAnswer, Word
 class AdviceAct(Enum):
     """The kinds of advice that an adviser may give in a pause."""
 
-    FINALIZE = "finalize"  # ask the stt for final words, before its own endpoint
+    FINALIZE = "finalize"  # ask the stt for final words, before it emits its own endpoint
     COMMIT = "commit"  # the turn is over when the pause has lasted `seconds`
     WAIT = "wait"  # the turn is not over until the pause has lasted `seconds`, even if the stt emits an endpoint
-    NONE = "none"  # no opinion: the stt's endpoint, or the usual silence, decides
+    NONE = "none"  # no opinion: either the stt's endpoint or the usual silence decides
 
 
 @dataclass(frozen=True, slots=True)

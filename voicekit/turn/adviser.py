@@ -157,7 +157,7 @@ def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
 def _has_only_begun(words: Sequence[Word], endings: Endings) -> bool:
     if not endings.openers:
         return False
-    # one word more than the longest opener, because French puts a space before the mark
+    # one word more than the longest opener has, because French puts a space before the punctuation mark
     last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]
     return "".join(f" {each}" for each in last if each).endswith(endings.openers)
 

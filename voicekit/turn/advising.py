@@ -66,7 +66,7 @@ class Advising:
         self._advised_at = 0.0
         self._paused_at = 0  # the sample after the last sound before the pause
         self._final_to = 0
-        self._asked = 0  # requests for final words in this turn
+        self._asked = 0  # how many requests for final words were made in this turn
         self._asked_at = -inf
         self._score: float | None = None
         self._score_asked_at: float | None = None
@@ -106,7 +106,7 @@ class Advising:
         if self._adviser is None or self._knows(words, tail):
             return []
         end = max((word.end for word in words), default=0)
-        if end > self._paused_at + LATE_END * self._rate:  # spoken after the mark, but missed by the detector
+        if end > self._paused_at + LATE_END * self._rate:  # the detector missed words that were spoken later
             self._since, self._paused_at = now, end
         if self.held is not None and end > self.held:
             self.held = None  # the stt's next endpoint will include these words
@@ -132,7 +132,7 @@ class Advising:
         """Whether no more words can come after final words that end at `end`."""
         if self._finalizes:
             return end <= self._final_to
-        return end >= self._paused_at - LATE_END * self._rate  # the words reach to the end of the speech
+        return end >= self._paused_at - LATE_END * self._rate  # the words reach the end of the speech
 
     def _finalize(self, now: float) -> list[EarCommand]:
         return self.finalize(now) if self.advice.act is AdviceAct.FINALIZE else []

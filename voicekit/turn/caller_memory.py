@@ -25,7 +25,7 @@ from voicekit.writing import letters
 # When words become final, their times move by at most this many seconds.
 NEAR = 0.4
 
-# Seconds after a reply in which its echo may still be recognised.
+# For this many seconds after a reply, its echo may still be recognised.
 ECHO_ENDS = 2.0
 
 # A sample number beyond the end of any sound.

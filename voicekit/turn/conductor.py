@@ -143,7 +143,7 @@ class Conductor:
             with trio.move_on_after(seconds) as spent:
                 await self._holds.park()
             if spent.cancelled_caught:
-                return  # not subtracted: the rest could be too small to change the clock
+                return  # the whole time has passed; subtracting it could leave a rest too small to change the clock
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:
@@ -287,10 +287,10 @@ class Conductor:
             return
         self._follow(signal.turn, len(live.reply.said), now)
         if isinstance(signal, ReplyDone):
-            # all text was played, including punctuation after the last word
+            # all text counts as heard, including punctuation after the last word
             live.reply.heard_to = len(live.reply.said)
         else:
-            live.performance.cut()  # its tasks have ended, but some of its sound may still be in the device
+            live.performance.cut()  # the reply's tasks have ended, but some of its sound may still be in the device
         self._over(live, cut=False)
 
     def _over(self, live: _Live, *, cut: bool) -> None:
@@ -302,7 +302,7 @@ class Conductor:
                 live.performance.cut()
         finally:
             reply.cut = cut
-            live.scope.cancel()  # also for a reply that was played, since its handler may run longer than its voice
+            live.scope.cancel()  # even if the reply was played: the handler may run longer than the voice
             self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
             self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 
@@ -332,7 +332,7 @@ class Conductor:
             with alone(), live.scope:
                 await self._after_the_one_before_the_last(live)
                 await live.performance.run()
-        except Exception as error:  # judged only here: the error becomes signals, or is raised
+        except Exception as error:  # each error is judged here, and nowhere else: it becomes signals, or is raised
             if not live.committed:
                 return self._guess_failed(live, error)
             signals = self._failed(live.reply, error)

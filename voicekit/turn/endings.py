@@ -108,7 +108,8 @@ class Endings:
     yes_no: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     digits: frozenset[str] = frozenset()
-    openers: tuple[str, ...] = ()  # the letters of each word, each preceded by a space: " let me think"
+    # for each opener, the letters of its words, with a space before each word: " let me think"
+    openers: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.unfinished)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError, LocalProtocolError
 
-# About an hour of lively conversation; by then, a model's context has long been full.
+# How many exchanges are kept: about an hour of lively conversation. By then, a model's context has long been full.
 LIMIT = 200
 
 

@@ -135,7 +135,7 @@ class InterruptPolicy:
         _check(self, _DECIBELS, "faint_db")
         _check(self, _count(1), "min_words")
         _check(self, _WORD_LISTS, "stop_words", "ignore_words")
-        # copies, so that later changes to the caller's lists have no effect
+        # copied, so that later changes to the given lists have no effect
         for name in ("stop_words", "ignore_words"):
             lists = {language: tuple(phrases) for language, phrases in getattr(self, name).items()}
             object.__setattr__(self, name, lists)

@@ -18,7 +18,7 @@ class Guess:
     """The guess that these `words` are the whole question; reply `turn`, which answers it, is being made."""
 
     turn: int
-    words: str  # the letters of the words
+    words: str  # only the letters of the words
 
 
 class Speculations:
@@ -31,7 +31,7 @@ class Speculations:
         self._policy = policy
         self._words = ""
         self._since = -inf  # the time at which the words last changed
-        self._made = 0  # guesses in this turn
+        self._made = 0  # how many guesses were made in this turn
 
     @property
     def on(self) -> bool:

@@ -48,8 +48,8 @@ class Spelt:
     groups: int = 0
     numerals: int = 0
     letters: int = 0
-    opens_like_a_number: bool = False  # begins with a zero or a plus
-    alone: bool = False  # there are no other words
+    opens_like_a_number: bool = False  # whether it begins with a zero or a plus
+    alone: bool = False  # whether there are no other words
 
     @property
     def digits(self) -> int:

@@ -115,7 +115,7 @@ class Whose:
         self._goes_on = round(GOES_ON * rate)
         self.faint_from: float = math.inf
         """The sample at which a sound began that was too faint to be the caller's, and that goes on."""
-        self._background_to = 0  # up to here, the next faint word belongs to those before it
+        self._background_to = 0  # a faint word that begins up to this sample belongs to the faint words before it
 
     def begin(self) -> None:
         """Note that another reply begins; the echo of the last reply may still come."""
@@ -140,7 +140,7 @@ class Whose:
         if self._faint_db is None or not levels:
             return
         if self._usual and median(levels) - median(self._usual) >= self._faint_db:
-            self._usual.clear()  # what was taken for the caller so far was background sound
+            self._usual.clear()  # the sound that counted as the caller's so far was background sound
         self._usual.extend(levels)
 
     def why_faint(self, start: int, end: int, *, presumed: float | None = None, margin: float = 0.0) -> str | None:
@@ -184,7 +184,7 @@ class Whose:
         below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
         if self._levels is not None and self._levels(start, end) is None:
             below = math.inf
-        if below is None:  # nothing is known about the sound: only identical words count, if nearly all are identical
+        if below is None:  # the loudness is unknown: words count as an echo only if nearly all are identical
             return (echoed, why) if len(echoed) >= ALIKE * len(words) else None
         if below < SOFTER_DB or len(echoed) < SHARE * len(words):
             return None

@@ -196,7 +196,8 @@ class QuestionMemory:
         back, typed = self.put_back, spaced(*self.typed)
         self.noted, self.kept, self.aside, self.put_back, self.typed = Utterance(), [], [], None, []
         self.heard_to = max(self.heard_to, spoken.end, upto)
-        if back is not None and not spoken:  # the words of the question before, which late finals may still change
+        # keeps the words of the previous question, since late finals may still change them
+        if back is not None and not spoken:
             after = spaced(back.after, typed)
             question = PendingQuestion(turn, reason, back.before, back.spoken, after, back.start, back.end)
         else:

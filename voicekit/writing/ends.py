@@ -42,13 +42,13 @@ special treatment.
 """
 
 _MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not count the ellipsis as a mark, since it does not always end a sentence
-_COMMA = "\u104a"  # Burmese: for Unicode it ends a sentence, but writers use it as a comma
+_COMMA = "\u104a"  # the Burmese mark that ends a sentence for Unicode, but that writers use as a comma
 _UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # marks that need no white space after them
 _NUMERIC = "．।॥"  # marks that may precede a digit without ending a sentence
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
-_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens a quotation if it directly follows a mark
+_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # without “, since it opens a quotation if it directly follows a mark
 
-# ; is the Greek question mark
+# ";" is the Greek question mark
 _MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _CLOSED = re.compile(f"{_CLOSING}*")
@@ -126,7 +126,7 @@ def _closed(text: str, match: re.Match[str]) -> int | None:
         return end
     if _HAS_UNSPACED.search(mark):
         closed = _CLOSED_UNSPACED.match(text, end)
-        # the sentence may still continue
+        # at the end of the text, the sentence may still continue
         return closed.end() if closed is not None and closed.end() < len(text) else None
     closed = _CLOSED.match(text, end)
     assert closed is not None, "it may be empty"
@@ -139,7 +139,7 @@ def _goes_on(text: str, match: re.Match[str], end: int, last: bool) -> bool | No
     if mark[-1] in _NUMERIC and following[:1].isdigit():
         return True
     if text[end - 1] in "」』）" and following.startswith(("と", "って")):
-        return True  # 「はい。」と言った: "... he said"
+        return True  # the sentence continues, as in 「はい。」と言った (he said "yes")
     if mark != ".":
         return False
     preceding = text[max(0, match.start() - CONTEXT) : match.start()]
@@ -150,9 +150,9 @@ def _goes_on(text: str, match: re.Match[str], end: int, last: bool) -> bool | No
         return True
     if _NUMBER.fullmatch(word):
         if word.isdigit() and text[: match.start()].rpartition("\n")[2].strip() == word:
-            return True  # "1. First"
+            return True  # the number of a list item, as in "1. First"
         if _BEFORE_ORDINAL.fullmatch(part) and not preceding[: before.start()].endswith("I "):
-            return True  # "der 2. Weltkrieg", but "I am 12. He is ..."
+            return True  # an ordinal, as in "der 2. Weltkrieg", but not in "I am 12. He is ..."
         return _followed(following, last, digits=True, small=True, months=True)
     if word.casefold() in BEFORE_NUMBERS:
         return _followed(following, last, digits=True)

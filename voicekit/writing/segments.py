@@ -14,7 +14,7 @@ LONGEST_CLUSTER: Final = 32
 most eight.
 """
 
-# Patterns over shapes: the rest of a cluster; a cluster that is a word; a cluster; a word.
+# Patterns over shapes, in this order: the rest of a cluster; a cluster that is a word; a cluster; a word.
 _JOINED = r"(?:m|z\S?|v[mvz]*[au]?)*"
 CHARACTER_WORD: Final = rf"(?:p+u?|u){_JOINED}"
 _CLUSTER = re.compile(rf"[pq]*(?:rr|v[mvz]*[au]?|.){_JOINED}", re.DOTALL)

@@ -21,13 +21,13 @@ DIGIT: Final = "0"
 LETTER: Final = "a"  # a letter of a script with spaces
 ALONE: Final = "u"  # a letter of a script without spaces
 LEADING: Final = "p"  # a vowel that is written before its consonant, in a script without spaces
-PREFIX: Final = "q"  # joined to the letter after it, in a script with spaces
-MARK: Final = "m"  # joined to the character before it
-LINKER: Final = "v"  # joined to the character before it and to the letter after it (conjuncts)
-JOINER: Final = "z"  # joined to the characters on both sides
+PREFIX: Final = "q"  # a character that is joined to the letter after it, in a script with spaces
+MARK: Final = "m"  # a character that is joined to the one before it
+LINKER: Final = "v"  # a character that is joined to the one before it and the letter after it, as in a conjunct
+JOINER: Final = "z"  # a character that is joined to those on both sides
 REGION: Final = "r"  # half a flag
 WIDE: Final = "w"  # punctuation of a script without spaces: a word may begin directly after it
-OTHER: Final = "."  # all other punctuation, and signs
+OTHER: Final = "."  # all other punctuation, and symbols
 
 _UNSPACED: Final = (
     *((0x0E00, 0x109F), (0x1780, 0x17FF), (0x1950, 0x19FF), (0x1A20, 0x1AAF), (0x1B00, 0x1B7F)),  # Thai to Balinese
@@ -44,7 +44,7 @@ _PREFIXES: Final = frozenset(
     map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0xD4E, *range(0x1100, 0x1160)))
 ).union(map(chr, range(0xA960, 0xA980)))
 _MARKS: Final = frozenset("\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3\uff9e\uff9f").union(
-    map(chr, range(0x1160, 0x1200)),  # continues a Korean syllable that is written in pieces
+    map(chr, range(0x1160, 0x1200)),  # characters that continue a Korean syllable written in pieces
     map(chr, range(0xD7B0, 0xD7FC)),
     map(chr, range(0x1F3FB, 0x1F400)),  # skin tones
 )

@@ -106,7 +106,7 @@ def _begun(data: JsonValue) -> Iterable[ModelPiece]:
     kind, name, place = block["type"].word, block["name"].word, data["index"].number
     if kind == "tool_use" or (not kind and name):
         yield CallPiece(place, "", block["id"].word, name)
-        if block["input"]:  # the complete input, if it is not sent in pieces
+        if block["input"]:  # the complete input, unless it is sent in pieces
             yield CallPiece(place, msgspec.json.encode(block["input"].raw).decode(), block["id"].word, name, final=True)
     elif text := block.part:
         yield Delta(text)

@@ -205,7 +205,7 @@ class AriLegs:
             await self.music(True)
             await self.join(endpoint)
         finally:
-            # needed for instance if the partner does not answer; fails if the caller has hung up
+            # needed if, for instance, the partner does not answer; fails if the caller has hung up
             with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):
                 await self.music(False)
 

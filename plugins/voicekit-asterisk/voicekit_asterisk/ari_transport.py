@@ -77,7 +77,7 @@ class Ari:
         self._roll = roll
         self.connected = False
         """Whether the connection for Asterisk's events is open."""
-        self._legs: dict[str, AriLegs] = {}  # each call, under the names of all its channels
+        self._legs: dict[str, AriLegs] = {}  # maps the names of all channels to their calls
         self._client: AriClient | None = None
         self._site: Site | None = None
         self._calls: trio.Nursery | None = None

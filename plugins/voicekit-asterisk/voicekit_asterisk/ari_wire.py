@@ -49,7 +49,7 @@ class AriWire(ChanWebsocketWire):
         return WireEnded(CallEnd(EndReason.LOST, "" if code is None else str(code)))
 
     def _told(self, event: WireEvent) -> WireEvent:
-        if isinstance(event, WireDigit):  # ARI reports the digit as well
+        if isinstance(event, WireDigit):  # ARI reports the digit too, so it must not count twice
             return WireNotice("a digit of the media channel passed over")
         if not isinstance(event, CallStarted):
             return event

@@ -95,7 +95,7 @@ class PageCall(Call):
         self._entered = 0
         self._entries: list[float] = []
         self._pings = 0
-        self._heard_at = 0.0  # when the page last sent something
+        self._heard_at = 0.0  # the time at which the page last sent something
         self._changed = trio.lowlevel.ParkingLot()
         self._parted = trio.Event()
 
@@ -140,7 +140,7 @@ class PageCall(Call):
                     yield self
                     nursery.cancel_scope.cancel()
         finally:
-            self.finish(CallEnd(EndReason.DRAINED))  # no effect if the call is already over
+            self.finish(CallEnd(EndReason.DRAINED))  # this has no effect if the call is already over
             self.source.close()
             await self._part()
             self._parted.set()
@@ -151,7 +151,7 @@ class PageCall(Call):
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)
         if self.end is not None:
-            await self._parted.wait()  # the goodbye is still being sent on this socket
+            await self._parted.wait()  # waits while the goodbye is being sent on this socket
 
     async def _carry(self, stream: MessageStream, page: PageWire) -> None:
         self.sockets += 1
@@ -257,7 +257,7 @@ class PageCall(Call):
 
     async def _give_up_in_time(self) -> None:
         """End the call when it has had no socket for RESUME_S."""
-        await trio.lowlevel.checkpoint()  # the first socket is being set up
+        await trio.lowlevel.checkpoint()  # lets the first socket be set up
         while self.end is None:
             while self._socket is not None:
                 await self._changed.park()

@@ -38,8 +38,8 @@ class PageSource(CallSource):
 
     def __init__(self, produces: AudioFormat) -> None:
         super().__init__(produces)
-        self._made_up = 0  # samples of gaps that the page has not counted
-        self._filled = 0  # samples of gaps added by the clock; the page may still report them as skipped
+        self._made_up = 0  # how many samples were in gaps that the page has not counted
+        self._filled = 0  # how many samples were in gaps added by the clock; the page may still report them as skipped
         self._quiet_since: float | None = None
 
     @property
@@ -81,7 +81,7 @@ class PageSource(CallSource):
             self._at += samples
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        free = float("-inf")  # when the sound passed on so far would end if played at PACE
+        free = float("-inf")  # the time at which the sound passed on so far would end if played at PACE
         try:
             while True:
                 for item in await self._inlet.receive_all():

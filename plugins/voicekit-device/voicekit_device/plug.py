@@ -79,7 +79,7 @@ class Plug:
         patience: float,
     ) -> None:
         self.lost = False
-        self.latency = 0.0  # seconds, as reported by the device
+        self.latency = 0.0  # in seconds, as reported by the device
         self._socket = socket
         self._open = open
         self._pulse = pulse

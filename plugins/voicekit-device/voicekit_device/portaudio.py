@@ -31,7 +31,7 @@ class PortAudio:
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
         with _portaudio() as portaudio:
-            if anew and not _open:  # as recommended in sounddevice's documentation
+            if anew and not _open:  # PortAudio is restarted, as sounddevice's documentation recommends
                 portaudio._terminate()
                 portaudio._initialize()
             return [

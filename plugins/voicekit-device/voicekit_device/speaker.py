@@ -146,8 +146,8 @@ class OpenSpeaker:
         self._queue = queue
         self._fitting = fitting
         self._capacity = fitting.source.samples(TAKEN_S)
-        self._written = 0  # samples accepted and not discarded
-        self._heard = 0  # samples known to have been heard
+        self._written = 0  # how many samples were accepted and not discarded
+        self._heard = 0  # how many samples are known to have been heard
         self._held: deque[Piece] | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._fed = trio.Event()
@@ -156,7 +156,7 @@ class OpenSpeaker:
         if frame.format != self._fitting.source:
             raise FormatMismatch(f"this speaker plays {self._fitting.source}, but was given {frame.format}")
         while True:
-            # checked in each round: a task that is cancelled while it wakes up must not write
+            # cancellation is checked in each round: a task that is cancelled while it wakes up must not write
             await trio.lowlevel.checkpoint_if_cancelled()
             queued = self._written - self.position
             if not queued or queued + frame.samples <= self._capacity:

@@ -18,7 +18,7 @@ class Track:
         self._format = format
         self._count = count
         self._at = 0
-        self._heard_to = now  # time at which the last sound arrived
+        self._heard_to = now  # the time at which the last sound arrived
         self._begun = False
 
     def heard(self, block: Block) -> list[Sound]:

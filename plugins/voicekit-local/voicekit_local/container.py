@@ -204,7 +204,7 @@ def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable
             _deliver_all(file, deliver, (lambda: math.inf) if endless else lambda: values(fed() - before, block))
     except soundfile.LibsndfileError as error:
         raise Undecodable(f"libsndfile: {error.error_string.rstrip('.')}") from None
-    except ConfigError as error:  # a rate that can't be resampled
+    except ConfigError as error:  # the file has a rate that can't be resampled
         raise Undecodable(str(error)) from None
     finally:
         os.close(fd)
@@ -291,7 +291,7 @@ class _Tape:
     def _forget(self) -> None:
         """Forget old bytes, but keep BEHIND bytes before the read position."""
         spare = self._at - self._kept_from - BEHIND
-        if BEHIND < spare < ENDLESS // 2:  # not while the decoder looks for a tag at the end
+        if BEHIND < spare < ENDLESS // 2:  # nothing is forgotten while the decoder looks for a tag at the end
             count = min(spare, len(self._kept))
             del self._kept[:count]
             self._kept_from += count

@@ -16,10 +16,10 @@ COMPLETE_S: Final = 0.6
 end of speech. Here detection and decoding add some time, so the result is 0.66 s."""
 INCOMPLETE_S: Final = 1.1
 """Seconds of silence after any words. The service also judges by intonation, and was never seen to need over 0.9 s."""
-SHORTEST_S: Final = 0.35  # with less, pauses between words would end an utterance
+SHORTEST_S: Final = 0.35  # the shortest delay; with less, pauses between words would end an utterance
 SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, and multiplied by it at -1
 LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
-DEFAULT_MAX_MS: Final = 2_000  # as documented by the service
+DEFAULT_MAX_MS: Final = 2_000  # the longest delay by default, as documented by the service
 
 UNFINISHED: Final = frozenset(
     (  # noqa: SIM905  # reads better as words

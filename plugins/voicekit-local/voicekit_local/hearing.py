@@ -32,13 +32,13 @@ VAD: Final = WebRtcVad(mode=2)
 GATE: Final = GatePolicy(hangover=0.24)
 """The hangover is shorter than in a bot's own gate, because a pause here only starts the decoding of complete words."""
 PRE_ROLL: Final = round(0.25 * RATE)
-TRAIL: Final = round(0.2 * RATE)  # this much sound after the speech is decoded too, since words may end softly
-# a pause this long separates segments, so that recognisers have less silence to misread
+TRAIL: Final = round(0.2 * RATE)  # how many samples after the speech are decoded too, since words may end softly
+# a pause with this many samples separates segments, so that recognisers have less silence to misread
 SPLIT: Final = round(0.8 * RATE)
-SHORTEST: Final = round(0.08 * RATE)  # minimum of a segment; no word is shorter
-HOP: Final = round(0.4 * RATE)  # after this much new sound there is another interim result
-EARLY_HOP: Final = RATE // 5  # for the first two seconds, which are quick to decode and may be an interruption
-# minimum of a first segment with its pre-roll; in less sound, recognisers invent syllables
+SHORTEST: Final = round(0.08 * RATE)  # the fewest samples in a segment; no word is shorter
+HOP: Final = round(0.4 * RATE)  # how many new samples lead to another interim result
+EARLY_HOP: Final = RATE // 5  # the hop in the first two seconds, which are quick to decode and may be an interruption
+# how many samples of a segment, with its pre-roll, lead to the first result; from fewer, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
 CUT_WITHIN: Final = 3 * RATE  # a segment that is too long is cut within its last 3 s
@@ -56,16 +56,16 @@ class Hearing:
         self._vad = VAD.start(RATE)
         self._gate = Gate(GATE, RATE, getattr(self._vad, "trail", 0))
         self._sound = bytearray()
-        self._sound_at = 0  # number of the first sample in _sound
+        self._sound_at = 0  # the number of the first sample in `_sound`
         self._total = 0
-        self._judged = 0  # samples that the VAD has judged
+        self._judged = 0  # how many samples the VAD has judged
         self._talking = False
         self._quiet_since = 0
-        self._queue: deque[Segment | Token] = deque()  # in order; the last may be an open segment
-        self._segment_end = 0  # where the last closed segment ended
+        self._queue: deque[Segment | Token] = deque()  # in the order of the sound; the last item may be an open segment
+        self._segment_end = 0  # the sample at which the last closed segment ended
         self._closed: Segment | None = None  # the last closed segment
         self._job: Job | None = None
-        self._hop = 0  # minimum hop if decoding falls behind
+        self._hop = 0  # the shortest hop while decoding is behind
         self._ending = False
 
     # --- input ---

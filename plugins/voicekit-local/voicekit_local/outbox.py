@@ -11,7 +11,7 @@ from voicekit.soniox.server.realtime.stt import END
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.segment import Word
 
-PROGRESS: Final = round(0.24 * HEARING_RATE)  # sound after which a result is sent even without words
+PROGRESS: Final = round(0.24 * HEARING_RATE)  # how many new samples lead to a result even if there are no words
 SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speakers
 
 

@@ -143,8 +143,8 @@ class RestService:
             async with httpx.AsyncClient(timeout=WEBHOOK_S) as client:
                 answer = await client.post(notify.url, headers=list(notify.headers), content=notify.body)
                 status = answer.status_code
-        except Exception:  # the address and headers come from a client: whatever they cause, the server continues
-            pass  # reported as a status of 0
+        except Exception:  # the address and the headers come from a client: whatever happens, the server continues
+            pass  # the failure is reported as status 0
         self._server.jobs.notified(notify.id, status)
 
     # --- whole files ---

@@ -33,8 +33,8 @@ SETTLES_WITHIN_S: Final = 11.0
 have them again.
 """
 
-WINDOW: Final = HEARING_RATE // 50  # samples over which loudness is measured
-SPAN: Final = 5  # windows, a tenth of a second: the length of the quietest place to find
+WINDOW: Final = HEARING_RATE // 50  # how many samples form a window; loudness is measured for each window
+SPAN: Final = 5  # how many windows form the quietest place to find: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)

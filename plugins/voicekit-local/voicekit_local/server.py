@@ -177,7 +177,7 @@ class LocalServer:
             with self._strangers.place() as welcome:
                 await self._answer(rest, stream, welcome)
         except EngineFailed:
-            pass  # already reported; the client sees an incomplete answer
+            pass  # this was already reported; the client sees an incomplete answer
         except Exception as error:  # a failed connection is reported, and must not end the others
             traceback.print_exception(error, file=sys.stderr)
         finally:

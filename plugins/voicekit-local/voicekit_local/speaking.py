@@ -106,7 +106,7 @@ class Stream:
         config = self.config
         spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
         seconds = len(spoken.pcm) / (WIDTH * spoken.rate)
-        # the service, too, leaves out the last space of a stream
+        # like the service, leave out the last space of a stream
         text = piece.removesuffix(" ") if self.lines.over else piece
         times = letter_times(text, spoken.words, seconds) if config.return_timestamps else []
         step = WIDTH * round(CHUNK_S * spoken.rate)
@@ -115,7 +115,7 @@ class Stream:
             pcm = spoken.pcm[place : place + step]
             start = self.spoken_s + place / (WIDTH * spoken.rate)
             last = place + step >= len(spoken.pcm)
-            # where the next chunk starts
+            # the second at which the next chunk starts
             end = math.inf if last else self.spoken_s + (place + step) / (WIDTH * spoken.rate)
             shown = stamps(text, times, self.spoken_s, start, end)
             chunks.append(Chunk(self.packing.feed(pcm), len(pcm) / (WIDTH * spoken.rate), shown))
@@ -159,7 +159,7 @@ class Speaking:
                 case StreamOver(name):
                     self._streams.pop(name).scope.cancel()
                 case _:
-                    pass  # the core keeps the connection alive, and closes it with all streams
+                    pass  # the core itself keeps the connection alive, and closes it with all streams
 
     def _start(self, name: str, config: TtsConfig, now: float) -> None:
         assert self._nursery is not None, "messages are taken while it runs"

@@ -58,7 +58,7 @@ class Transcribing:
                 case stt.AudioCame() | stt.FinalizeAsked() | stt.EndAsked():
                     await self._outlet.send(event)
                 case _:
-                    pass  # the core keeps the connection alive, and closes it
+                    pass  # the core itself keeps the connection alive, and closes it
 
     def tick(self, now: float) -> None:
         self.core.tick(now)

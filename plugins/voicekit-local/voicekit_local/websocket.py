@@ -75,7 +75,7 @@ class Line:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._unsent: deque[Message] = deque()  # messages taken from the core
+        self._unsent: deque[Message] = deque()  # messages that were taken from the core, and not sent
         self._outlet, self._inlet = trio.open_memory_channel[Message | CloseConnection](UNSENT)
         self._flushing = trio.Lock()
         self._closing = False

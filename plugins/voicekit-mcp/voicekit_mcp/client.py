@@ -109,7 +109,7 @@ class _Connection:
                     session = _Session(client, await _offered(client), lost)
                     ready = True
                     yield session
-        except Exception as error:  # any error of the client, its transport or the system
+        except Exception as error:  # the client, its transport or the system may raise any error
             if ready or isinstance(error, VoicekitError):
                 raise
             raise self.unavailable("can't connect", error) from None  # the cause's text may contain a password

@@ -75,7 +75,7 @@ class TelnyxWire(JsonStream):
         if self._next is None:
             self._next = chunk
         if chunk < self._next:
-            return []  # already counted as lost, or sent twice
+            return []  # the chunk was already counted as lost, or was sent twice
         self._early[chunk] = sound
         if len(self._early) > WINDOW:
             self._next = min(self._early)

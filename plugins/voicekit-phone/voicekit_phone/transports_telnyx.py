@@ -78,7 +78,7 @@ class Telnyx:
         return telnyx.stream_texml(url, codec=self._codec)
 
     def busy(self) -> str:
-        return twilio.busy_twiml()  # TeXML has the same verb
+        return twilio.busy_twiml()  # TeXML has the same verb as TwiML
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
         return control_of(self.client, call_id)

@@ -136,7 +136,7 @@ class SignalWire:
         return signalwire.stream_cxml(url, codec=self._codec)
 
     def busy(self) -> str:
-        return twilio.busy_twiml()  # cXML has the same verb
+        return twilio.busy_twiml()  # cXML has the same verb as TwiML
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
         return control_of(self.client, call_id)

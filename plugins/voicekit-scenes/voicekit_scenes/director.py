@@ -37,8 +37,8 @@ class Director:
     def __init__(self, acts: Sequence[CallerAct], lengths: Sequence[float]) -> None:
         self._acts = list(zip(acts, lengths, strict=True))
         self._next = 0
-        self._free_at = 0.0  # when the caller's own last sound ends
-        self._began_at = 0.0  # when the caller's own last sound began
+        self._free_at = 0.0  # the time at which the caller's own last sound ends
+        self._began_at = 0.0  # the time at which the caller's own last sound began
         self.gave_up = False
 
     @property

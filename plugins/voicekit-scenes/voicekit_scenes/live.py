@@ -59,7 +59,7 @@ class LiveHearing:
         self._hearing = Hearing(SttConfig(enable_endpoint_detection=True), partials=engines.recogniser.partials)
         self._tokens = Tokens(RATE, 0)
         self._fed = 0
-        self._out: tuple[float, Any] | None = None  # when the current decode ends, and its result
+        self._out: tuple[float, Any] | None = None  # the time at which the current decode ends, and its result
         self._finalized: int | None = None
 
     def feed(self, pcm: bytes) -> list[Transcript]:

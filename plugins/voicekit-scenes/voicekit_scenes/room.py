@@ -84,7 +84,7 @@ class Room:
         """The caller's sound alone, as long as the stream."""
         self._start: float | None = None
         self._bot: BotHeard | None = None
-        self._seen = 0  # number of pieces of the loudspeaker's sound already examined
+        self._seen = 0  # how many pieces of the loudspeaker's sound were examined
         self._echo = _Echo(self.replay, scene.echo_db)
         self._backdrop_at = 0
 
@@ -262,7 +262,7 @@ class RecordedStt(Pipeable):
     def __init__(self, room: Room) -> None:
         self.accepts: AudioFormat | None = None
         self._room = room
-        self._asked: int | None = None  # sample up to which all words are to become final
+        self._asked: int | None = None  # the sample up to which all words must become final
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = PCM

@@ -31,7 +31,7 @@ UNCUT_KINDS: Final = ("pause", "digits", "ramble")
 class Due(Enum):
     """What a bot must do after a sound."""
 
-    ANSWER = "answer"  # an answer after the sound, none during it
+    ANSWER = "answer"  # the bot answers after the sound, and not during it
     YIELD = "yield"  # the bot falls silent immediately, and answers afterwards
     HUSH = "hush"  # the bot falls silent immediately; an answer may follow
     WHOLE = "whole"  # the bot completes its reply, perhaps after a pause, and does not answer the sound
@@ -43,7 +43,7 @@ class When(Enum):
 
     AT = "at"  # the beginning of the call
     INTO = "into"  # the first sound of the bot's next utterance
-    BEFORE_END = "before_end"  # the end of the bot's next utterance: the seconds are before it (after it if negative)
+    BEFORE_END = "before_end"  # the end of the bot's next utterance, counting backwards (forwards if negative)
     AFTER = "after"  # the end of the bot's utterance, detected by its silence
     THEN = "then"  # the end of the caller's own last sound
 

@@ -52,9 +52,9 @@ BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not i
 class Became(Enum):
     """What happened to the reply that was sounding when the caller made a sound."""
 
-    WHOLE = "whole"  # not disturbed
-    RESUMED = "resumed"  # silent for a while, and continued at the same word
-    ELSEWHERE = "elsewhere"  # continued at another word
+    WHOLE = "whole"  # the reply was not disturbed
+    RESUMED = "resumed"  # the reply was silent for a while, and continued at the same word
+    ELSEWHERE = "elsewhere"  # the reply continued at another word
     CUT = "cut"
 
 
@@ -143,7 +143,7 @@ def _outcome(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float], until
     worth = mark(after[0]) if given and (may_cut_in or not inside) else 0.0
     latency = after[0] if given else None
     if inside and not after and not may_cut_in and _last_is_answer(started, one):
-        given = True  # answered, but too early
+        given = True  # the bot answered, but too early
     return Outcome(one.due, given, latency, inside and not may_cut_in, worth, yielded, talked)
 
 
@@ -216,7 +216,7 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
         if not own or any(own[0].start <= one.start <= own[-1].end + 0.1 for one in meant):
             continue
         if any(one.start < own[0].start < one.end for one in spoken):
-            continue  # already counted as an interruption of the caller
+            continue  # this was already counted as an interruption of the caller
         if own[-1].stops < length - END_S:
             found.append(Became.CUT)
         else:

@@ -59,7 +59,7 @@ class OutboundCall:
         self._end: CallEnd | None = None
         self._early: dict[str, CallEnd] = {}  # reports that come before the answer to our request to dial
         self._dialled = trio.Event()
-        self._news = trio.Event()  # set when the call has begun, or can't begin any more
+        self._news = trio.Event()  # set when the call has begun, or can no longer begin
         self._over = trio.Event()
 
     @property
@@ -105,7 +105,7 @@ class OutboundCall:
             try:
                 await control.hang_up()
             except VoicekitError:
-                return  # the telephone rings until the time limit in our request to dial
+                return  # the telephone then rings until the time limit in our request to dial
 
     def _hear(self, report: CallReport) -> None:
         if report.end is None or self._call is not None:

@@ -58,7 +58,7 @@ class TrioWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def init_signals(self) -> None:
         super().init_signals()
-        signal.set_wakeup_fd(-1)  # trio needs the wakeup fd
+        signal.set_wakeup_fd(-1)  # frees the wakeup fd, which trio needs
 
     def run(self) -> None:
         trio.run(self._main)

@@ -25,7 +25,7 @@ _LINEAR = 200.0 / 3.0  # Hz per mel below 1,000 Hz (the first 15 mel)
 _KNEE_HZ, _KNEE = 1_000.0, 15.0
 _STEP = np.log(6.4) / 27.0  # the logarithm of the frequency ratio per mel above 1,000 Hz
 _FLOOR = 1e-10
-_TINY = 1e-7  # keeps silence, which has a variance of 0, finite
+_TINY = 1e-7  # avoids a division by 0 for silence, which has a variance of 0
 
 
 def log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -138,7 +138,7 @@ class _TracedVoice(Layer):
         async with self.stage.open() as run:
 
             async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                # a synthetic voice has no background noise, and may be audible from its first sample
+                # a synthetic voice has no background noise: even the first sample may be audible
                 made, level = _Once(self._tell), Level(noise=0.0)
 
                 def written(text: object) -> None:

@@ -75,7 +75,7 @@ RULES: dict[str, RetryRule] = {
     "max_duration_reached": RetryRule(Unavailable, Retry.NOW),
     "max_audio_duration_reached": RetryRule(Unavailable, Retry.NOW),
     "internal_error": RetryRule(Unavailable, Retry.BACKOFF),
-    # The only known message of this error is "cannot continue, please restart the request". If the service is really
+    # The only known message for this error is "cannot continue, please restart the request". If the service is really
     # down, the restart fails too; from then on, NOW waits as long as BACKOFF.
     "service_unavailable": RetryRule(Unavailable, Retry.NOW),
     "invalid_stream_state": RetryRule(ServiceError, Retry.NEVER),
@@ -113,7 +113,7 @@ WAITS: dict[Retry, Waits | None] = {
     Retry.NEW_KEY: Waits(at_once=True, most=1),
     Retry.NOW: Waits(at_once=True),
     Retry.BACKOFF: SOON,
-    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # no wait is longer than half a minute
+    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # the waits grow from 2 seconds to half a minute
 }
 """When to try again, for each kind of failure."""
 

@@ -50,9 +50,9 @@ TTS_LANGUAGES: Final = STT_LANGUAGES | {"is", "su", "uz"}
 
 # --- speech to text: the configuration ---
 
-ID_LENGTH: Final = 256  # characters of a client reference id and of a stream id (documented)
-HINTS: Final = 100  # language hints per configuration (documented for REST)
-HINT_LENGTH: Final = 10  # characters per hint (documented for REST)
+ID_LENGTH: Final = 256  # the most characters in a client reference id or a stream id (documented)
+HINTS: Final = 100  # the most language hints in a configuration (documented for REST)
+HINT_LENGTH: Final = 10  # the most characters in a hint (documented for REST)
 CONTEXT_LENGTH: Final = 10_000
 """The most characters of the context (from the service's own message). How the service counts an object is not
 documented. We count the strings in the object, so an allowed context can exceed the limit only if the service also
@@ -70,28 +70,28 @@ the delay.
 
 # --- speech to text: the session ---
 
-STT_SESSION_S: Final = 300 * 60.0  # sound per session (documented)
-STT_SESSIONS: Final = 10  # concurrent sessions per project (documented)
-REQUESTS_PER_MINUTE: Final = 100  # per service (documented)
-STT_IDLE_S: Final = 20.0  # time without sound or keepalive until "Request timeout." (documented and measured)
+STT_SESSION_S: Final = 300 * 60.0  # the longest session, in seconds of sound (documented)
+STT_SESSIONS: Final = 10  # the most concurrent sessions per project (documented)
+REQUESTS_PER_MINUTE: Final = 100  # the most requests per minute, for each service (documented)
+STT_IDLE_S: Final = 20.0  # seconds without sound or keepalive until "Request timeout." (documented and measured)
 
 # --- text to speech ---
 
-TTS_FIELD_LENGTH: Final = 50  # characters of model, language and voice (documented)
-TTS_SPEED: Final = (0.7, 1.3)  # values outside are refused, not clamped (measured)
-TTS_TEXT_BYTES: Final = 5_000  # UTF-8 bytes per stream (documented, measured)
-TTS_STREAM_S: Final = 120.0  # sound per stream; the rest is cut off (documented)
-TTS_STREAMS: Final = 5  # concurrent streams per connection (documented)
-TTS_ACCOUNT_STREAMS: Final = 3  # concurrent streams over all connections of an account (documented default)
-TTS_TEXT_WAIT_S: Final = 5.2  # an open stream without new text ends after this time (measured on v2)
-TTS_AUDIO_WAIT_S: Final = 12.0  # a stream without any sound since its start ends after this time (measured: 10 to 12)
-TTS_RATE_CHECK_S: Final = 11.0  # when the service checks how fast a stream produces sound (measured)
-TTS_LEAST_RATE: Final = 0.8  # seconds of sound per second; a slower stream is ended at that check (measured)
-# how long an unused connection stays open, with the key in the handshake (measured: more than 40)
+TTS_FIELD_LENGTH: Final = 50  # the most characters in the name of a model, language or voice (documented)
+TTS_SPEED: Final = (0.7, 1.3)  # the lowest and the highest speed; others are refused, not clamped (measured)
+TTS_TEXT_BYTES: Final = 5_000  # the most UTF-8 bytes of text in a stream (documented, measured)
+TTS_STREAM_S: Final = 120.0  # the most seconds of sound in a stream; the rest is cut off (documented)
+TTS_STREAMS: Final = 5  # the most concurrent streams per connection (documented)
+TTS_ACCOUNT_STREAMS: Final = 3  # the most concurrent streams over all connections of an account (documented default)
+TTS_TEXT_WAIT_S: Final = 5.2  # seconds without new text after which an open stream ends (measured on v2)
+TTS_AUDIO_WAIT_S: Final = 12.0  # seconds after which a stream ends if it has had no sound (measured: 10 to 12)
+TTS_RATE_CHECK_S: Final = 11.0  # seconds after which the service checks how fast a stream produces sound (measured)
+TTS_LEAST_RATE: Final = 0.8  # the fewest seconds of sound per second; a slower stream is ended at that check (measured)
+# how many seconds an unused connection stays open, with the key in the handshake (measured: more than 40)
 TTS_IDLE_S: Final = 40.0
 
-# --- both, with the key in a message (deprecated) ---
+# --- both services, with the key in a message (deprecated) ---
 
-START_WAIT_S: Final = 10.0  # from the socket's opening to the first start (measured)
-# how long a connection without a stream stays open, with or without keepalive (measured)
+START_WAIT_S: Final = 10.0  # the most seconds from the opening of the socket to the first start message (measured)
+# how many seconds a connection without a stream stays open, with or without keepalive (measured)
 TTS_LEGACY_IDLE_S: Final = 5.3

@@ -36,7 +36,7 @@ class WordTimes:
         self._word = ""
         self._at = 0.0
         self._latest = 0.0
-        self._ended = inf  # the end of the last character, if reported
+        self._ended = inf  # the time at which the last character ends; inf if it was not reported
 
     def feed(self, stamps: Timestamps) -> list[SpokenWord]:
         """Take `stamps`, and return the words that they complete. Times never go back, whatever the service sends."""

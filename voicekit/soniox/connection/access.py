@@ -41,7 +41,7 @@ class Access:
         self._key = None if callable(key) else ApiKey.find(key)
         self._known = deque([self._key] if self._key else [], maxlen=REMEMBERED)
         if self._key is not None:
-            self._address("", self._key)  # an early check that the key can be a subprotocol
+            self._address("", self._key)  # checks early that the key can be sent as a subprotocol
 
     @property
     def mints(self) -> bool:

@@ -25,7 +25,7 @@ class _PromptStream(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         try:
             sent = os.write(self._stream.socket.fileno(), data)
-        except OSError:  # full, closed or broken: trio's own method waits, or raises the right error
+        except OSError:  # the socket is full, closed or broken: trio's own method waits, or raises the right error
             sent = 0
         if sent < len(data):
             await self._stream.send_all(memoryview(data)[sent:])

@@ -233,7 +233,7 @@ class _Reader:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
-        self.shaking: trio.CancelScope | None = None  # cancelled when the reader ends
+        self.shaking: trio.CancelScope | None = None  # the scope of the handshake, cancelled when the reader ends
         self.running = True
 
     def start_soon(self, read: Callable[[], Awaitable[None]]) -> None:

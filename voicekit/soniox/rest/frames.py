@@ -13,7 +13,7 @@ Length: TypeAlias = Callable[[bytes], int | None]
 """A function that returns the length of a frame in bytes, including its header, from its first bytes; None if they do
 not begin a frame."""
 
-MP3_HEAD: Final = 10  # bytes: enough for the length of an ID3v2 tag, which may come before the frames
+MP3_HEAD: Final = 10  # the number of bytes that show how long an ID3v2 tag is; such a tag may come before the frames
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3
@@ -31,7 +31,7 @@ class Frames:
         self._size = head
         self._length = length
         self._head = b""
-        self._left = 0  # bytes of the current frame that are still missing
+        self._left = 0  # how many bytes of the current frame have not come yet
         self._lost = False
 
     @property

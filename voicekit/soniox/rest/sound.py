@@ -11,10 +11,10 @@ from typing import Final
 from voicekit.soniox.api.limits import TTS_RAW_FORMATS
 from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
-OGG_END: Final = 4  # the flag of a stream's last page (RFC 3533)
-OGG_HEAD: Final = 27  # bytes of a page before its segment table; the last byte is the table's length
+OGG_END: Final = 4  # the flag that marks a stream's last page (RFC 3533)
+OGG_HEAD: Final = 27  # bytes in a page before its segment table; the last of them is the length of the table
 WAV_HEAD: Final = 44
-ENDLESS: Final = 0x7FFF_0000  # this length, and larger ones, mean "unknown"
+ENDLESS: Final = 0x7FFF_0000  # a length of this size or more means "unknown"
 TAIL_BYTES: Final = 70_000
 """How many bytes of the end are kept: an Ogg page has at most 65,307 bytes, so they contain the header of the last
 page."""

@@ -24,7 +24,7 @@ from voicekit.soniox.rest.schema.requests import KeyRequest, check
 PER_CLIENT: Final = 10
 PER_S: Final = 60.0
 """The period, in seconds, for which a client's keys are counted."""
-CLIENTS: Final = 10_000  # clients that are remembered at the same time
+CLIENTS: Final = 10_000  # the most clients that are remembered at the same time
 
 HEADERS: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
 """The headers of an answer, which keep the key out of all caches."""

@@ -94,14 +94,14 @@ class Account:
         self.used: Callable[[StreamUse], None] = lambda use: None
         self.at_once: Mapping[Service, int] = {Service.STT: sessions, Service.TTS: streams}
         self._per_minute = requests_per_minute
-        self.running = dict.fromkeys(Service, 0)  # the numbers of running sessions and streams
+        self.running = dict.fromkeys(Service, 0)  # how many sessions, and how many streams, are running
         self._recent: dict[Service, deque[float]] = {service: deque() for service in Service}
         self._requests = count(1)
 
     def add(self, key: Key) -> None:
         """Add a key, such as a temporary key."""
         self._keys[key.secret] = key
-        # an expired temporary key is recognised by its prefix
+        # A temporary key can be forgotten when it expires, since its prefix still shows what it was.
         if key.expires_at is not None and key.secret.startswith(TEMPORARY):
             heappush(self._expiring, (key.expires_at, key.secret))
 

@@ -92,7 +92,7 @@ class Listening:
         self._transcript = TranscriptBuilder()
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # how the session ended
-        self._news = trio.lowlevel.ParkingLot()  # wakes `listen` when the session ends, or more of a replay is due
+        self._news = trio.lowlevel.ParkingLot()  # wakes `listen` when the session ends or more of a replay is due
         self._resume: Callable[[], None] = _nothing  # makes `fill` take sound again after a pause
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf

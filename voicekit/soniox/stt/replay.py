@@ -48,7 +48,7 @@ class ReplayRing:
         self._unsent_samples = 0
         self._hole: Gap | None = None  # the sound that was lost just before `_unsent`
         self._overrun = 0
-        self._counted_to = 0  # losses before this sample are already in _overrun, or have been reported
+        self._counted_to = 0  # losses before this sample are counted in `_overrun`, or have been reported
         self._speed = sound.rate * REPLAY_SPEED
         self._burst = sound.samples(BURST_S)
         self._silence = sound.samples(SILENCE_S)

@@ -96,7 +96,7 @@ class SttSession:
         self._tokens = Tokens(rate, base)
         self._finalizing = Finalizing(rate)
         self._outgoing: list[Message] = []
-        self._samples = 0  # samples that were sent
+        self._samples = 0  # how many samples were sent
         self._any_audio = False
         self._started_at = 0.0
         self._sent_at = 0.0
@@ -253,7 +253,7 @@ class SttSession:
                 f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from "
                 f"sample {frame.at}"
             )
-        self._sound = frame.format  # equal, but keeping this object saves a comparison for each frame
+        self._sound = frame.format  # an equal format, but keeping this object saves a comparison for each frame
 
     def _skip(self, gap: Gap, now: float) -> None:
         if not self._any_audio:

@@ -30,7 +30,7 @@ class Liveness:
     __slots__ = ("_last", "_since")
 
     def __init__(self) -> None:
-        self._since: float | None = None  # the time at which the first sound without an answer was sent
+        self._since: float | None = None  # the time at which the first unanswered sound was sent
         self._last = 0.0
 
     def asked(self, now: float) -> None:
@@ -57,9 +57,9 @@ class Finalizing:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._wanted: int | None = None  # the request to send when the sound up to this sample has been sent
+        self._wanted: int | None = None  # a request must be sent when the sound up to this sample has been sent
         self._by_mark = False
-        self._pending: int | None = None  # the request for the sound up to this sample has not been answered
+        self._pending: int | None = None  # a request for the sound up to this sample has not been answered
         self._asked_at = -math.inf
 
     def want(self, at: int, *, in_pause: bool = False) -> None:

@@ -32,7 +32,7 @@ class Tokens:
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        # for each stretch of the session: its first sample, and the offset from there to ear samples
+        # for each stretch of the session: its first sample, and what to add to a sample to get the ear sample
         self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()

@@ -92,7 +92,7 @@ class StreamPlanner:
         self._speed = speed
         self._eager = eager  # whether a stream may be opened before there is text
         self._text = ""
-        self._next = 0  # the index of the first character that was not sent
+        self._next = 0  # the index of the first character that has not been sent
         self._finished = False
         self._backoff = Backoff(roll, attempts=ATTEMPTS)
         self._now = 0.0

@@ -42,14 +42,14 @@ class ReplySpeech:
         self._config = config
         self._sound = sound
         self._planner = planner
-        # index: characters spoken; value: characters of the handler's text that count as heard
+        # at index n: how many characters of the handler's text count as heard after n spoken characters
         self._to = array("q", [0])
         self._at = 0  # samples passed on
-        self._began_at = 0  # the first sample of the first stream
+        self._began_at = 0  # the sample at which the first stream begins
         self._marked = WordMark("", 0, 0)
-        self._silent_since: float | None = None  # when the wait for a connection began, with nothing to play
+        self._silent_since: float | None = None  # when we began to wait for a connection, with nothing to play
         self._stopped = False
-        self._alarm = trio.CancelScope()  # its deadline is the time of the next action
+        self._alarm = trio.CancelScope()  # the deadline of this scope is the time of the next action
         self._changed = trio.lowlevel.ParkingLot()
         self._resume: Callable[[], object] = self._changed.unpark_all  # lets text come again after a pause
 
@@ -89,7 +89,7 @@ class ReplySpeech:
             self._obey(command)
         self._pool.flush()
         due = min(self._planner.due_at, self._give_up_at(now))
-        if due < self._alarm.deadline:  # a later time is set when this one has passed
+        if due < self._alarm.deadline:  # a later time is set when the earlier one has passed
             self._alarm.deadline = due
         if self._is_playable():
             self._changed.unpark_all()

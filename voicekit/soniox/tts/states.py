@@ -64,7 +64,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.AUDIO: TtsState.OPEN,
         TtsInput.AUDIO_END: WRONG,  # the sound has ended, although our text was not complete
         TtsInput.ERROR: TtsState.FAILED,
-        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault: the sound of the stream had not ended
+        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault, since the stream's sound had not ended
     },
     TtsState.DRAINING: {
         TtsInput.START: WRONG,
@@ -74,7 +74,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.AUDIO: TtsState.DRAINING,
         TtsInput.AUDIO_END: TtsState.ENDED,
         TtsInput.ERROR: TtsState.FAILED,
-        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault: the sound of the stream had not ended
+        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault, since the stream's sound had not ended
     },
     TtsState.ENDED: {
         TtsInput.START: WRONG,

@@ -82,15 +82,15 @@ class SpeechStream:
         first: bool = False,
         when_over: Callable[[SpeechStream, float], None] = _ignore,
     ) -> None:
-        self.id = ""  # assigned by its connection
+        self.id = ""  # assigned by the stream's connection
         self.start = start
-        self.end = start  # the index of the reply's first character that was not sent to this stream
+        self.end = start  # the index, in the reply, of the first character that was not sent to this stream
         self.voice = WordTimer(speed, pace)
-        self.pieces: deque[bytes] = deque()  # sound that has not been taken
+        self.pieces: deque[bytes] = deque()  # sound that has not been taken yet
         self.queued = 0.0  # seconds of sound in `pieces`
-        self.ended = False  # no more text will be sent
-        self.over = False  # no more sound will come
-        self.failure: Failed | None = None  # the reason, if some sound is missing
+        self.ended = False  # whether no more text will be sent
+        self.over = False  # whether no more sound will come
+        self.failure: Failed | None = None  # why some sound is missing; None if none is
         self.quiet_at = inf  # the time at which to check whether the voice has fallen silent
         self.stall_s = FIRST_STALL_S if first else STALL_S
         """Seconds without sound after which the stream counts as dead when its text is complete."""
@@ -98,7 +98,7 @@ class SpeechStream:
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
-        self._silent_until = inf  # when the stream must end if no sound has come
+        self._silent_until = inf  # the time at which the stream must end if no sound has come
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:

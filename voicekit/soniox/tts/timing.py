@@ -62,13 +62,13 @@ class WordTimer:
         self._pace = pace
         self._text = ""
         self._aligner = Aligner()
-        self._begun = 0  # the end of the last word that was reported
-        self._whole = 0  # the end of the last word that is certainly complete
+        self._begun = 0  # the end, in the text, of the last word that was reported
+        self._whole = 0  # the end, in the text, of the last word that is certainly complete
         self._open = ""  # the spoken part of an unfinished word
-        self._points: deque[tuple[int, float]] = deque()  # numbers of characters spoken, and their times
-        self._base = _ORIGIN  # the last point before the next word to be returned
-        self._told_to = 0.0  # the position of the last report in the sound
-        self._given = 0  # the end of the last word that `words` returned
+        self._points: deque[tuple[int, float]] = deque()  # how many characters had been spoken, and at what time
+        self._base = _ORIGIN  # the last point before the next word that `words` will return
+        self._told_to = 0.0  # how many seconds of sound had come when characters were last reported
+        self._given = 0  # the end, in the text, of the last word that `words` returned
 
     def send(self, text: str) -> None:
         """Note that more text was sent to the stream."""

@@ -85,7 +85,7 @@ class _Listener:
 
     def __init__(self, sink: Any, speaker: Any) -> None:
         self.sink = sink
-        self.written = 0  # samples that were taken and not discarded
+        self.written = 0  # how many samples were taken and not discarded
         self._speaker = speaker
         self._position = 0
         self._why = ""
@@ -156,7 +156,7 @@ async def _plays_all(sink: Any, speaker: Any) -> None:
     listener = _Listener(sink, speaker)
     promise(speaker.position == 0, sink, f"must begin at position 0 when it opens, not at {speaker.position}")
     await listener.write(1.0)
-    listener.release()  # without a hold, a release has no effect
+    listener.release()  # a release without a hold must have no effect
     await listener.hear_all()
 
 

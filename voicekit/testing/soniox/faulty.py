@@ -35,7 +35,7 @@ class FaultyStream(trio.abc.Stream):
         self._messages = _Messages(number for number in wanted if number is not None)
         self._messages.feed(head)
         self._held = head  # bytes that were read but not passed on
-        self._taken = 0  # bytes that were passed on
+        self._taken = 0  # how many bytes were passed on
         self._sent = 0
         self._sent_messages = 0
         self._swallows = False
@@ -174,8 +174,8 @@ class _Messages:
         self._wanted = frozenset(wanted)
         self._count = 0
         self._rest = b""
-        self._at = 0  # position of the first byte in _rest
-        self._passing = 0  # bytes of a frame that must still come or be passed on
+        self._at = 0  # the position of the first byte in `_rest`
+        self._passing = 0  # how many bytes must be skipped until the next frame begins
         self._upgraded = False
 
     def feed(self, data: bytes) -> None:

@@ -86,7 +86,7 @@ class InMemoryHttp(httpx.AsyncHTTPTransport):
     """
 
     def __init__(self, connect: Callable[[], trio.abc.Stream]) -> None:
-        # Bypasses httpx's own constructor, which can't put streams under its pool.
+        # httpx's own constructor is bypassed, because it does not accept a network backend.
         self._pool = httpcore.AsyncConnectionPool(network_backend=_Backend(connect))
 
 

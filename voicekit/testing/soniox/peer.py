@@ -60,7 +60,8 @@ class SonioxPeer(Doors):
         self._how = Behaviour(
             script or Script(), self.account, offer or Offer(), hearing or Hearing(), speaking or Speaking()
         )
-        self._living: dict[int, PeerConnection] = {}  # the keys are the indexes of the records in `connections`
+        # the open connections, by the index of their record in `connections`
+        self._living: dict[int, PeerConnection] = {}
         self._away_until: dict[Service, float] = {}
 
     # --- how clients connect ---

@@ -39,7 +39,7 @@ class SpokenStream:
     text: str = ""
     text_ended_at: float | None = None
     first_sound_at: float | None = None
-    seconds: float = 0.0  # seconds of generated sound
+    seconds: float = 0.0  # how many seconds of sound were generated
     sound_ended_at: float | None = None
     cancelled_at: float | None = None
     over_at: float | None = None

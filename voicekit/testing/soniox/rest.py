@@ -45,8 +45,8 @@ from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
-KEPT: Final = 10_000  # how many requests are remembered
-BODY_KEPT: Final = 64 * 1024  # how many bytes of each body are remembered
+KEPT: Final = 10_000  # the most requests that are remembered
+BODY_KEPT: Final = 64 * 1024  # the most bytes of each body that are remembered
 
 
 def said(text: str) -> tuple[TranscriptToken, ...]:
@@ -121,7 +121,7 @@ class RestPeer(Doors):
         self._speaking = speaking or Speaking()
         self._arrivals = trio.lowlevel.ParkingLot()
         self._struck: dict[int, int] = {}
-        self._open: dict[int, Seen] = {}  # the keys are the ids of the exchanges
+        self._open: dict[int, Seen] = {}  # the open exchanges, by id
         self._watch = RestWatch(self._fault, self._seen, self._over)
 
     # --- how clients connect ---

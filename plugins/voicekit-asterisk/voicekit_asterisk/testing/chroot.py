@@ -62,7 +62,7 @@ def _make(root: Path, out: object) -> None:
 
     run("debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root), mirror())
     policy = root / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")  # nothing may start during the installation
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")  # no service may start during the installation
     policy.chmod(0o755)
     for name in ("resolv.conf", "hosts"):
         shutil.copy(f"/etc/{name}", root / "etc" / name)

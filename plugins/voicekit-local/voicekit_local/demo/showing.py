@@ -20,7 +20,7 @@ class DemoLive(Live):
         self._line(self._now, " * ", f"the demo cuts its connection to the recogniser ({server}), on purpose")
 
     def summary(self) -> str:
-        self._flush()  # lines that were waiting for a reply that never ended
+        self._flush()  # prints the lines that were waiting for a reply that never ended
         return super().summary()
 
     def note(self, event: SessionEvent) -> None:

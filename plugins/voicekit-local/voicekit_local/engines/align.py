@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CHUNK: Final = HEARING_RATE // 20  # samples given to the decoder at a time
-FRAMES_PER_S: Final = 100  # frames of the decoder per second
-MOST_TAUGHT: Final = 2_000  # after this many words a decoder is replaced, so that it does not grow for ever
-MOST_LEFT_OUT: Final = 3  # this many words at a text's end may be missing from the sound; more was never needed
+CHUNK: Final = HEARING_RATE // 20  # how many samples the decoder gets at a time
+FRAMES_PER_S: Final = 100  # how many frames per second the decoder uses
+MOST_TAUGHT: Final = 2_000  # a decoder is replaced after this many words, since it would otherwise grow for ever
+MOST_LEFT_OUT: Final = 3  # the most words at a text's end that may be missing from the sound; more was never needed
 PHONES: Final = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905  # reads better as words
@@ -83,7 +83,7 @@ class SphinxAligner:
             decoder = self._idle.get_nowait()
         except Empty:
             decoder = _Decoder()
-        yield decoder  # after an error the decoder is not used again, since its state is unknown
+        yield decoder  # a decoder is not used again after an error, since its state is unknown
         if decoder.taught < MOST_TAUGHT:
             self._idle.put(decoder)
 
@@ -134,7 +134,7 @@ class _Decoder:
 
 def spread(words: Sequence[str], start: float, end: float) -> Times:
     """Divide the time from `start` to `end` among `words`, in proportion to their numbers of letters."""
-    letters = [len(word) + 1 for word in words]  # one more for the space between words
+    letters = [len(word) + 1 for word in words]  # plus one for the space between words
     whole = sum(letters) or 1
     marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words))]
     return list(pairwise([*marks, end]))

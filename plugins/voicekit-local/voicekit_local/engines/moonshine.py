@@ -37,11 +37,11 @@ HEADS: Final = 8
 HEAD_SIZE: Final = 52
 BEGIN: Final = 1  # token
 END: Final = 2
-SPECIAL: Final = 3  # lower token ids are not text
+SPECIAL: Final = 3  # tokens with lower ids are not text
 
 TOKENS_PER_SECOND: Final = 6.5  # the rate of the fastest speech; a higher rate means that the network repeats itself
 TOKENS_BESIDES: Final = 3
-SHORTEST: Final = HEARING_RATE // 10  # samples; the encoder needs this many, and no word is shorter
+SHORTEST: Final = HEARING_RATE // 10  # the fewest samples that the encoder accepts; no word is shorter
 BLANK: Final = "\u2581".encode()
 
 

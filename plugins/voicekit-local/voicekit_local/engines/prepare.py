@@ -98,7 +98,7 @@ def _locked(folder: Path) -> Iterator[bool]:
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
     """Run `networks.make` in a separate process, so that its memory is freed; each line it prints is its progress."""
     command = [sys.executable, "-m", networks.__name__, str(source), str(folder)]
-    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # so that the child finds this module
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # lets the child process find this module
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as child:
         try:
             assert child.stdout is not None

@@ -22,8 +22,8 @@ HASHES: Final = {
     "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
     "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
 }
-SILENT: Final = 0.6  # if silence is more likely than this, doubtful words count as invented (the engine's default)
-DOUBTFUL: Final = -1.0  # mean log probability of the tokens below which words are doubtful
+SILENT: Final = 0.6  # if silence is more probable than this, doubtful words count as invented (the engine's default)
+DOUBTFUL: Final = -1.0  # words are doubtful if the mean log probability of their tokens is below this
 
 
 class Whisper:

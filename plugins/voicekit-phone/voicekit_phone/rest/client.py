@@ -109,7 +109,7 @@ class CarrierClient:
         why = f"no answer within {self._timeout:g} s"
         with trio.move_on_after(self._timeout), _unlogged():
             context = await in_thread(_trusted)
-            import httpx  # already imported in the thread
+            import httpx  # the thread has already imported it
 
             try:
                 return await self._send(request, context)
@@ -123,7 +123,7 @@ class CarrierClient:
         headers = {**self.account.headers(self._now()), "accept": "application/json"}
         form = None if request.form is None else _grouped(request.form)
         async with (
-            # the caller has its own timeout
+            # the caller of this function has its own timeout
             httpx.AsyncClient(transport=self._transport, verify=context, timeout=None) as client,
             client.stream(request.method, request.url, headers=headers, data=form, json=request.json) as response,
         ):
@@ -183,5 +183,5 @@ def _trusted() -> ssl.SSLContext:
     import httpx
 
     trusted = httpx.create_ssl_context()
-    httpx.AsyncClient(verify=trusted)  # imports the modules for a first request, which takes just as long
+    httpx.AsyncClient(verify=trusted)  # imports the modules for a first request, which takes as long as the line above
     return trusted

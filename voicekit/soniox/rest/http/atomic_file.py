@@ -24,7 +24,7 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
         yield file
         await in_thread(_settle, file, beside, path)
     except BrokenPipeError:
-        raise  # not an error of the file: the block wrote to a pipe that nobody reads any more
+        raise  # this is not an error of the file: the block wrote to a pipe that nobody reads any more
     except OSError as error:
         raise DeviceError(f"{path}: could not be written: {error.strerror}") from error
     finally:

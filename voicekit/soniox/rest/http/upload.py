@@ -47,7 +47,7 @@ class Upload:
         self._begun = False
         if self.size is not None:
             self._check(self.size)
-        # A boundary must not occur in the body; with 32 random digits it does not.
+        # The boundary must not occur in the body; with 32 random digits, that is practically certain.
         self._boundary = f"voicekit-{os.urandom(16).hex()}"
         self._head = _head(self._boundary, fields, self.filename)
         self._tail = f"\r\n--{self._boundary}--\r\n".encode()
@@ -78,7 +78,7 @@ class Upload:
             async for piece in pieces:
                 self._check(self.sent + len(piece))
                 yield piece
-                self.sent += len(piece)  # counted after the yield, because the piece has been sent only then
+                self.sent += len(piece)  # counted after the yield, because only then has the piece been sent
                 if self._progress is not None:
                     self._progress(self.sent, self.size)
         if self.size is not None and self.sent != self.size:

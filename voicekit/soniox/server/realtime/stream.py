@@ -60,7 +60,7 @@ class ServedStream:
         self.sound = 0.0  # seconds
         self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
         self._started_at = self._fed_at = now
-        self._ends_at = ends_at  # the time limit of the stream's key
+        self._ends_at = ends_at  # the time at which the stream must end because of its key
         self._any_sound = False
         self._judged = False  # whether the pace of the sound has been checked
 

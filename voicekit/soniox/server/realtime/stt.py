@@ -98,8 +98,8 @@ class SttServer(ServedConnection):
         self._began = False
         self._ends_at = self._most_bytes = math.inf
         self._bytes = 0
-        self._fins = 0  # requests to finalize that have not been answered
-        self._per_second = 0  # bytes of sound per second, for a raw format
+        self._fins = 0  # how many requests to finalize have not been answered
+        self._per_second = 0  # bytes of sound per second, if the format is raw
         self._finals, self._total_ms = 0, 0.0  # the number of final tokens, and the milliseconds of sound processed
 
     # --- from the client ---
@@ -219,7 +219,7 @@ class SttServer(ServedConnection):
             return self.refuse(invalid("Control request is malformed."))
         if control.type == "keepalive":
             return [KeptAlive()] if self._asked(SttInput.AUDIO) else []
-        if control.type != "finalize":  # a second configuration has no type
+        if control.type != "finalize":  # a second configuration is also refused, since it has no type
             return self.refuse(invalid("Control request invalid type."))
         if not self._asked(SttInput.FINALIZE):
             return []

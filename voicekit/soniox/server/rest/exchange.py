@@ -61,7 +61,7 @@ class RestExchange:
         self._in_speech_shape = self._path == "/tts"
         self._speaking: SpeechRequest | None = None
         self._form: ReceivedForm | None = None
-        self._field = ""  # the field that is being received; the file's bytes are not kept
+        self._field = ""  # the field that is being received; the bytes of the file are not kept
         self._fields: dict[str, bytearray] = {}
         self._body = bytearray()
         self._came = 0  # bytes

@@ -39,8 +39,8 @@ class ReceivedForm:
         if kind.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
             raise RemoteProtocolError(f"expected a multipart/form-data body with a boundary, got {content_type!r}")
         self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._rest = bytearray(b"\r\n")  # the line end that precedes each boundary except the first
-        self._at = 0  # the index of the first byte in the rest that has not been examined
+        self._rest = bytearray(b"\r\n")  # stands for the line end that precedes each boundary except the first
+        self._at = 0  # the index, in `_rest`, of the first byte that has not been examined
         self._parts = 0
         self._in_head = self.finished = False
 

@@ -87,7 +87,7 @@ class RestConnection:
             effects = await self.receive(exchange, event)
             speech = next((effect for effect in effects if isinstance(effect, Speak)), None)
             await self._act(effect for effect in effects if not isinstance(effect, Speak))
-            await trio.lowlevel.checkpoint()  # lets others run, since a body may come in very many pieces
+            await trio.lowlevel.checkpoint()  # lets other tasks run, since a body may come in very many pieces
             if speech is not None or isinstance(event, h11.EndOfMessage):
                 return speech
         return None

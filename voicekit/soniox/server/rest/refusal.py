@@ -14,9 +14,9 @@ REST_CODES: Final[dict[str, int]] = {
     "invalid_audio_file": 400,
     "file_not_found": 404,
     "transcription_not_found": 404,
-    "voice_not_found": 404,  # the service's status is not known
-    "not_found": 404,  # for an address that does not exist; not known either
-    "method_not_allowed": 405,  # not known either
+    "voice_not_found": 404,  # it is not known which status the service sends
+    "not_found": 404,  # for an address that does not exist; it is not known which status the service sends
+    "method_not_allowed": 405,  # it is not known which status the service sends
     "transcription_invalid_state": 409,
 }
 

@@ -16,7 +16,7 @@ EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """The default date of the time 0.0, so that dates in tests are always the same."""
 
 
-# --- requests and answers of the driver ---
+# --- HTTP requests and answers ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class RestRoute:
     path: str
     handle: RestHandler
     uploads: int | None = None
-    admit: Callable[[], None] | None = None  # may refuse the request before its body is read
+    admit: Callable[[], None] | None = None  # a function that may refuse the request before its body is read
     speech: bool = False
 
 
