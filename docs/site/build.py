@@ -20,7 +20,7 @@ from docs.site.reference import pages
 ROOT = Path(__file__).parents[2]
 INDEX = "docs/index.md"
 GENERATED = "docs/generated"
-HERE = "[How it is made]"  # in the index: the generated pages are listed before it
+HERE = "[How the reference is made]"  # in the index: the generated pages are listed before it
 LINK = re.compile(r"(?<!\\)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 TITLED = re.compile(r"\[([^]]+)\]\(([^)\s#:]+)\)")
 START = '<!doctype html><meta charset="utf-8"><title>voicekit</title><meta http-equiv="refresh" content="0; url={0}">\n'

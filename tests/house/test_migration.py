@@ -129,4 +129,4 @@ def test_the_pages_name_what_was_compared() -> None:
 
     for page, peer in zip(PAGES, PEERS, strict=True):
         name, _, version = re.sub(r"\[.*\]", "", PEERS[peer][0]).partition("==")
-        assert f"names and defaults with {name} {version}" in (ROOT / page).read_text(encoding="utf-8")
+        assert f"names and defaults with those of {name} {version}" in (ROOT / page).read_text(encoding="utf-8")
