@@ -166,7 +166,7 @@ def test_an_ordinary_name_is_no_slip(butler, line):
         ("def handlr(turn): ...\n", r"found none \(did you mean 'handler'\?\)"),
         ("policy = 'strict'\nbot = 'x'\n", r"butler\.py: policy: expected a Policy, got 'strict'"),
         ("greeting = 5\nbot = 'x'\n", r"butler\.py: greeting: expected a str, got 5"),
-        ("import trio, voicekit\ntrio.run(voicekit.run, 'x')\n", r"butler\.py starts a call while it is imported"),
+        ("import trio, voicekit\ntrio.run(voicekit.run, 'x')\n", r"butler\.py starts a call when it is imported"),
         ("from voicekit import Sesion\n", r"butler\.py: ImportError: .*Sesion.* \(butler\.py:1\)"),
     ],
 )

@@ -304,7 +304,7 @@ def test_a_misspelt_key_is_told_before_what_is_missing_for_want_of_it(tmp_path, 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
     """So is one that is no text."""
-    with pytest.raises(ConfigError, match=r"nowhere.toml: expected a TOML file with rules, got No such file"):
+    with pytest.raises(ConfigError, match=r"nowhere.toml: can't read this TOML file with rules: No such file"):
         Rules.load(tmp_path / "nowhere.toml")
     (tmp_path / "rules.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="expected TOML in UTF-8"):

@@ -128,7 +128,7 @@ def read_toml(path: str | PathLike[str]) -> Section:
         text = file.read_text(encoding="utf-8")
         values = tomllib.loads(text)
     except OSError as error:
-        raise ConfigError(f"{file}: expected a TOML file with rules, got {error.strerror}") from error
+        raise ConfigError(f"{file}: can't read this TOML file with rules: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: expected TOML in UTF-8: {error}") from error
     return Section(str(file), _lines_of(text), (), values)

@@ -39,7 +39,7 @@ async def run(bot: Any, **parts: Any) -> SessionEnded:
         raise ConfigError("voicekit runs on trio: expected trio.run(voicekit.run, bot), not asyncio")
     if (file := importing.get(None)) is not None:
         raise ConfigError(
-            f'{file} starts a call while it is imported: put trio.run(...) under if __name__ == "__main__":'
+            f'{file} starts a call when it is imported: put trio.run(...) under if __name__ == "__main__":'
         )
     if not parts:
         return await chat(bot)

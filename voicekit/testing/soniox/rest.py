@@ -46,7 +46,7 @@ from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
 KEPT: Final = 10_000  # the most requests that are remembered
-BODY_KEPT: Final = 64 * 1024  # the most bytes of each body that are remembered
+BODY_KEPT: Final = 64 * 1024  # how many bytes of each body are remembered, at most
 
 
 def said(text: str) -> tuple[TranscriptToken, ...]:

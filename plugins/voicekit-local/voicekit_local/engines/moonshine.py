@@ -39,7 +39,7 @@ BEGIN: Final = 1  # token
 END: Final = 2
 SPECIAL: Final = 3  # tokens with lower ids are not text
 
-TOKENS_PER_SECOND: Final = 6.5  # the rate of the fastest speech; a higher rate means that the network repeats itself
+TOKENS_PER_SECOND: Final = 6.5  # the rate of the fastest speech; at a higher rate, the network is repeating itself
 TOKENS_BESIDES: Final = 3
 SHORTEST: Final = HEARING_RATE // 10  # the fewest samples that the encoder accepts; no word is shorter
 BLANK: Final = "\u2581".encode()

@@ -203,7 +203,8 @@ def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
     lines = _laid_out(turns, style, label)
     if len(lines) == 2 and lines != ["".join(turn).strip() for turn in turns]:
         words = [word for turn in turns for word in turn]
-        for place in range(len(words) - 1, 0, -1):  # if two splits are equally good, the longer line is below
+        # of two equally good splits, prefer the one with the longer second line
+        for place in range(len(words) - 1, 0, -1):
             one, other = "".join(words[:place]).strip(), "".join(words[place:]).strip()
             widths = _columns(one) + len(label), _columns(other)
             if max(widths) <= style.columns and max(widths) <= max(_columns(lines[0]) + len(label), _columns(lines[1])):
