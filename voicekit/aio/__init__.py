@@ -1,4 +1,4 @@
-"""asyncio and voicekit side by side, both ways. Each event loop has a thread of its own.
+"""asyncio and voicekit in one process: either can call the other. Each event loop has its own thread.
 
 asyncio code inside voicekit: one asyncio loop per process, in a thread that starts on first use.
 

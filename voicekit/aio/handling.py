@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SayThere(Protocol):
-    """`say` for asyncio code. It waits while the voice still has enough text to speak."""
+    """`say` for asyncio code. It waits until the voice needs more text."""
 
     def __call__(self, text: str, /) -> Coroutine[Any, Any, None]: ...
 
@@ -43,8 +43,8 @@ AsyncioAnswer: TypeAlias = (
 async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
     """The result of `await function(*args)` on the asyncio loop; raises what the function raises.
 
-    Cancelling `call` cancels the asyncio task and waits at most 0.5 s for its end. A task that continues after that is
-    counted in `orphans()`. Each call costs 0.1 to 1 ms.
+    Cancelling `call` cancels the asyncio task and waits at most 0.5 s for it to end. A task that continues after that
+    is counted in `orphans()`. Each call costs 0.1 to 1 ms.
     """
 
     async def main() -> T:
@@ -60,7 +60,7 @@ async def iterate(items: AsyncIterable[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Read an asyncio iterator in trio: `async with voicekit.aio.iterate(stream()) as items: async for item in items`.
 
     The iterator runs at most 16 items ahead of the reader. It is closed on the asyncio loop when the block ends, even
-    by a cancellation. If it fails, its error is raised in trio after the items that came before.
+    if the block is cancelled. If the iterator fails, its error is raised in trio after the last item.
     """
     async with open_stream(partial(_pump, items), _name(items)) as stream:
         yield stream
@@ -69,9 +69,9 @@ async def iterate(items: AsyncIterable[T]) -> AsyncIterator[AsyncIterator[T]]:
 def handler(answer: AsyncioAnswer) -> Handler:
     """Make a handler from asyncio code; use it as a decorator.
 
-    `answer` is an asyncio function of `(turn, say)` or `(turn)`, or an async generator function of `(turn)`. It runs on
-    the asyncio loop, with a `turn` and `say` made for asyncio, and an interruption cancels its task. If `answer` is
-    anything else, ConfigError is raised.
+    `answer` is an asyncio function that takes `(turn, say)` or `(turn)`, or an async generator function that takes
+    `(turn)`. It runs on the asyncio loop, with a `turn` and a `say` made for asyncio; if the caller interrupts, its
+    task is cancelled. If `answer` is anything else, ConfigError is raised.
 
     >>> @handler
     ... async def answer(turn, say):

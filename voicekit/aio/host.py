@@ -34,8 +34,8 @@ END_S = 3.0
 class Host:
     """Runs voicekit on trio in its own thread while a block is open: `async with Host() as host`.
 
-    Leaving the block cancels the running sessions, waits until they have ended, and ends the thread; tasks that wait in
-    `run` get a VoicekitError. The host belongs to the event loop on which it was entered.
+    Leaving the block cancels the running sessions, waits until they have ended, and ends the thread; tasks still
+    waiting in `run` get a VoicekitError. The host belongs to the event loop on which it was entered.
     """
 
     def __init__(self) -> None:
@@ -67,18 +67,18 @@ class Host:
             self._thread.join()  # returns soon: the thread has nothing left to do
 
     def wire(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> HostedWire:
-        """The connection on an accepted `websocket` of Starlette or FastAPI, to be passed to `run`.
+        """A connection over an accepted Starlette or FastAPI `websocket`, to be passed to `run`.
 
         `wire` is the protocol of a carrier or your own; the default is PCM16 mono at 16 kHz in binary messages.
         """
         return HostedWire(websocket, wire)
 
     async def run(self, make: Callable[..., Any], wire: HostedWire | None = None) -> Any:
-        """Run a session in trio and return what its `run` returns. An error of the session is raised with its own type.
+        """Run a session in trio and return what its `run` returns. An error in the session is raised unchanged.
 
         `make` is called in trio's thread, where the session's parts must be made; if there is a `wire`, `make` gets the
-        `Call` on that wire. `make` may be async, on trio. Cancelling `run` ends the session and waits at most 3 s for
-        its end.
+        `Call` on that wire. `make` may be async, on trio. Cancelling `run` ends the session, and waits at most 3 s for
+        that.
         """
         if not self._open:
             raise VoicekitError("this Host is not open: use it inside `async with Host() as host`")
@@ -145,7 +145,7 @@ class _Hosted:
             self._scope.cancel()
 
     async def hold(self) -> None:
-        """Run the session to its end. An error of the session is passed to the asyncio side, not raised here."""
+        """Run the session to its end. An error in the session is passed to the asyncio side, not raised here."""
         value: Any = None
         error: BaseException | None = None
         try:

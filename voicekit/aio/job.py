@@ -78,13 +78,15 @@ class FarTask(Generic[T]):
             self._time.begin()
 
     def waits(self) -> None:
-        """Note that the task waits for trio or has ended, so that virtual time may continue."""
+        """Note that the task is waiting for trio or has ended, so that virtual time may continue."""
         if self._time is not None and self._working:
             self._working = False
             self._time.end()
 
     async def result(self) -> T:
-        """The task's result; raises the task's error. Cancelling `result` cancels the task and waits for its end."""
+        """The task's result; raises the task's error. Cancelling `result` cancels the task and waits until it has
+        ended.
+        """
         try:
             await self._done.wait()
         finally:
@@ -92,7 +94,7 @@ class FarTask(Generic[T]):
         return cast("T", self._value)
 
     async def stop(self) -> None:
-        """Cancel the task unless it has ended, wait at most 0.5 s for its end, and raise its error."""
+        """Cancel the task unless it has ended, wait at most 0.5 s for it to end, and raise its error."""
         if not self.done:
             self.works()
             self.loop.call_soon_threadsafe(self._cancel)

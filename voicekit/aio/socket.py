@@ -2,7 +2,7 @@
 
     asyncio                                           trio
     websocket.receive ─▶ reader ──run_sync_soon──▶ 256 messages, the oldest dropped ─▶ stream.receive
-    websocket.send ◀── writer ◀─call_soon_threadsafe── at most 8 that are not sent yet ◀─ stream.send
+    websocket.send ◀── writer ◀─call_soon_threadsafe── at most 8 that are still unsent ◀─ stream.send
 
 The websocket comes from Starlette or FastAPI and has been accepted; any object with the same four methods will do.
 """
@@ -28,7 +28,7 @@ UNSENT = 8
 
 
 class AsgiWebSocket(Protocol):
-    """The methods of Starlette's and FastAPI's WebSocket that voicekit uses."""
+    """The methods that voicekit calls on a Starlette or FastAPI WebSocket."""
 
     async def receive(self) -> MutableMapping[str, Any]: ...
     async def send_text(self, data: str) -> None: ...
@@ -60,7 +60,7 @@ class HostedWire:
     # asyncio's side
 
     def attach(self, loop: asyncio.AbstractEventLoop, cross: Callable[..., None]) -> list[asyncio.Task[None]]:
-        """Start to move messages on `loop`; `cross(function, ...)` makes trio call `function` soon."""
+        """Start moving messages on `loop`; `cross(function, ...)` makes trio call `function` soon."""
         self._loop, self._cross = loop, cross
         self._outbox = asyncio.Queue()  # the sender limits it to UNSENT messages
         return [loop.create_task(self._read()), loop.create_task(self._write())]

@@ -1,8 +1,8 @@
 """Items from an asyncio task to trio, in order, with backpressure by credits.
 
 The task may run 16 items ahead of trio; then `put` waits. trio acknowledges only every eighth item, or immediately if
-the task is waiting. So most items cross between the threads without an answer. trio sees the events of both sides in
-one order, so it decides whether the task is waiting; this keeps virtual time correct.
+the task is waiting. So most items cross between the threads without an acknowledgement. Only trio sees the events from
+both sides in a single order; so trio decides whether the task is waiting, which keeps virtual time correct.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Far(Generic[T]):
         self._closed = False
 
     async def put(self, item: T) -> None:
-        """Hand `item` over; waits while 16 earlier items have not been handled."""
+        """Hand `item` over to trio; waits while 16 earlier items are still unhandled."""
         if self._closed or self.job.cancelled:
             raise asyncio.CancelledError
         self._sent += 1
@@ -92,7 +92,7 @@ class Near(Generic[T]):
         self._news.unpark_all()
 
     def wait_at(self, wanted: int) -> None:
-        """Note that the task waits until item `wanted` has been handled."""
+        """Note that the task is waiting until item `wanted` has been handled."""
         if wanted > self._acknowledged:
             self._wanted.append(wanted)
             self.job.waits()
@@ -118,10 +118,10 @@ class Near(Generic[T]):
 async def open_stream(
     produce: Callable[[Put[T], FarTask[Any]], Coroutine[Any, Any, Any]], name: str
 ) -> AsyncIterator[Near[T]]:
-    """Run `produce(put, job)` on the asyncio loop, and yield the stream of items that it puts.
+    """Run `produce(put, job)` on the asyncio loop, and yield the stream of items that it passes to `put`.
 
-    At the end of the block the task has ended, or is abandoned after 0.5 s. The task's error is raised after the last
-    item, or at the end of the block.
+    When the block ends, the task has ended or, after 0.5 s, has been abandoned. The task's error is raised after the
+    last item, or at the end of the block.
     """
     far: Far[T] = Far()
     near = Near(far)

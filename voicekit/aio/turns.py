@@ -1,7 +1,7 @@
 """A turn, its call and `say` for an asyncio handler. Methods that wait or act do so in trio; everything else is
 unchanged.
 
-Values (text, history, stash) are read directly: they change only between two turns, or belong to the handler.
+Values (text, history, stash) are read directly: they change only between turns, or belong to the handler.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voicekit.reply.handler import CallView, Turn
 
 
 class TrioDesk:
-    """Runs in trio, in the handler's own `nursery`, the functions that asyncio code waits for."""
+    """Runs the functions that asyncio code waits for: in trio, in the handler's own `nursery`."""
 
     def __init__(self, nursery: trio.Nursery, job: FarTask[Any]) -> None:
         self._nursery = nursery
@@ -133,7 +133,7 @@ class _CrossedCall:
 
 
 def crossed(turn: Turn, desk: TrioDesk) -> Turn:
-    """`turn` for a handler on the asyncio loop."""
+    """A version of `turn` for a handler that runs on the asyncio loop."""
     return replace(
         turn,
         session=_CrossedCall(desk, turn.session),

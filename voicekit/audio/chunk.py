@@ -2,8 +2,8 @@
 
 A window never spans a gap. Before a Gap, before an unannounced jump in `at`, and at the end, an incomplete window is
 emitted as a shorter frame: it is not padded, because invented samples would be mistaken for sound. Anything that is
-neither frame nor Gap passes immediately. So a mark can overtake the part of a window that was fed before it (less than
-one window); its `at` stays exact.
+neither a frame nor a Gap passes immediately. So a mark can overtake sound that was fed before it but does not fill a
+window yet; the mark's `at` stays exact.
 """
 
 from __future__ import annotations

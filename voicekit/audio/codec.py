@@ -57,12 +57,14 @@ def convert(pcm: bytes, source: AudioFormat, target: AudioFormat) -> bytes:
 
 
 def to_floats(pcm: bytes, source: AudioFormat, channels: int) -> Floats:
-    """`pcm` as an array of float32, one row for each sample and one column for each of `channels`."""
+    """`pcm` as a float32 array with one row per sample and one column for each of the `channels`."""
     return _mixed(_as_floats(_decoded(pcm, source)), channels)
 
 
 def from_floats(samples: Floats, target: AudioFormat) -> bytes:
-    """`samples` in the encoding and the channels of `target`. They must be finite, and shaped as in `to_floats`."""
+    """`samples` converted to the encoding and channels of `target`. They must be finite, in an array like that of
+    `to_floats`.
+    """
     return _encoded(_mixed(samples, target.channels), target.encoding)
 
 

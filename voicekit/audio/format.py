@@ -22,7 +22,7 @@ _SILENT_BYTE: dict[str, bytes] = {"pcm16": b"\0", "float32": b"\0", "mulaw": b"\
 class AudioFormat:
     """Rate in Hz, encoding (little-endian, interleaved) and number of channels; shared by all frames of a stream.
 
-    Raises ConfigError for a rate, an encoding or a channel count that no part of voicekit can carry.
+    Raises ConfigError for a rate, an encoding or a channel count that voicekit does not support.
     """
 
     rate: int = 16_000

@@ -1,7 +1,7 @@
 """A piece of sound, and a gap where sound was lost: the items on every sound link.
 
 Frames and gaps have their position in the stream, so loss and duplication can always be detected. They have no name, id
-or other metadata. If two stages need one more fact, it becomes a field.
+or other metadata. Any further fact that two stages need to exchange becomes a field.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voicekit.audio.format import AudioFormat
 
 @dataclass(frozen=True, slots=True)
 class AudioFrame:
-    """`pcm` in `format`; its first sample is number `at` of its stream. The repr never shows the sound itself."""
+    """`pcm` in `format`; its first sample is number `at` in the stream. The repr never shows the sound itself."""
 
     pcm: bytes
     at: int

@@ -1,4 +1,5 @@
-"""Changes the rate of a stream of sound, and keeps its state from frame to frame, so that no frame border can be heard.
+"""Changes the rate of a stream of sound, and keeps its state from frame to frame, so that the boundaries between frames
+can't be heard.
 
 Positions stay correct: sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing drifts.
 Each unbroken stretch of input becomes one unbroken stretch of output, exactly from the rounded start to the rounded
@@ -45,11 +46,12 @@ class Resampler:
         self._made_to = 0  # the output position at which this stretch continues
 
     def position(self, at: int) -> int:
-        """The output position of the input sample `at`."""
+        """The position in the output that corresponds to the input sample `at`."""
         return (2 * at * self._target.rate + self._source.rate) // (2 * self._source.rate)
 
     def feed(self, sound: Sound) -> list[Sound]:
-        """The sound that is ready. It lags behind the input by as many samples as the filter must look ahead."""
+        """The sound that is ready. It lags behind the input by the number of samples that the filter must look ahead.
+        """
         if isinstance(sound, Gap):
             return self._over(sound)
         if sound.format != self._source:
@@ -62,7 +64,7 @@ class Resampler:
         return made
 
     def finish(self) -> list[Sound]:
-        """End the stretch: returns the sound still in the filter. Feeding may continue, with a new stretch."""
+        """End the stretch, and return the sound still in the filter. Sound fed afterwards begins a new stretch."""
         if self._expected is None:
             return []
         tail = self._stream.resample_chunk(self._floats(b""), last=True)

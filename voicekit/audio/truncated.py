@@ -38,7 +38,8 @@ UNKNOWN = 1 << 62
 class Ending:
     """How the sound of a file ends: where in the header its size is declared, the real size, and how much is missing.
 
-    `mended` has the bytes of the corrected size. If `mended` is empty, the header is correct, and `at` has no meaning.
+    `mended` contains the corrected size, as bytes. If `mended` is empty, the header is correct, and `at` has no
+    meaning.
     """
 
     at: int = 0
@@ -50,7 +51,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
     """Read the header of the file. Raises ConfigError if the file is missing, unreadable or empty, or is a WAV or AIFF
     that was cut short.
 
-    With `cut_short`, a file that was cut short is played as far as it goes.
+    With `cut_short`, a file that was cut short raises no error.
     """
     try:
         with path.open("rb") as raw:
@@ -70,7 +71,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
 
 
 class MendedFile(io.FileIO):
-    """A file opened for reading, in which the size of the sound appears corrected."""
+    """A file opened for reading; the size of the sound in its header reads as the corrected one."""
 
     def __init__(self, path: Path, ending: Ending) -> None:
         super().__init__(path)
@@ -111,7 +112,7 @@ def refuse_without_end(file: Any, path: Path) -> None:
 
 
 def why(error: Exception) -> str:
-    """libsndfile's message, without the path that soundfile puts before it."""
+    """libsndfile's error message, without the path that soundfile puts before it."""
     reason: str = getattr(error, "error_string", str(error))
     return reason.strip().rstrip(".")
 

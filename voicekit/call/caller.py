@@ -57,8 +57,8 @@ class CallSource(Pipeable):
                 await taker.ended()
 
     def hear(self, pcm: bytes, now: float) -> None:
-        """Take sound that has arrived. It follows the previous sound directly, unless more than QUIET_S is missing in
-        between: then the clock determines its position.
+        """Take sound that has arrived. It directly follows the previous sound, unless more than QUIET_S is missing in
+        between; its position then comes from the clock.
         """
         samples = len(pcm) // self.produces.sample_bytes
         if self._began is None:
@@ -87,7 +87,7 @@ class CallSource(Pipeable):
         self._offer(event)
 
     def finish(self) -> None:
-        """Note that the caller has hung up. The session learns it after the caller's last sound."""
+        """Note that the caller has hung up. The session is told after the caller's last sound."""
         self._offer(Hangup())
         self._outlet.close()
 

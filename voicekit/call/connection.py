@@ -64,8 +64,8 @@ THEIR_ENDS = frozenset({EndReason.CALLER, EndReason.CARRIER, EndReason.TRANSFERR
 class Call:
     """One caller: `source` and `sink` for a session, `info` about the caller, and the wire's actions.
 
-    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, when the
-    carrier has detected this. `trouble`: the error, if the carrier failed to hang up.
+    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, once the
+    carrier has detected it. `trouble`: the error, if the carrier failed to hang up.
     """
 
     def __init__(
@@ -95,12 +95,11 @@ class Call:
 
     @property
     def can(self) -> frozenset[str]:
-        """The supported actions, out of `transfer`, `digits`, `hang_up`, `mark` and `clear`."""
+        """Which of the actions `transfer`, `digits`, `hang_up`, `mark` and `clear` are supported."""
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
-        """Let the wire watch `session`, if it is a wire that shows the session to the caller. Called before the session
-        runs.
+        """If this wire can show the session to the caller, let it watch `session`. Called before the session runs.
 
         Such a wire has `join(session, post)`; `post(messages)` sends messages ahead of all sound.
         """
@@ -172,7 +171,8 @@ class Call:
         """Wait at most half a second until the caller has heard the last sound, or return immediately if the call has
         ended.
 
-        The wait is needed because the position is an estimate, and a closed wire plays nothing more.
+        The wait is needed because the position is only an estimate: some sound may still have to be played, and a
+        closed wire plays nothing more.
         """
         if self.end is None:
             await self._line.settle()
@@ -215,7 +215,7 @@ class Call:
             await trio.sleep_until(min(self._heard_at + QUIET_S, self._sent_at + SEND_S))
 
     def take(self, events: Sequence[object]) -> None:
-        """Act on events of the wire; never waits."""
+        """Act on events from the wire; never waits."""
         now = trio.current_time()
         for event in events:
             match event:
@@ -298,10 +298,11 @@ async def open_call(
     """The call that begins on `stream`. At the end of the block the call ends, within a time limit, and the stream is
     closed.
 
-    `facts` come from a signed webhook, and replace what the wire only claims. A call that claims an id other than that
-    of the facts is closed. A call may claim no id, as with Vonage: the token in the socket's address has identified it.
-    `control` carries out our requests to the carrier. Raises RemoteProtocolError if the peer violates the protocol, and
-    Unavailable if the connection ends, or `start_timeout` seconds pass, before a call starts.
+    `facts` come from a signed webhook, and replace what the wire merely claims. A call is closed if it claims an id
+    that differs from the one in the facts. It may claim no id, as with Vonage, because the token in the socket's
+    address has already identified it. `control` carries out our requests to the carrier. Raises RemoteProtocolError if
+    the peer violates the protocol, and Unavailable if the connection ends, or `start_timeout` seconds pass, before a
+    call starts.
     """
     start, rest = await _started(stream, wire, start_timeout)
     if facts is not None:

@@ -27,8 +27,8 @@ class CallControl(Protocol):
     """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError if
     the request fails.
 
-    `can` names the supported requests, out of `hang_up`, `transfer` and `digits`; only these are ever made. A call that
-    is over counts as hung up.
+    `can` names those of `hang_up`, `transfer` and `digits` that are supported; no other request is ever made. A call
+    that is over counts as hung up.
     """
 
     @property

@@ -1,10 +1,10 @@
 """The desk: admits calls, runs each in its own nursery, keeps their errors apart, and closes gracefully.
 
     desk = Desk(answer, max_calls=20)
-    nursery.start_soon(desk.measure)              the brake: no call is let in while the loop is late
+    nursery.start_soon(desk.measure)              the brake: no call is admitted while the loop lags
     with desk.place():                            raises CallRefused if draining, full or late
         async with open_call(stream, wire) as call:
-            await desk.hold(call)                 asks `answer`, runs its session, never raises that session's errors
+            await desk.hold(call)                 asks `answer` for a session and runs it; never raises its errors
     await desk.drain(patience=300.0, farewell="We are closing. Goodbye.")
 
 Pure trio, without HTTP. A server calls `place` before it accepts a connection, and reports `ready` to its load
@@ -55,8 +55,8 @@ class CallRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeskCounts:
-    """How many calls are live, and how many were answered, refused and ended. `ended` counts by the reason of the end,
-    `refused_why` by the reason of the refusal, which is "answer" if `answer` returned None.
+    """How many calls are live, and how many were answered, refused and ended. `ended` counts calls by the reason why
+    they ended, `refused_why` by the reason why they were refused ("answer" if `answer` returned None).
     """
 
     active: int
@@ -67,7 +67,9 @@ class DeskCounts:
 
 
 class Desk:
-    """Runs calls. `on_error(info, error)` is called for each call that ended with its own error; it must not raise."""
+    """Runs calls. `on_error(info, error)` is called for each call that ended with an error of its own; it must not
+    raise one itself.
+    """
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class Desk:
         return DeskCounts(self._places, self._answered, self._refused.total(), dict(self._ended), dict(self._refused))
 
     async def measure(self) -> None:
-        """Measure how late the loop is, until cancelled."""
+        """Measure how far the event loop lags, until cancelled."""
         while True:
             due = trio.current_time() + STEP_S
             await trio.sleep_until(due)
@@ -106,7 +108,7 @@ class Desk:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Take a place for one call; raises `CallRefused` if there is none. It never waits, so two calls can't both
+        """Reserve a place for one call; raises `CallRefused` if there is none. It never waits, so two calls can't both
         take the last place.
         """
         objection = self._objection()
@@ -121,11 +123,11 @@ class Desk:
             self._free.unpark_all()
 
     def note_end(self, reason: EndReason) -> None:
-        """Count a call that ended before it began, because the carrier reports that it could not be connected."""
+        """Count a call that never began: the carrier reports that it could not be connected."""
         self._ended[reason] += 1
 
     async def hold(self, call: Call) -> CallEnd:
-        """Run one call to its end. An error of its session ends only this call, and is passed to `on_error`."""
+        """Run one call to its end. An error in its session ends only this call, and is passed to `on_error`."""
         try:
             with trio.CancelScope() as scope:
                 conversation = await self._answer(call)

@@ -62,7 +62,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
-    """What a transport knows about a call. The repr never shows numbers and parameters, so it may be logged."""
+    """What a transport knows about a call. The repr never shows numbers or parameters, so it may be logged."""
 
     transport: str
     call_id: Known

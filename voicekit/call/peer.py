@@ -1,7 +1,8 @@
-"""The carrier's side of a wire, for rehearsals: what it sends, how it reads our messages, and which wire it belongs to.
+"""The carrier's side of a wire, for rehearsals. A `Peer` writes the carrier's messages and reads ours; a `Dialect`
+joins it to the wire.
 
-A wire with a peer can be called by a scripted carrier: `hold_call(bot, user, over="twilio")`. A transport declares its
-wire and peer in the attribute `dialect`.
+If a wire has a peer, a scripted carrier can place calls over it: `hold_call(bot, user, over="twilio")`. A transport
+declares its wire and peer in the attribute `dialect`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Peer(Protocol):
     def sound(self, pcm: bytes, at_ms: int) -> WireMessage: ...
     def digit(self, digit: str) -> WireMessage: ...
     def passed(self, name: str) -> WireMessage:
-        """The message that returns the mark of this name. Not called on a wire without marks."""
+        """The message that returns the mark with this name. Not called on a wire without marks."""
         ...
 
     def stop(self) -> Sequence[WireMessage]:
@@ -79,8 +80,8 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Both roles of a wire: `format` is what the peers made by `peer` send and play, `packet` the seconds per
-    message.
+    """A wire, and a peer to test it with. `format` is the format of the sound that the peer sends and plays; `packet`
+    is how many seconds of sound one message contains.
     """
 
     wire: Callable[[], Wire]

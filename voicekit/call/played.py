@@ -32,8 +32,8 @@ class PlayedEstimate:
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """`delay`: the seconds from sending to hearing that marks don't reveal; `slack`: how many seconds late a mark
-        may be.
+        """`delay`: the part of the delay from sending to hearing that marks don't reveal, in seconds; `slack`: how many
+        seconds late a mark may be.
         """
         self.sent = 0
         self._rate = rate
@@ -49,7 +49,7 @@ class PlayedEstimate:
 
     def send(self, samples: int, now: float) -> None:
         """Note that `samples` samples were sent at `now`. If everything sent before has been heard, the pause since
-        then is not counted as playing.
+        then is not counted as playing time.
         """
         if not self._started or self.heard(now) >= self.sent:
             self._anchor, self._anchored_at, self._started = self.sent, now + self._delay, True
@@ -107,7 +107,7 @@ class PlayedEstimate:
 
     @property
     def dry_at(self) -> float:
-        """When the far end will have played everything that was sent; infinity during a pause."""
+        """The time at which the far end will have played everything that was sent; infinity during a pause."""
         if self._held:
             return float("inf")
         return self._anchored_at + (self.sent - self._anchor) / self._rate

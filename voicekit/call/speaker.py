@@ -114,7 +114,8 @@ class CallSpeaker:
     def position_error(self) -> float:
         """Seconds by which the position may lag behind what was heard: with marks, about MARK_S plus half a round trip.
 
-        On a wire that counts its queue, only the packet that is playing and the packet in transit are uncertain.
+        On a wire that reports how much it has played, only the packet that is playing and the packet in transit are
+        uncertain.
         """
         if isinstance(self._wire, PausableWire):
             return 2 * self._wire.packet
@@ -151,7 +152,7 @@ class CallSpeaker:
         self._changed.unpark_all()
 
     def take_urgent(self) -> Sequence[WireMessage]:
-        """The messages that still have to be sent ahead of all sound."""
+        """The messages waiting to be sent ahead of all sound; they are removed from the queue."""
         urgent = list(self._urgent)
         self._urgent.clear()
         return urgent
@@ -172,7 +173,7 @@ class CallSpeaker:
         self._changed.unpark_all()
 
     def lose(self) -> None:
-        """Note that nothing can be sent any more: from now on `write` raises."""
+        """Note that nothing can be sent any more: from now on, `write` raises an error."""
         self._lost = True
         self._changed.unpark_all()
 

@@ -41,7 +41,7 @@ class CallFacts:
 
 
 class TokenRefused(Exception):
-    """The token is not ours, is too old or was used before; the text states which."""
+    """The token is not ours, is too old or was used before; the message states which."""
 
 
 class CallTokens:

@@ -1,7 +1,7 @@
 """What a transport gives a server: its routes for webhooks and sockets, and how it handles requests to them.
 
 Any kind of server can be used: it makes a `Webhook` from a request and an `Upgrade` from a handshake, and passes in a
-`Site`. Addresses are the public ones, as the carrier used them, never those of a Host header.
+`Site`. Addresses are the public ones, as the carrier used them, never those in a Host header.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A request: header names in lower case, the raw body, and its fields if it was a form."""
+    """A request: headers with their names in lower case, the raw body and, if that is a form, its fields."""
 
     method: str
     url: str = field(repr=False)
@@ -32,7 +32,7 @@ class Webhook:
     form: Sequence[tuple[str, str]] = field(repr=False)
 
     def field(self, name: str) -> str:
-        """The first field of this name; "" if there is none."""
+        """The first field with this name; "" if there is none."""
         return next((value for key, value in self.form if key == name), "")
 
 
@@ -52,7 +52,7 @@ class Arrival(Protocol):
 
 
 class Upgrade(Arrival, Protocol):
-    """A websocket's handshake that has not been accepted yet."""
+    """A websocket handshake that has not been accepted yet."""
 
     @property
     def url(self) -> str: ...
@@ -101,15 +101,15 @@ class Site(Protocol):
         subprotocol: str | None = None,
         control: CallControl | None = None,
     ) -> None:
-        """Admit the call and run it to its end, or refuse the arrival with 503.
+        """Admit the call and run it to its end, or refuse the connection with 503.
 
-        If there are `facts`, a call that claims an id other than theirs is closed with 1008. `control` carries out our
-        requests to its carrier.
+        If the call claims an id that differs from the one in `facts`, it is closed with 1008. `control` carries out our
+        requests to the carrier.
         """
         ...
 
     def report(self, transport: str, report: CallReport) -> None:
-        """Take a carrier's report about a call, which may be live, or may have been dialled and failed to connect."""
+        """Take a carrier's report about a live call, or about a dialled call that could not be connected."""
         ...
 
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
@@ -155,9 +155,9 @@ class ListeningTransport(Transport, Protocol):
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
         """Turn incoming connections into calls, until cancelled; `task_status.started()` is called when calls can
-        arrive. The server drains the calls before it cancels this.
+        arrive. The server drains the calls before it cancels `listen`.
 
-        It raises an error only at the start. If it loses a connection later, it must open another by itself.
+        `listen` raises an error only at the start. If it loses its connection later, it must open another by itself.
         """
         ...
 

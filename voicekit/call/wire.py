@@ -29,7 +29,7 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class WireSound:
-    """The caller's sound, in the format of `CallStarted.heard`, in whole samples."""
+    """The caller's sound, in whole samples, in the format `CallStarted.heard`."""
 
     pcm: bytes
 
@@ -50,7 +50,7 @@ class WireTyped:
 
 @dataclass(frozen=True, slots=True)
 class MarkPassed:
-    """Everything sent before the mark of this name has been played, or was cleared: the wire does not reveal which."""
+    """Everything sent before the mark with this name has been played or cleared: the wire does not reveal which."""
 
     name: str
 
@@ -121,9 +121,9 @@ WireEvent: TypeAlias = (
 class Wire(Protocol):
     """Our side of one call's protocol. No method waits; `receive` raises only RemoteProtocolError.
 
-    `mark` and `clear` return nothing if the wire has no such message; `can` names the actions that it supports, out of
-    `mark`, `clear`, `transfer`, `digits` and `hang_up`. `packet` is the length of a message of sound in seconds, `lead`
-    how many seconds ahead of the clock the wire should get its sound.
+    `mark` and `clear` return nothing if the wire has no such message; `can` names those of the actions `mark`, `clear`,
+    `transfer`, `digits` and `hang_up` that are supported. `packet` is how many seconds of sound one message contains,
+    `lead` how many seconds ahead of the clock sound should be sent.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Wire(Protocol):
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]: ...
     def closed(self, code: int | None) -> WireEnded:
-        """What it means for the call that the connection ended with `code` (a websocket's code; None for TCP)."""
+        """What the end of the connection means for the call; `code` is a websocket's close code, None for TCP."""
         ...
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]: ...
@@ -147,23 +147,23 @@ class Wire(Protocol):
 
 @runtime_checkable
 class PausableWire(Protocol):
-    """The additional methods of a wire whose far end can pause. The sink of such a wire is pausable, so a hold need not
-    take sound back.
+    """The additional methods of a wire whose far end can pause. The sink of such a wire can pause, so no sound has to
+    be taken back for a hold.
     """
 
     def pause(self) -> Sequence[WireMessage]: ...
     def resume(self) -> Sequence[WireMessage]: ...
     def query(self) -> Sequence[WireMessage]:
-        """The message that is answered with `PlayedTo`. It is sent after all sound that was encoded before it."""
+        """The message that asks the far end for `PlayedTo`. It is sent after all sound that was encoded before it."""
         ...
 
 
 class MessageStream(Protocol):
-    """The connection below a wire: a websocket of some server, a TCP stream, or two queues in memory."""
+    """The connection below a wire: a server's websocket, a TCP stream, or two in-memory queues."""
 
     async def receive(self) -> WireMessage:
-        """The next message; raises `StreamClosed` when the connection has ended. A cancellation loses no part of a
-        message.
+        """The next message; raises `StreamClosed` when the connection has ended. No part of a message is lost by a
+        cancellation.
         """
         ...
 
@@ -172,7 +172,7 @@ class MessageStream(Protocol):
 
 
 class StreamClosed(Exception):
-    """The connection is over; `code` is from a websocket's close, None if there was none."""
+    """The connection is over; `code` is the websocket's close code, None if there was none."""
 
     def __init__(self, code: int | None = None) -> None:
         super().__init__(f"the connection is closed ({code})")

@@ -48,7 +48,9 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status. Errors are one sentence on stderr; --traceback shows them in full."""
+    """Run one command and return its exit status. An error is printed to stderr as one sentence; --traceback shows it
+    in full.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character that the code page lacks must not end a call

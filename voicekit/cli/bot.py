@@ -1,7 +1,7 @@
 """Finds the bot that a user names on the command line: a Python file with a handler, or a plugin's handler.
 
-A function `make_bot` may return the handler instead. In addition, a file may define `policy`, `greeting`, `stt`, `tts`,
-`vad` and `language`, or one `voicekit.Bot` with all of these.
+Instead of a handler, the file may define a function `make_bot` that returns one. It may also define `policy`,
+`greeting`, `stt`, `tts`, `vad` and `language`, or one `voicekit.Bot` with all of these.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
 
 
 def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
-    """The bot in the Python file `path`; `tell` gets a line about what was taken from the file in addition to the
-    handler.
+    """The bot in the Python file `path`; `tell` is called with a line about what else, besides the handler, was taken
+    from the file.
 
-    The file may import its neighbours, as when it is run as a program. Raises ConfigError if the file does not exist,
-    has no handler or can't be imported; the error shows the lines of the author's own code.
+    The file may import modules in its own folder, as when it is run as a program. Raises ConfigError if the file does
+    not exist, has no handler or can't be imported; the error shows the lines of the author's own code.
     """
     file = Path(path)
     if not file.is_file():

@@ -27,7 +27,7 @@ def parser_of(verb: str, help_text: str) -> Parser:
 
 
 def with_client(region: str | None, work: Callable[[SonioxClient], Awaitable[int]]) -> int:
-    """Run `work` with a client; print an error of the service in one sentence."""
+    """Run `work` with a client; if the service reports an error, print it as one sentence."""
     import trio
 
     from voicekit.cli.progress import Teller
@@ -50,7 +50,7 @@ def with_client(region: str | None, work: Callable[[SonioxClient], Awaitable[int
 
 
 def write_json(what: Any) -> None:
-    """Print any of the service's structures, or lists and dicts of them, as JSON on standard output."""
+    """Print a structure from the service, or a list or dict of structures, as JSON on standard output."""
     from voicekit.soniox.rest.schema.as_json import as_json
 
     print(as_json(what))
@@ -76,7 +76,7 @@ class ProgressBar(StatusLine):
         self._done = 0
 
     def note(self, item: int, part: float, what: str) -> None:
-        """Note that `part` (0 to 1) of an item's work is done; `what` describes the current step."""
+        """Note how much of the work on an item is done (`part`, from 0 to 1); `what` describes the current step."""
         self._parts[item] = part
         filled = int(BAR * sum(self._parts.values()) / self._total)
         bar = f"{coloured('#' * filled, GREEN)}{'-' * (BAR - filled)}"

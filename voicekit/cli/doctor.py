@@ -1,8 +1,8 @@
 """`voicekit doctor`: prints what works, what is missing, and what to do about it, one line each.
 
 A plugin can have its own checks: an entry point in the group `voicekit.doctor` that names a function without arguments.
-It returns (fine, finding, remedy) for each thing it checked: a bool and two sentences; the remedy is empty if there is
-nothing to do.
+The function returns (fine, finding, remedy) for each thing it has checked: a bool and two sentences; the remedy is
+empty if there is nothing to do.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FINE, NOTE, WRONG = "ok", "note", "wrong"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked; `remedy` is what to do, empty if nothing has to be done."""
+    """The result of one check; `remedy` is what to do, or empty if there is nothing to do."""
 
     about: str
     state: str  # FINE, WRONG or, for something optional, NOTE

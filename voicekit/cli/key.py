@@ -12,7 +12,7 @@ USAGES = {"stt": "transcribe_websocket", "tts": "tts_rt"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print only the key on standard output."""
+    """Create a key, and print it on standard output without any other text."""
     parser = parser_of("key", HELP)
     parser.add_argument("usage", choices=USAGES, help="what the key may be used for")
     parser.add_argument(

@@ -1,4 +1,6 @@
-"""Shows on stderr what happens before a call: a line for each step, and a bar for progress in per cent."""
+"""Shows on stderr what happens before a call: a line for each step, and a bar for progress that is reported as a
+percentage.
+"""
 
 from __future__ import annotations
 

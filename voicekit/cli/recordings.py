@@ -15,8 +15,8 @@ DAY_S: Final = 24 * 3600.0
 
 
 def folder_for(folder: Path, days: float | None) -> Path:
-    """Where the next call is recorded: `folder` itself or, with `days`, a new subfolder, after older ones have been
-    deleted.
+    """The folder for recording the next call: `folder` itself or, with `days`, a new subfolder. Subfolders older than
+    `days` are deleted.
     """
     if days is None:
         return folder

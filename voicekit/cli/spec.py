@@ -60,7 +60,9 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
 
 
 def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
-    """`policy` after `changes` such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid value."""
+    """A copy of `policy` with `changes` such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid
+    value.
+    """
     for change in changes:
         path, equals, text = change.partition("=")
         group, _, field = path.replace("-", "_").partition(".")

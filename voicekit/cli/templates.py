@@ -1,4 +1,4 @@
-"""The files that `voicekit init` writes: those of a new bot, and those of the plugin voicekit-echo under another name.
+"""The files that `voicekit init` writes: those of a new bot, and those of the plugin voicekit-echo, renamed.
 
 The plugin's files come from plugins/voicekit-echo: from the checkout, or from the copy in an installed voicekit.
 """

@@ -79,7 +79,7 @@ class Page:
             self._end()
 
     def close(self) -> None:
-        """Print the final words that no endpoint has followed."""
+        """Print the final words that came after the last endpoint."""
         self._end()
 
     def clear(self) -> None:

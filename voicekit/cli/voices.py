@@ -14,7 +14,7 @@ HELP = "list the available voices"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the matching shared voices, or your own."""
+    """Print the shared voices that match the options, or your own voices."""
     parser = parser_of("voices", HELP)
     parser.add_argument("--own", action="store_true", help="list your own voices instead of the shared ones")
     parser.add_argument("--model", default=TTS_MODEL, metavar="ID", help="list voices of this model (%(default)s)")
