@@ -11,7 +11,7 @@ from voicekit.extend.names import check_name
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: `run` gets the arguments after its name and returns the exit status."""
+    """A command: `run` gets the arguments that follow the command's name, and returns the exit status."""
 
     plugin: str
     name: str

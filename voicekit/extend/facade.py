@@ -42,8 +42,8 @@ class PluginInfo:
 class Plugins:
     """The loaded plugins. This object never changes: the data of a session is kept in that session's stash.
 
-    `registry` has the parts that the plugins registered. Every method raises PluginError, naming the plugin, if a
-    plugin raises (its error becomes the cause) or returns an invalid value; `observe` reports the failure instead.
+    `registry` contains the parts that the plugins registered. Every method raises PluginError, naming the plugin, if a
+    plugin raises an error (which becomes the cause) or returns an invalid value; `observe` reports the failure instead.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class Plugins:
         return cast("P", layers.part)
 
     def session_contexts(self, session: SessionView) -> list[AbstractAsyncContextManager[object]]:
-        """The plugins' context managers to enter around the conversation, in order. Call this before anything in the
-        session is opened.
+        """The plugins' context managers, in the order in which they are to be entered around the conversation. Call
+        this before anything in the session is opened.
         """
         return cast("list[AbstractAsyncContextManager[object]]", self._hook.voicekit_session(session=session))
 
     def answer(self, turn: Turn) -> Answer | None:
-        """The handler of the first plugin that answers this turn: anything that `as_handler` takes."""
+        """The handler of the first plugin that answers this turn: anything that `as_handler` accepts."""
         return cast("Answer | None", self._hook.voicekit_answer(turn=turn))
 
     @property

@@ -39,10 +39,10 @@ class Layers:
 
 
 def guarded(hook: str, plugin: str, function: Callable[..., object], trace: Tracer | None) -> Callable[..., object]:
-    """The function that pluggy calls for `plugin`'s own `function`: it takes all arguments of the `hook`.
+    """The function that pluggy calls instead of `plugin`'s own `function`: it takes all arguments of the `hook`.
 
-    If the plugin fails, this function raises PluginError. But it returns a Trouble for an observer, and the plugin's
-    name and error for `voicekit_register`, so that the other plugins are still called.
+    If the plugin fails, this function raises PluginError. For two hooks it returns the error instead, so that the other
+    plugins are still called: `voicekit_observe` (as a Trouble) and `voicekit_register` (with the plugin's name).
     """
     spec = getattr(hookspecs, hook)
     offered, wanted = tuple(signature(spec).parameters), _wanted(function)

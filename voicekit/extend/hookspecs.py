@@ -1,4 +1,4 @@
-"""The hooks: what a plugin may do, grouped by the moment at which it is called.
+"""The hooks: what a plugin may do, grouped by when each hook is called.
 
 Hooks are synchronous: they build, choose or observe. The object that a hook returns may be asynchronous. Sound never
 passes through a hook. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; the
@@ -37,14 +37,14 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True, slots=True)
 class Apologise:
-    """Reaction to an error: speak `text` and continue the call."""
+    """A reaction to an error: speak `text` and continue the call."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Reaction to an error: open the failed part again and continue the call."""
+    """A reaction to an error: open the failed part again and continue the call."""
 
 
 # --- start-up ---
@@ -101,7 +101,7 @@ def voicekit_answer(turn: Turn) -> Answer | None:
 
 @hookspec
 def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
-    """Observe every event of the session, outside of the time-critical path.
+    """Observe every event of the session, outside the time-critical path.
 
     If a plugin raises here, the error is reported once, as an `events.Trouble`. That plugin gets no more events of the
     session; the other plugins still do.

@@ -37,7 +37,7 @@ plugins.
 
 
 def brought_by(kind: str, name: str) -> str | None:
-    """The distribution that provides the part or command `name`; None for a third-party name. `kind` is a role or
+    """Which of voicekit's distributions provides the part or command `name`; None if none does. `kind` is a role or
     "verb".
     """
     return next((one for one, offer in OFFERS.items() if name in offer.get(kind, ())), None)

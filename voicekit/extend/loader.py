@@ -1,9 +1,9 @@
 """Finds plugins, checks them, registers them with pluggy, and returns them as a `Plugins` object.
 
 Importing this module loads no plugin. Only the list of installed plugins is cached in this module: building it takes 20
-ms, and without the cache a server would stop for this time at each new call. At start-up a broken plugin stops the
-program, because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing
-observer is ignored.
+ms, for which a server without this cache would stop at each new call. At start-up a broken plugin stops the program,
+because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing observer is
+ignored.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ def load_plugins(
     imported; blocking an unknown name is not an error. An object that is found twice counts once. With VOICEKIT_TRACE=1
     each hook call is printed to stderr, with names and types only.
 
-    Raises PluginError, naming the plugin, if one can't be imported, has the name of another, implements a hook wrongly,
-    or fails in `voicekit_register`. If several are broken, notes name the others. With `strict=False`, broken plugins
-    are not called again, and are listed in `failures` of the result. Raises ConfigError if `voicefile` is not a file.
+    Raises PluginError, naming the plugin, if one can't be imported, has the same name as another, implements a hook
+    wrongly, or fails in `voicekit_register`. If several are broken, notes name the others. With `strict=False`, broken
+    plugins are not called again, and the result's `failures` lists them. Raises ConfigError if `voicefile` is not a
+    file.
     """
     if voicefile is not None and not voicefile.is_file():
         raise ConfigError(f"voicefile: expected a Python file, got {voicefile}")
@@ -84,7 +85,7 @@ def installed_plugins() -> Plugins:
 
     Loading takes 2 to 6 ms, during which a server's other calls stand still. Plugins are loaded again only if other
     plugins are installed or blocked, or if tracing is switched on or off. If `load_plugins` raises PluginError, each
-    call of this function raises it again.
+    call to this function raises it again.
     """
     return _loaded_once(tuple(_installed()), frozenset(_blocked_around()), _is_traced())
 

@@ -20,7 +20,7 @@ def check_name(name: object, what: str) -> None:
 
 
 def guess(name: str, known: Iterable[str]) -> str:
-    """A suggestion after a typing error; empty if no known name is close to `name`."""
+    """A suggestion in case `name` was mistyped; empty if no known name is close to it."""
     close = get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 

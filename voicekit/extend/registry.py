@@ -51,7 +51,7 @@ class Registered:
     needs: Needs | None = None
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The factory's parameters; raises PluginError if it can't be imported."""
+        """The factory's parameters; raises PluginError if the factory can't be imported."""
         try:
             return inspect.signature(self._imported()).parameters
         except ImportError as error:
@@ -73,8 +73,8 @@ class Registry:
 
     Factories are called with the options of a `Use`, as keyword arguments, and return something that fulfils the role.
     A factory given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin
-    cheap. If several plugins declare a default for one role, the plugin called first wins; voicekit's own come last.
-    Adding raises PluginError for a name that is taken or malformed.
+    cheap. If several plugins declare a default for one role, the plugin that is called first wins; voicekit's own come
+    last. Adding raises PluginError for a name that is taken or malformed.
     """
 
     def __init__(self, plugin: str = "the program") -> None:
@@ -120,8 +120,8 @@ class Registry:
         return tuple(sorted(name for kind, name in self._entries if kind == role))
 
     def find(self, role: Role, name: str) -> Registered:
-        """The factory of `role` called `name`; "auto" means the default part. Raises ConfigError, with the known names,
-        for any other.
+        """The factory for `role` that is registered as `name`; "auto" means the default part. Raises ConfigError,
+        listing the known names, for any other name.
         """
         found = self._entries.get((role, self._defaults.get(role, name) if name == AUTO else name))
         if found is None:
@@ -150,7 +150,7 @@ class Registry:
 
 
 class Use:
-    """A part requested by name, with its options, and built when a session needs it. Immutable; the repr shows no
+    """A part that is requested by name, with options, and built when a session needs it. Immutable; the repr shows no
     secrets.
 
     >>> Use("silero", threshold=0.6, api_key="sesame")
@@ -195,7 +195,7 @@ class Use:
     @overload
     def build(self, registry: Registry, role: Literal["transport"]) -> Transport: ...
     def build(self, registry: Registry, role: Role) -> Part:
-        """Call the factory that `registry` has for `role` under this name.
+        """Call the factory that is registered for `role` under this name in `registry`.
 
         Raises ConfigError for an unknown name and for unknown or missing options, and PluginError if the factory fails
         or makes something that can't be a `role`. VoicekitErrors that the factory itself raises are passed on

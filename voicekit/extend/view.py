@@ -29,7 +29,7 @@ class SessionView(Protocol):
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation; it is cancelled with the call, and an error in it ends the
+        """Run `task(*args)` beside the conversation; it is cancelled when the call ends, and an error in it ends the
         call.
         """
         ...

@@ -1,5 +1,5 @@
-"""How items move: links between tasks, transforms that are called, stages that wait, and pipelines of stages and
-transforms.
+"""How items move: through links between tasks, transforms (which are called), stages (which wait), and pipelines of
+stages and transforms.
 """
 
 from voicekit.flow.layers import Tapped

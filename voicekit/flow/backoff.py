@@ -1,7 +1,7 @@
 """When to try again after a failure, and when to give up. Pure: the time and the random number are arguments.
 
 A service that works for a while and then fails is tried again soon. A service that fails every time is tried at growing
-intervals, and abandoned after a number of attempts, or after a time without a sign of life.
+intervals, and abandoned after a certain number of attempts, or a certain time without a sign of life.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Backoff:
             self._works_since = now
 
     def reset(self) -> None:
-        """Note that the attempt has worked: the next failure counts as the first."""
+        """Note that the attempt was successful: the next failure counts as the first."""
         self.failures, self._down_since, self._works_since = 0, None, None
 
     def failed(self, now: float, waits: Waits | None = SOON, *, asked: float = 0.0) -> float | None:

@@ -45,8 +45,8 @@ class Fallback(Generic[T_co]):
 
     For the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; for a `LanguageModel`, it is a
     model. `excuse` is the sentence that the caller hears if a model has produced no word after 3 s; None for no
-    sentence. `patience` is how many seconds a member may take to deliver what it owes. Raises ConfigError for fewer
-    than two members.
+    sentence. `patience` is how many seconds a member may take to deliver what is due. Raises ConfigError for fewer than
+    two members.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Fallback(Generic[T_co]):
         self._rests: dict[int, float] = {}
 
     def order(self, now: float) -> list[int]:
-        """The members in the order in which to try them at `now`: resting members come last, ordered by the end of
-        their rest.
+        """The members in the order in which to try them at `now`: resting members come last, ordered by when they will
+        have rested.
         """
         rests = {number: until for number, until in self._rests.items() if now < until <= now + REST_REFUSED_S}
         return sorted(range(len(self.members)), key=lambda number: (rests.get(number, 0.0), number))
@@ -81,7 +81,7 @@ class Fallback(Generic[T_co]):
 
 
 def rest(error: Exception) -> float:
-    """The most seconds for which a member rests after `error`."""
+    """The maximum number of seconds for which a member rests after `error`."""
     if isinstance(error, ServiceError) and not error.retryable:
         return REST_REFUSED_S
     return REST_QUOTA_S if isinstance(error, QuotaExceeded) else REST_S
@@ -95,7 +95,7 @@ def is_fault(error: BaseException) -> bool:
 
 
 def first_fault(error: Exception) -> Exception:
-    """`error` itself or, if it is a group, the first error in it."""
+    """`error` itself or, if that is a group, the first error in the group."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error

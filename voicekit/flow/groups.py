@@ -15,10 +15,10 @@ import trio
 
 
 def sole(error: BaseException) -> BaseException:
-    """`error` itself or, if it is a group of one exception, however deeply nested, that exception.
+    """`error` itself or, if that is a group with a single exception (however deeply nested), that exception.
 
-    Cancellations in a group with errors don't count, and are removed: they only stopped the other tasks, and the errors
-    will stop the rest as well.
+    Cancellations in a group that contains errors don't count, and are removed: they only stopped the other tasks, and
+    the errors will do that as well.
     """
     while isinstance(error, BaseExceptionGroup):
         cancelled, errors = error.split(trio.Cancelled)
@@ -40,7 +40,7 @@ def is_cancellation(error: BaseException) -> bool:
 @contextmanager
 def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None]:
     """If a group with a single exception is raised in the body, raise that exception instead. Add `note` to every
-    Exception that passes.
+    Exception that leaves the body.
 
     `stage` is the name of the stage that runs in the body; its errors are marked with it.
     """

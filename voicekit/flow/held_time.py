@@ -1,7 +1,7 @@
-"""Virtual time stands still while work is done where trio can't see it, such as in a thread.
+"""Makes virtual time stand still while work is being done where trio can't see it, such as in a thread.
 
-trio's autojump clock knows only the tasks of its own loop: it would jump while another loop still works. So a test in
-virtual time sets `held_time`. Code that hands work to the outside calls `begin` before the work and `end` after it,
+trio's autojump clock knows only the tasks of its own loop: it would jump while another loop is still working. So a test
+in virtual time sets `held_time`. Code that hands work to the outside calls `begin` before the work and `end` after it,
 both in trio's thread; neither waits. In real time `held_time` is not set, and there is nothing to do.
 """
 
@@ -19,7 +19,7 @@ class JumpingClock(Protocol):
 
 
 class HeldTime:
-    """Holds `clock` while at least one piece of outside work has begun and not ended."""
+    """Holds `clock` while at least one piece of outside work has begun but not ended."""
 
     def __init__(self, clock: JumpingClock) -> None:
         self._clock = clock

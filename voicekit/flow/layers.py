@@ -28,7 +28,7 @@ class Layer(Pipeable):
 
     @property
     def accepts(self) -> AudioFormat | None:
-        """The stage's input format, read every time because a negotiation may have changed it."""
+        """The stage's input format. It is never cached, because a negotiation may have changed it."""
         return getattr(self.stage, "accepts", None)
 
     @property

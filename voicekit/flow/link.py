@@ -48,7 +48,7 @@ class _Link(Store):
         self.watchers: WaitQueue[None] = WaitQueue()
 
     def lowered(self) -> None:
-        """Admit the tasks that wait for room, because there is less on the link than before."""
+        """Admit tasks that are waiting for room, now that there is less on the link."""
         if self.senders:
             self.let_in()
         if self.watchers:
@@ -75,7 +75,7 @@ class _Link(Store):
 
 
 class Taker:
-    """Takes each item of a link in the same step in which it is sent; made by `Inlet.hand_to`, and used in a `with`."""
+    """Takes each item from a link in the same step in which it is sent; made by `Inlet.hand_to`, and used in a `with`."""
 
     __slots__ = ("_busy", "_context", "_error", "_link", "_ready", "_take", "_told", "at_end")
 
@@ -179,7 +179,7 @@ class Outlet(_End, Generic[T_contra]):
     __slots__ = ()
 
     async def send(self, item: T_contra) -> None:
-        """Put `item` on the link by its policy; waits only if the policy is WAIT and the link is full."""
+        """Put `item` on the link according to the link's policy; waits only if the policy is WAIT and the link is full."""
         await checkpoint_if_cancelled()
         if self._offer(item):
             await cancel_shielded_checkpoint()
@@ -294,8 +294,8 @@ class Inlet(_End, Generic[T_co]):
         sent.
 
         `take` must not wait. Its errors are not raised in the sender, but by the result's `ended()` or, if no task
-        waits in `ended()` any more, at the end of the `with`. While `ready()` is false, items queue by the link's rule;
-        `resume()` checks again. Items that are sent during a call of `take` are taken after that call.
+        waits in `ended()` any more, at the end of the `with`. While `ready()` is false, items queue as usual;
+        `resume()` checks again. Items that are sent during a call to `take` are taken after that call.
         """
         return Taker(self._link, take, ready)
 
@@ -359,8 +359,8 @@ def open_link(
     ends are closed.
 
     `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item with the same
-    key. `on_drop` is called immediately with the weight of everything that is dropped; it must not raise. Raises
-    ConfigError for a capacity below 1 or an unknown policy.
+    key. When something is dropped, `on_drop` is called immediately with its weight; `on_drop` must not raise an error.
+    Raises ConfigError for a capacity below 1 or an unknown policy.
     """
     check_rule(name, capacity, full)
     link = _Link(capacity, full, weigh, name, conflate, on_drop)

@@ -1,6 +1,6 @@
 """Opens things in order and closes them in reverse, each in its own task and within a time limit.
 
-An `open()` is an async context manager that may hold a nursery. A time limit only around its exit would cross the
+An `open()` is an async context manager that may contain a nursery. A time limit only around its exit would cross the
 scopes that its entry opened. So each context manager lives in its own task, under one cancel scope. The scope limits
 the time of opening and, later, of closing. In between, the scope shields the context manager, so that closing keeps its
 order even if everything is cancelled.

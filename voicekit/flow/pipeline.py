@@ -6,7 +6,7 @@ are fused, and called when the stage before them sends. Stages open from the las
 ready before its sender. How a pipeline ends:
 
 - If a stage returns, its ends are closed immediately, so the stages after it drain and return too. If a neighbour then
-  fails because that link is closed, it ends quietly: it has done all it could.
+  fails because that link is closed, its error is ignored: it has done all it could.
 - If a stage raises, its ends stay open until the nursery has cancelled the others. Closing them earlier would make the
   neighbours fail as well, and bury the one error that matters.
 - Signals of transforms overtake everything: they are offered directly to the pipeline's own outlet.
@@ -46,7 +46,7 @@ speech.
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec(Pipeable):
-    """Describes the link at its place in a pipeline: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
+    """Describes the link between its neighbours in a pipeline: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
 
     capacity: int
     full: Full = Full.WAIT
@@ -103,7 +103,7 @@ class Pipeline(Pipeable):
         return [segment.stage for segment in reversed(self._segments)]
 
     def bind(self, runs: Sequence[Run[Any, Any]]) -> Run[Any, Any]:
-        """The `run` of the whole pipeline; `runs` are what opening `stages` has yielded, in order.
+        """The `run` of the whole pipeline; `runs` are the results of opening `stages`, in order.
 
         Use it to open the stages of several pipelines together; otherwise use `open`.
         """

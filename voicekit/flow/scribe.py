@@ -58,7 +58,7 @@ async def open_scribe(
 ) -> AsyncIterator[Outlet[Any]]:
     """Yields the outlet of a link. `write` is called with the link's items, several at a time, in a thread.
 
-    When the block ends, even by cancellation, queued items are still written, for at most CLOSING seconds. An error of
+    When the block ends, even by cancellation, queued items are still written, for at most CLOSING seconds. An error in
     `write` cancels the body and is raised here; an OSError becomes a DeviceError.
     """
     outlet, inlet = open_link(capacity, full, weigh=weigh, name=name)

@@ -1,8 +1,8 @@
 """Transforms for sound: cut it into windows, change its encoding, change its rate. They are called and never wait.
 
-The pure classes of `voicekit.audio` do the work; here they get the format from the stream's context, and positions in
-marks are scaled if the rate changes. Anything that is not sound passes immediately. So a mark can overtake the few ms
-of sound that a window or a filter still holds, but the position in the mark stays exact.
+The pure classes of `voicekit.audio` do the work; this module gives them the format from the stream's context, and
+scales the positions in marks if the rate changes. Anything that is not sound passes immediately. So a mark can overtake
+the few ms of sound that a window or a filter still holds, but the position in the mark stays exact.
 """
 
 from __future__ import annotations

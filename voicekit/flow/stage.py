@@ -30,7 +30,7 @@ Run: TypeAlias = Callable[[Inlet[In], Outlet[Out]], Awaitable[None]]
 
 @runtime_checkable
 class Stage(Protocol[In_contra, Out_co]):
-    """Anything with a name that can be opened into a `run`. Two optional attributes: `accepts` and `produces`."""
+    """Anything that has a name, and whose `open()` yields a `run`. `accepts` and `produces` are optional attributes."""
 
     @property
     def name(self) -> str: ...
@@ -39,7 +39,7 @@ class Stage(Protocol[In_contra, Out_co]):
 
 @dataclass(frozen=True, slots=True)
 class FunctionStage(Pipeable, Generic[In, Out]):
-    """A stage that opens nothing: made by `@stage`."""
+    """A stage that has nothing to open; made by `@stage`."""
 
     run: Run[In, Out]
     name: str

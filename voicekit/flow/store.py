@@ -117,8 +117,8 @@ class Store:
         self.level = self.peak = self.dropped = self.weightless = 0
 
     def offer(self, item: Any, now: float) -> bool:
-        """Put `item` into the queue by the policy, without waiting; returns False if the policy is WAIT and there is no
-        room.
+        """Put `item` into the queue according to the policy, without waiting; returns False if the policy is WAIT and
+        there is no room.
         """
         weight = self.weigh(item)
         if self.conflate is not None:

@@ -1,7 +1,7 @@
 """The only module that runs work in threads, so that a test in virtual time can replace the threads.
 
-trio's autojump clock does not see threads: it would jump while one is still working. So the test kit sets `inline`, and
-the work is then done in the event loop.
+trio's autojump clock does not see threads: it would jump while a thread is still working. So the test kit sets
+`inline`, and the work is then done in the event loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _limiter: RunVar[trio.CapacityLimiter] = RunVar("voicekit.thread_limiter")
 
 
 async def in_thread(work: Callable[[*Args], R], *args: *Args) -> R:
-    """The result or error of `work(*args)` in a worker thread; about 0.3 ms of overhead.
+    """The result or error of `work(*args)` in a worker thread, with an overhead of about 0.3 ms.
 
     If `in_thread` is cancelled, the thread is abandoned and its result is dropped, so `work` must end by itself and
     must not write to anything that is still in use.

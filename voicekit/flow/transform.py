@@ -26,7 +26,7 @@ class Transform(Protocol[In_contra, Out_co]):
     """
 
     def feed(self, item: In_contra) -> Iterable[Out_co]:
-        """The output for `item`; items of an unknown type pass unchanged."""
+        """What comes out for `item`; items of an unknown type pass unchanged."""
         ...
 
     def finish(self) -> Iterable[Out_co]:

@@ -1,7 +1,7 @@
-"""Tasks that wait in order: first come, first served. Has the features of trio's ParkingLot that a link needs, and a
-few more.
+"""A queue of waiting tasks: first come, first served. It has those features of trio's ParkingLot that a link needs, and
+a few more.
 
-Each task brings a value that is visible to the code that serves the queue, and a cancelled task reports when it has
+Each task brings a value, which is visible to the code that serves the queue, and a cancelled task reports that it has
 left. Waking the first task is also a third cheaper than with ParkingLot, and a link does this for almost every item.
 """
 
@@ -20,7 +20,7 @@ class WaitQueue(OrderedDict[Task, T]):
     """A queue of sleeping tasks and their values; falsy when it is empty.
 
     The queue is itself a dictionary: a link checks several times per item whether a task waits, and testing a
-    dictionary costs half as much as calling a method of ours.
+    dictionary costs half as much as calling a method written in Python.
     """
 
     __slots__ = ()

@@ -1,4 +1,5 @@
-"""The transform that detects speech: it passes frames on, and adds each mark after the frame that decided it.
+"""The transform that detects speech: it passes frames on, and adds a mark after the frame in which speech was found to
+begin or end.
 
 Each mark is also signalled before it is yielded. The mark on the sound link, in order with the sound, shows the
 transcriber after which sample speech ended. The signal reaches the conductor immediately, ahead of any queued sound.
@@ -52,8 +53,8 @@ def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
 
 
 class Detect:
-    """One stream's detector: cuts the sound into the VAD's windows and passes the probability of each window to the
-    gate.
+    """The detector for one stream: cuts the sound into the VAD's windows, and passes the probability for each window to
+    the gate.
     """
 
     __slots__ = ("_context", "_faint", "_gate", "_loudness", "_stream", "_threshold", "_window", "_windows")

@@ -2,9 +2,9 @@
 is lost.
 
     sound ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
-            └──▶ stt 2 ─▶ transcripts     first the log's sound, as fast as possible; positions are moved back
+            └──▶ stt 2 ─▶ transcripts     first the sound from the log, as fast as possible; positions are converted
 
-The call stays with the recogniser that works; the next call begins with the first that is not resting.
+The call stays with the recogniser that works; the next call begins with the first one that is not resting.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ SAID = 256
 
 
 class FallbackStt(Pipeable):
-    """The recognisers `ears`, tried in order by the rules of `spec`. All take the same format, and all or none detect
-    endpoints.
+    """The recognisers `ears`, tried in order by the rules in `spec`. All of them take the same format, and either all
+    or none of them detect endpoints.
 
     Opening raises the last error if no recogniser opens. `run` raises the last error if no recogniser is left.
     """

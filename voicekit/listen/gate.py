@@ -5,8 +5,8 @@ its certain part lasts `min_speech`. Runs of speech with less than `hangover` be
 neither begins speech nor prolongs it, and a pause between words does not end it.
 
 The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. The
-least duration of this (`trail`, an attribute of the detector's stream) is subtracted from the end of each run. This
-matters: a quiet room has, every few seconds, a single window that webrtcvad mistakes for speech; its hangover turns
+minimum length of this hangover (`trail`, an attribute of the detector's stream) is subtracted from the end of each run.
+This matters: every few seconds, webrtcvad mistakes a single window of a quiet room for speech, and its hangover turns
 this window into four. With "three of four" alone, every such blip would pass, and speech would seem to end 60 ms late.
 
 A position is where something happened, not where it was decided: speech starts where its first voiced window starts,
@@ -72,8 +72,8 @@ class Gate:
         self._speaking = False
 
     def feed(self, probability: float, window_samples: int, at: int) -> SpeechStarted | SpeechStopped | None:
-        """Take the probability of the window of `window_samples` samples at `at`. Windows come in order and don't
-        overlap.
+        """Take the probability for the window that begins at `at` and has `window_samples` samples. Windows come in
+        order and don't overlap.
         """
         voiced = probability >= self._policy.threshold
         end = at + window_samples

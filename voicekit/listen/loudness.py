@@ -59,7 +59,7 @@ class Loudness:
         self._start(self._recent())
 
     def rises(self) -> bool:
-        """Whether the current speech has become much louder since it began, or since it last rose or fell."""
+        """Whether the current speech has become much louder since it began, or since its last change in level."""
         recent = self._recent()
         if recent < self._base * LOUDER:
             return False

@@ -1,6 +1,6 @@
 """The caller's sound for which no final words have arrived, and which another recogniser has to process again. Pure.
 
-A recogniser counts samples from the first sample that it gets; the log knows where in the call that sample was.
+A recogniser counts samples from the first one that it gets; the log knows the position of that sample in the call.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class SoundLog:
 
     @property
     def owed_s(self) -> float:
-        """For how many seconds of sound the recogniser has owed a word or an endpoint; 0.0 if it owes nothing."""
+        """For how many seconds of sound the recogniser has failed to deliver a word or an endpoint; 0.0 if none is due."""
         began, stopped = self._speech or (self._at, self._at)
         end = self._at if stopped is None else stopped
         if self._open:
@@ -132,7 +132,7 @@ def moved(item: Heard, by: int) -> Heard:
 
 
 def moved_back(said: Transcript, by: int) -> Transcript:
-    """The output of a recogniser that started at sample `by`, with positions in the whole call."""
+    """An item from a recogniser that started at sample `by`, with its position in the whole call."""
     match said:
         case Interim(words) | Final(words) | Translated(words):
             return replace(said, words=tuple(_moved_word(word, by) for word in words))

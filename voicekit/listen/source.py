@@ -56,7 +56,7 @@ class ToneSource(Pipeable):
     """A sine of `frequency` Hz in PCM16, at `level_dbfs` relative to the loudest possible sine; in stereo, both
     channels are the same.
 
-    Raises ConfigError for another encoding, for a level above 0, and for a frequency that the rate can't carry.
+    Raises ConfigError for any other encoding, for a level above 0, and for a frequency too high for the rate.
     """
 
     name = "tone"

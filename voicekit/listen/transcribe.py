@@ -34,7 +34,7 @@ class HeardToken:
 
 
 class Assembly:
-    """One stream's transcript: `feed` takes the content of each message of the recogniser, and returns what is new.
+    """One stream's transcript: `feed` takes the content of each message from the recogniser, and returns what is new.
 
     Each final word is in exactly one Final. An Interim contains everything after the final words: the final pieces of
     an unfinished word, and the tokens that may still change. It is emitted whenever it differs from the previous
@@ -75,8 +75,8 @@ class Assembly:
 
 
 def words(text: str, start: int, end: int) -> tuple[Word, ...]:
-    """`text` as words that share the samples from `start` to `end` in proportion to their numbers of letters; for
-    recognisers that give no times.
+    """`text` as words, for recognisers that give no times: the samples from `start` to `end` are divided among the
+    words in proportion to their length in letters.
     """
     groups = _cut([HeardToken(character) for character in text])
     spoken = ["".join(token.text for token in group) for group in groups if _spoken(group)]

@@ -1,6 +1,6 @@
 """Voice activity detectors: webrtcvad (the default), plain energy, and a detector that confirms another's result.
 
-webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also passes hold music, rings and clicks
+webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also lets through hold music, rings and clicks
 (benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only the sound that the cheap
 gate passes.
 """
@@ -44,7 +44,7 @@ class WebRtcVad:
     """Google's WebRTC detector in 20 ms windows; `mode` from 0 (lenient) to 3 (strict). Returns only 0 or 1.
 
     While it learns the room's noise, during the first 100 ms that aren't digital silence, it returns 0. Raises
-    ConfigError for another mode.
+    ConfigError for any other mode.
     """
 
     mode: int = 2
@@ -130,7 +130,7 @@ class ConfirmedBy:
 
     The windows are those of `first`. If the probability of `first` is at least `threshold`, the judge processes, in its
     own windows, all sound since it last judged, at most `pre_roll` seconds (but at least one window). Its latest
-    verdict is then the probability; otherwise the probability is 0. So the judge never gets long silences.
+    verdict is then the probability; otherwise the probability is 0. So the judge never has to process long silences.
 
     `trail` is that of `first`, so a blip that `first` prolongs is cut back to a blip. Confirming never adds speech.
     Raises ConfigError if the two detectors have no rate in common.

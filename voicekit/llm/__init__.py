@@ -1,7 +1,7 @@
 """Language models as handlers: the code that all models share. Plugins add the vendors' protocols.
 
-`LanguageModel` (voicekit/llm/handler.py) is the handler, `tool` makes functions callable for it, and a vendor's plugin
-implements `Model`; docs/models.md shows how.
+`LanguageModel` (voicekit/llm/handler.py) is the handler, `tool` makes functions callable by the model, and a vendor's
+plugin implements `Model`; docs/models.md shows how.
 """
 
 from voicekit.llm.call_tools import collect_keys, end_call, send_digits, transfer_call

@@ -1,9 +1,9 @@
-"""One answer of a model, from the bytes of its stream: the words, to be spoken immediately, and the facts that are
-known at its end. Pure.
+"""One answer from a model, read from the bytes of its stream: the words, to be spoken immediately, and what is known
+when the answer ends. Pure.
 
 This is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, calls are put
-together, and everything whose size the model chooses has a limit. After its Stop an answer is complete, and nothing
-that follows is an error.
+together, and everything whose size the model chooses has a limit. After the Stop an answer is complete, and nothing
+that follows counts as an error.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ MOST_JUDGED = 2_000
 
 
 class ModelAnswer:
-    """The part of one answer that has arrived so far. `stop` is None until the model has stopped.
+    """The part of an answer that has arrived so far. `stop` is None until the model has stopped.
 
-    `fault` is the error that the service reported instead of the rest. `over` means that nothing more is to be read,
+    `fault` is the error that the service reported instead of the rest. `over` means that nothing more has to be read,
     and `refused` that the model has refused in words. `unread` is why the last unreadable event could not be read.
     """
 
@@ -76,7 +76,7 @@ class ModelAnswer:
 
     @property
     def audible(self) -> bool:
-        """Whether anything of the answer can be heard."""
+        """Whether any part of the answer can be heard."""
         return is_audible(self._said)
 
     def _taken(self, piece: ModelPiece) -> str:

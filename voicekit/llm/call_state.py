@@ -1,7 +1,7 @@
 """The data that a model's handler keeps during a call: its connection, its tool calls, and a limiter for tools that
 report later.
 
-This state is opened when the handler is first called, or before. It runs beside the conversation and ends with the
+This state is opened when the handler is first called, or earlier. It runs beside the conversation and ends with the
 call. A handler that is called outside of a session has a new state for each turn.
 
 An interruption costs the connection, since closing it is the only way to stop an answer. So another connection is
@@ -59,8 +59,8 @@ class Watchable(Protocol):
 
 @dataclass
 class CallState:
-    """The state of one handler in one call. `begun` has the turns in which the handler was called, and their tool
-    calls, by turn number.
+    """The state of one handler in one call. `begun` contains, by turn number, the turns in which the handler was
+    called, and their tool calls.
 
     `model` is the model to connect to, within `patience` seconds.
     """
@@ -97,15 +97,15 @@ class CallState:
         self._cold.set()
 
     def hear(self, event: SessionEvent) -> None:
-        """When the caller begins to speak, check a connection that has long been idle, because a question will
-        follow.
+        """When the caller begins to speak, check a connection that has been idle for a long time, because a question
+        will follow.
         """
         if isinstance(event, SpeechStarted) and not self._uses and trio.current_time() - self._idle_since >= IDLE:
             self.cold()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Count the connection as in use, rather than idle, inside the `with`."""
+        """Inside the `with`, the connection counts as in use and not as idle."""
         self._uses += 1
         try:
             yield
@@ -114,7 +114,7 @@ class CallState:
             self._idle_since = trio.current_time()
 
     async def connect(self) -> None:
-        """Open a connection by an empty request; the service's answer to it does not matter."""
+        """Open a connection by sending an empty request; the service's answer to it does not matter."""
         try:
             with self.in_use(), trio.fail_after(self.patience):
                 await self.client.head(self.model.url)

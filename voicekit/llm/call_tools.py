@@ -48,7 +48,8 @@ def collect_keys(most: int, turn: Turn) -> str:
 
 
 def transfer_call(destinations: Mapping[str, str], *, sorry: str | None = SORRY) -> Tool:
-    """A tool that transfers the caller to one of `destinations`: names for the model, each with a number or address.
+    """A tool that transfers the caller to one of `destinations`, which maps the names that the model sees to numbers or
+    addresses.
 
     The caller is transferred after hearing the reply, unless they interrupt it. If the carrier refuses, `sorry` is
     spoken and the call continues. Raises ConfigError if there is no destination.

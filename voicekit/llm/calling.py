@@ -59,8 +59,7 @@ class Running:
         """Run the calls in `step` that have no result yet; returns when each call has a result or continues in the
         background.
 
-        If `run` is cancelled, tools with the policy "finish" still finish; the calls of other tools stay without a
-        result.
+        If `run` is cancelled, tools with the policy "finish" still finish; calls to other tools get no result.
         """
         with alone():
             async with trio.open_nursery() as fillers:

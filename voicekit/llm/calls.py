@@ -1,7 +1,7 @@
 """Puts together the pieces of a model's calls, in whatever order they come, and limits their number and length.
 
-Some services give parallel calls the same number or none, omit ids, repeat names, or send arguments only at the end. So
-all available information is used to decide to which call a piece belongs.
+Some services give parallel calls the same number or no number, omit ids, repeat names, or send arguments only at the
+end. So all available information is used to decide to which call a piece belongs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Begun:
 
     @property
     def arguments(self) -> str:
-        """The joined pieces or, if they are missing or don't fit together, the arguments that a later event repeats."""
+        """The joined pieces or, if they are missing or don't fit together, the arguments as a later event repeats them."""
         written = "".join(self.pieces).strip()
         return written if written and (not self.final or is_object(written)) else self.final.strip()
 
@@ -126,7 +126,7 @@ class ModelCalls:
 
 
 def settled(calls: Iterable[ModelCall]) -> tuple[tuple[ModelCall, ...], dict[str, ToolResult]]:
-    """The calls as they may be repeated to a model, and results for those that are not run.
+    """The calls in a form that can be sent back to a model, and results for those that are not run.
 
     A model may invent a tool name that services would refuse in every later request, so names are made valid.
     """

@@ -1,7 +1,7 @@
 """Failures between a model and us, as voicekit's errors: which error, and whether trying again helps.
 
 If voicekit knows the name that the service gives the error, the name decides; otherwise the HTTP status does. The
-wording of the message is ignored. Keys are removed from every text of a service.
+wording of the message is ignored. Keys are removed from all text that a service sends.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def told(body: str | bytes) -> ModelFault | None:
 def refused(
     model: Model, fault: ModelFault, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> ServiceError:
-    """The error for `fault`; `status` and `headers` are those of the HTTP answer, if it was the answer that reported
-    the fault.
+    """The error for `fault`; `status` and `headers` are those of the HTTP response, if it was the response that
+    reported the fault.
     """
     rule = _rule(fault.error_type, status)
     word, said = shown(model, fault.error_type or ""), shown(model, fault.message) or "no explanation"
@@ -108,7 +108,7 @@ def unreadable(model: Model, why: str) -> RemoteProtocolError:
 def shown(model: Model, text: str) -> str:
     """A peer's text as errors and events may show it: without the key, and not too long.
 
-    Every text of a service must pass through this function before it is shown.
+    All text from a service must pass through this function before it is shown.
     """
     return model.redact(text)[:MOST_SAID].strip()
 

@@ -55,8 +55,8 @@ class LanguageModel:
     that is sent, and `limits` how long each step may take. If there is no answer, `fallback` is spoken and the error is
     emitted as a Trouble event; if `fallback` is None, the error is raised. `transport` replaces the network, in tests.
 
-    With a `Fallback` of models, the next model is asked if one fails, or is silent for the patience of the Fallback.
-    The next model gives a complete answer, even if the first model's words were cut off.
+    With a `Fallback` of models, the next model is asked if one fails, or is silent for longer than the Fallback's
+    `patience`. The next model gives a complete answer, even if the first model's words were cut off.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A peer's JSON, read leniently: anything missing, null or of an unexpected type reads as nothing.
+"""A lenient reader for a peer's JSON: anything that is missing, null or of an unexpected type reads as nothing.
 
 Services change their protocols, and gateways in front of the services change even more. A field that can't be read
 loses its content, but never the rest of its event.
@@ -64,7 +64,7 @@ class JsonValue:
 
     @property
     def text(self) -> str:
-        """The text to be spoken, from a string, a part of type text, or a list of these; other parts of the list are
+        """The text to be spoken, from a string, a part of type "text", or a list of these; other parts of the list are
         left out.
         """
         if isinstance(self.raw, list):
@@ -73,7 +73,7 @@ class JsonValue:
 
     @property
     def part(self) -> str:
-        """The text of a part of type text; "" for anything else."""
+        """The text of a part of type "text"; "" for anything else."""
         return self["text"].text if self["type"].word in TEXT_KINDS else ""
 
     @property

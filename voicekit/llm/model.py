@@ -35,7 +35,8 @@ class ModelRequest:
 
 
 class Model(Protocol):
-    """One model of one service. One object serves any number of calls at the same time, and stores nothing about them.
+    """One model from one service. One object serves any number of calls at the same time, and stores nothing about
+    them.
 
     `service` is the service's name in errors and events, `name` the service's name for the model, `url` the address of
     the requests.
@@ -72,7 +73,7 @@ class ModelEndpoint:
         cls, service: str, own: str, url: str | None, key: str | None, header: Callable[[str], Mapping[str, str]]
     ) -> ModelEndpoint:
         """The endpoint at `url` or, by default, at the service's own address, `own`. Only `own` requires a key.
-        `header` makes headers from a key.
+        `header` turns a key into headers.
 
         Raises ConfigError for an invalid address, a key that no header can carry, and a missing key.
         """
@@ -90,7 +91,7 @@ class ModelEndpoint:
 
 
 class HttpModel(Model):
-    """What models of all vendors share: an endpoint, and the program's `extra` fields for each request.
+    """What models from all vendors share: an endpoint, and the program's `extra` fields for each request.
 
     A subclass defines `service`, the `path` of its requests, `fields(query)` and `parse(event)`. A field that is None,
     in `fields` or in `extra`, is left out.

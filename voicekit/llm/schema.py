@@ -43,8 +43,8 @@ class AnyObject:
 
 
 class Signature:
-    """The parameters of `function` that a model may fill. Raises ConfigError for a parameter that has no type, or whose
-    type has no JSON form.
+    """The parameters of `function` that a model may fill in. Raises ConfigError for a parameter that has no type, or
+    whose type has no JSON form.
 
     `schema` is the JSON schema of the object that the model writes; `turn` names the parameter that receives the
     current Turn, which is hidden from the model.

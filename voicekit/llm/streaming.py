@@ -1,7 +1,7 @@
 """One question to a model over HTTP, and its answer as it arrives.
 
 This module decides what may be tried again. Once the caller may have heard part of an answer, the request is not
-repeated, because words that were heard can't be taken back. Every wait has a limit. The time in which a busy voice
+repeated, because words that were heard can't be taken back. Every wait has a limit. The time during which a busy voice
 accepts no more words does not count against the service.
 
 Abandoning an answer closes its connection immediately, because nothing else stops a service from writing. An answer
@@ -46,8 +46,8 @@ MOST_EMPTY = 2
 class Limits:
     """Time limits in seconds. They are short, because callers who hear nothing soon ask "hello?".
 
-    `connect` and `first_token` apply to each attempt, `patience` to all of them together, and `between` to any time in
-    which nothing comes. Raises ConfigError for a limit that is not above 0.
+    `connect` and `first_token` apply to each attempt, `patience` to all of them together, and `between` to any period
+    in which nothing arrives. Raises ConfigError for a limit that is not above 0.
     """
 
     connect: float = 3.0

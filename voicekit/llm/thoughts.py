@@ -1,7 +1,7 @@
 """Removes a model's thoughts from an answer, so that neither the voice nor the history gets them.
 
-Local servers and gateways send thoughts as part of the text, between the model's own tags. The filter knows the tags of
-all usual model families, however the stream splits them. Only text that may still become a tag is held back.
+Local servers and gateways send thoughts as part of the text, between the model's own tags. The filter recognises the
+tags of all common model families, however the stream splits them. Only text that may still become a tag is held back.
 """
 
 # ruff: noqa: SIM905  # a list of words reads better as words
@@ -57,7 +57,7 @@ MOST_DOUBT = 64 * 1024
 
 
 class ThoughtFilter:
-    """The filter of one answer: `feed` takes the text as it arrives, and returns the part to be spoken.
+    """The filter for one answer: `feed` takes the text as it arrives, and returns the part to be spoken.
 
     Thoughts may be nested, and a thought may mention its own tag. So text after a closing tag is held back. If another
     closing tag follows, the text was part of the thought; if the answer ends, the text was the answer. If a tag is

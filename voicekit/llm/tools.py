@@ -147,7 +147,7 @@ def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
 
 
 def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy: ToolPolicy | None = None) -> Tool:
-    """A tool that is described elsewhere: `call` gets the arguments unchanged, and checks them itself.
+    """A tool that is described elsewhere: `call` gets the arguments unchanged, and must check them itself.
 
     Raises ConfigError for a name that models don't accept.
     """
@@ -159,7 +159,7 @@ def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy
 
 
 def as_name(text: str) -> str:
-    """The name nearest to `text` that models accept."""
+    """A tool name that models accept, as close to `text` as possible."""
     return _NOT_IN_NAMES.sub("_", text)[:LONGEST_NAME] or "_"
 
 

@@ -71,7 +71,7 @@ class Window:
     ) -> tuple[Sequence[Exchange], str]:
         """The newest of `exchanges` that fit, and the note that replaces the others ("" for none).
 
-        An exchange that is too long by itself is skipped; earlier, shorter ones may still fit.
+        A very long exchange that does not fit is skipped; earlier, shorter ones may still fit.
         """
         room, kept, left_out = self.tokens, list[Exchange](), list[Exchange]()
         for place in range(len(exchanges) - 1, -1, -1):

@@ -20,7 +20,7 @@ samples.
 
 
 class ClockedDevice:
-    """The sound between `write` and the ear. `speed` below 1 makes a device that plays too slowly."""
+    """A device, from `write` to the listener's ear. With a `speed` below 1, it plays too slowly."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class ClockedDevice:
         return self._heard + self._waiting - position
 
     def below_at(self, level: int, now: float) -> float:
-        """When fewer than `level` samples will be queued; infinity during a hold."""
+        """The time at which fewer than `level` samples will be queued; infinity during a hold."""
         if self._held_at is not None:
             return float("inf")
         return now + max(0, self.queued(now) - level + 1) / self._rate

@@ -1,7 +1,7 @@
 """A lease: one reply's right to make sound, and the record of how much of it was heard.
 
-Only one lease is valid at a time. Cutting a reply revokes its lease immediately: whatever the dead reply's tasks still
-do, they can't make sound. Sound is sent on an absolute schedule, at most `lead` ahead of the clock. If a sink can't
+Only one lease is valid at a time. Cutting a reply revokes its lease immediately: whatever the reply's tasks do after
+that, they can't make sound. Sound is sent on an absolute schedule, at most `lead` ahead of the clock. If a sink can't
 pause, a hold discards the sound that has not been heard, and a release writes it again.
 """
 
@@ -108,7 +108,7 @@ class PlaybackLease:
         self._changed.unpark_all()
 
     def revoke(self) -> None:
-        """End this reply's sound for good: nothing more of it is played, and what has been heard no longer changes."""
+        """End this reply's sound for good: no more of it is played, and the record of what was heard is final."""
         if self._revoked:
             return
         self.tell = _ignore
@@ -144,7 +144,9 @@ class PlaybackLease:
                 return
 
     def next_moment(self) -> float:
-        """When the first sample or, after that, the next word will begin to sound; infinity if neither is to come."""
+        """When the first sample or, after that, the next word will begin to sound; infinity if there is nothing left to
+        begin.
+        """
         if not self._audible:
             return self._expected_at(0)
         return self._expected_at(self._marks[0].at) if self._marks else inf

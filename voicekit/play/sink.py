@@ -1,7 +1,7 @@
 """Sinks that play by trio's clock: without a device, or into memory with the time at which each sample was heard.
 
 They fulfil the Sink contract to the sample, so they can also replace devices in tests: devices with a buffer
-(`latency`), devices that are too slow (`speed`), or devices that can't pause.
+(`latency`), devices that play too slowly (`speed`), or devices that can't pause.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class RecordingSink(NullSink):
     """Keeps in memory the sound that was heard, and when. For tests and short calls: it keeps the latest `keep` seconds
     of sound.
 
-    Older sound is dropped without an error. `heard` has the pieces that are kept, in order; they don't overlap.
+    Older sound is dropped without an error. `heard` contains the pieces that are kept, in order; they don't overlap.
     """
 
     name: ClassVar[str] = "recording sink"
