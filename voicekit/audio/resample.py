@@ -50,7 +50,7 @@ class Resampler:
         return (2 * at * self._target.rate + self._source.rate) // (2 * self._source.rate)
 
     def feed(self, sound: Sound) -> list[Sound]:
-        """The sound that is ready. It lags behind the input by the number of samples that the filter must look ahead."""
+        """The sound that is ready. It lags behind the input by as many samples as the filter looks ahead."""
         if isinstance(sound, Gap):
             return self._over(sound)
         if sound.format != self._source:

@@ -75,7 +75,7 @@ class _Link(Store):
 
 
 class Taker:
-    """Takes each item from a link in the same step in which it is sent; made by `Inlet.hand_to`, and used in a `with`."""
+    """Takes each item from a link in the same step in which it is sent; made by `Inlet.hand_to`, used in a `with`."""
 
     __slots__ = ("_busy", "_context", "_error", "_link", "_ready", "_take", "_told", "at_end")
 
@@ -179,7 +179,7 @@ class Outlet(_End, Generic[T_contra]):
     __slots__ = ()
 
     async def send(self, item: T_contra) -> None:
-        """Put `item` on the link according to the link's policy; waits only if the policy is WAIT and the link is full."""
+        """Put `item` on the link according to the policy; waits only if the policy is WAIT and the link is full."""
         await checkpoint_if_cancelled()
         if self._offer(item):
             await cancel_shielded_checkpoint()

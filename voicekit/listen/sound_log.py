@@ -86,7 +86,7 @@ class SoundLog:
 
     @property
     def owed_s(self) -> float:
-        """For how many seconds of sound the recogniser has failed to deliver a word or an endpoint; 0.0 if none is due."""
+        """For how many seconds of sound a word or an endpoint has been due from the recogniser; 0.0 if none is due."""
         began, stopped = self._speech or (self._at, self._at)
         end = self._at if stopped is None else stopped
         if self._open:

@@ -43,7 +43,7 @@ class _Begun:
 
     @property
     def arguments(self) -> str:
-        """The joined pieces or, if they are missing or don't fit together, the arguments as a later event repeats them."""
+        """The joined pieces or, if they are missing or don't fit together, the arguments repeated by a later event."""
         written = "".join(self.pieces).strip()
         return written if written and (not self.final or is_object(written)) else self.final.strip()
 
