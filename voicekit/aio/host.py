@@ -77,8 +77,8 @@ class Host:
         """Run a session in trio and return what its `run` returns. An error in the session is raised unchanged.
 
         `make` is called in trio's thread, where the session's parts must be made; if there is a `wire`, `make` gets the
-        `Call` on that wire. `make` may be async, on trio. Cancelling `run` ends the session, and waits at most 3 s for
-        that.
+        `Call` on that wire. `make` may be an async function that runs on trio. Cancelling `run` ends the session, and
+        waits at most 3 s for that.
         """
         if not self._open:
             raise VoicekitError("this Host is not open: use it inside `async with Host() as host`")

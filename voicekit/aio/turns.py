@@ -27,7 +27,7 @@ class TrioDesk:
         self._job = job
 
     async def ask(self, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
-        """The result or error of `await function(*arguments)` in trio; cancelling `ask` does not cancel it."""
+        """The result or error of `await function(*arguments)` in trio. Cancelling `ask` doesn't cancel the function."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._job.cross(self._begin, answer, function, arguments)
         return await answer

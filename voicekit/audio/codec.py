@@ -62,8 +62,8 @@ def to_floats(pcm: bytes, source: AudioFormat, channels: int) -> Floats:
 
 
 def from_floats(samples: Floats, target: AudioFormat) -> bytes:
-    """`samples` converted to the encoding and channels of `target`. They must be finite, in an array like that of
-    `to_floats`.
+    """`samples` converted to the encoding and channels of `target`. They must be finite numbers, in an array shaped
+    like the result of `to_floats`.
     """
     return _encoded(_mixed(samples, target.channels), target.encoding)
 

@@ -9,8 +9,8 @@ channel contains the speaker.
 A file that contains less than its header declares is refused, unless `cut_short` is set or hardly anything is missing
 (`voicekit.audio.truncated`).
 
-Reader and writer work in the thread that calls them. If one thread closes the file while an abandoned thread is still
-using it, the file is closed when the abandoned thread has finished.
+The reader and the writer work in the thread that calls them. If one thread closes the file while an abandoned thread is
+still using it, the file is closed when the abandoned thread has finished.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class SoundFileReader:
 class SoundFileWriter:
     """Writes sound of one rate and channel count to a file, whose suffix determines its format.
 
-    Opening raises ConfigError for an unknown suffix, a rate that this format can't have, and a path that can't be
+    Opening raises ConfigError for an unknown suffix, a rate that this format does not support, and a path that can't be
     written. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk raises
     DeviceError. If the program is killed, the file can still be played: a .wav up to the last frame, a .flac without
     its last quarter of a second, .ogg and .opus without their last page, which may be several seconds long.
@@ -114,7 +114,7 @@ class SoundFileWriter:
         self._written = 0
 
     def write(self, sound: Sound) -> None:
-        """Append `sound`, whatever its `at`. Raises ConfigError if its rate is not the file's."""
+        """Append `sound`, whatever its `at`. Raises ConfigError if its rate differs from the file's."""
         if isinstance(sound, Gap):
             self._write_silence(sound.samples)
         else:

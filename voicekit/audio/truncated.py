@@ -36,7 +36,7 @@ UNKNOWN = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the sound of a file ends: where in the header its size is declared, the real size, and how much is missing.
+    """The size of the sound in a file: where in the header it is declared, what it really is, and how much is missing.
 
     `mended` contains the corrected size, as bytes. If `mended` is empty, the header is correct, and `at` has no
     meaning.
@@ -71,7 +71,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
 
 
 class MendedFile(io.FileIO):
-    """A file opened for reading; the size of the sound in its header reads as the corrected one."""
+    """A file opened for reading: a program that reads its header gets the corrected size of the sound."""
 
     def __init__(self, path: Path, ending: Ending) -> None:
         super().__init__(path)

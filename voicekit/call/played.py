@@ -48,7 +48,7 @@ class PlayedEstimate:
         self._marks: deque[tuple[str, int]] = deque()
 
     def send(self, samples: int, now: float) -> None:
-        """Note that `samples` samples were sent at `now`. If everything sent before has been heard, the pause since
+        """Note that `samples` samples were sent at `now`. If everything sent earlier has been heard, the pause since
         then is not counted as playing time.
         """
         if not self._started or self.heard(now) >= self.sent:
@@ -56,7 +56,7 @@ class PlayedEstimate:
         self.sent += samples
 
     def mark(self, name: str) -> None:
-        """Note that a mark was sent after everything else."""
+        """Note that a mark was sent after everything sent so far."""
         self._marks.append((name, self.sent))
 
     def passed(self, name: str, now: float) -> bool:

@@ -19,7 +19,7 @@ BAR: Final = 24
 
 
 def parser_of(verb: str, help_text: str) -> Parser:
-    """A parser with the options that all commands for the service have in common."""
+    """A parser with the options that all commands for Soniox's service have in common."""
     parser = Parser(prog=f"voicekit {verb}", description=f"{help_text} (Soniox)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--region", metavar="NAME", help="us, eu or jp (default: SONIOX_REGION, or us)")

@@ -25,7 +25,7 @@ BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the sound file, which appears when the sound is complete."""
+    """Write the sound file, which does not appear until the sound is complete."""
     parser = parser_of("speak", HELP)
     parser.add_argument("text", metavar="TEXT|FILE", help="the text itself, a text file, or - for standard input")
     parser.add_argument(

@@ -92,7 +92,7 @@ def voicekit_answer(turn: Turn) -> Answer | None:
     """Return the handler for this turn, or None to leave it to the next plugin and finally to the session's own
     handler.
 
-    The handler may be anything that `voicekit.as_handler` takes: a handler, a function, a text.
+    The handler may be anything that `voicekit.as_handler` takes: a handler, a function or a text.
     """
 
 

@@ -1,9 +1,9 @@
 """Finds plugins, checks them, registers them with pluggy, and returns them as a `Plugins` object.
 
 Importing this module loads no plugin. Only the list of installed plugins is cached in this module: building it takes 20
-ms, for which a server without this cache would stop at each new call. At start-up a broken plugin stops the program,
-because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing observer is
-ignored.
+ms, and without the cache a server would stop for that long at each new call. At start-up a broken plugin stops the
+program, because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing
+observer is ignored.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def load_plugins(
     each hook call is printed to stderr, with names and types only.
 
     Raises PluginError, naming the plugin, if one can't be imported, has the same name as another, implements a hook
-    wrongly, or fails in `voicekit_register`. If several are broken, notes name the others. With `strict=False`, broken
-    plugins are not called again, and the result's `failures` lists them. Raises ConfigError if `voicefile` is not a
-    file.
+    wrongly, or fails in `voicekit_register`. If several are broken, notes on the error name the others. With
+    `strict=False`, broken plugins are not called again, and the result's `failures` lists them. Raises ConfigError if
+    `voicefile` is not a file.
     """
     if voicefile is not None and not voicefile.is_file():
         raise ConfigError(f"voicefile: expected a Python file, got {voicefile}")

@@ -1,7 +1,7 @@
 """The parts of a session by role, and how to check whether an object can play a role.
 
 Members are looked up with `hasattr`: since Python 3.12, `isinstance` with a protocol doesn't see the attributes that an
-object has only through `__getattr__`, as every layer around a stage has them.
+object has only through `__getattr__`, and every layer around a stage has such attributes.
 """
 
 from __future__ import annotations

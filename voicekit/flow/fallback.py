@@ -67,8 +67,8 @@ class Fallback(Generic[T_co]):
         self._rests: dict[int, float] = {}
 
     def order(self, now: float) -> list[int]:
-        """The members in the order in which to try them at `now`: resting members come last, ordered by when they will
-        have rested.
+        """The members in the order in which to try them at `now`: resting members come last, ordered by when their rest
+        ends.
         """
         rests = {number: until for number, until in self._rests.items() if now < until <= now + REST_REFUSED_S}
         return sorted(range(len(self.members)), key=lambda number: (rests.get(number, 0.0), number))

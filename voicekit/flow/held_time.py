@@ -1,8 +1,8 @@
 """Makes virtual time stand still while work is being done where trio can't see it, such as in a thread.
 
 trio's autojump clock knows only the tasks of its own loop: it would jump while another loop is still working. So a test
-in virtual time sets `held_time`. Code that hands work to the outside calls `begin` before the work and `end` after it,
-both in trio's thread; neither waits. In real time `held_time` is not set, and there is nothing to do.
+in virtual time sets `held_time`. Code that hands work to something outside trio calls `begin` before the work and `end`
+after it, both in trio's thread; neither waits. In real time `held_time` is not set, and there is nothing to do.
 """
 
 from __future__ import annotations

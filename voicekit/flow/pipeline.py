@@ -9,7 +9,7 @@ ready before its sender. How a pipeline ends:
   fails because that link is closed, its error is ignored: it has done all it could.
 - If a stage raises, its ends stay open until the nursery has cancelled the others. Closing them earlier would make the
   neighbours fail as well, and bury the one error that matters.
-- Signals of transforms overtake everything: they are offered directly to the pipeline's own outlet.
+- Signals from transforms overtake everything: they are offered directly to the pipeline's own outlet.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ speech.
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec(Pipeable):
-    """Describes the link between its neighbours in a pipeline: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
+    """The settings of the link between two stages: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
 
     capacity: int
     full: Full = Full.WAIT

@@ -25,7 +25,7 @@ class TryAgain(Exception):
 async def retried(attempt: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
     """The result of `attempt`, which is called again after each TryAgain if `backoff` allows it.
 
-    Raises the error of the last TryAgain when `backoff` gives up. Any other error of an attempt is raised immediately.
+    Raises the error of the last TryAgain when `backoff` gives up. Any other error in an attempt is raised immediately.
     """
     while True:
         try:

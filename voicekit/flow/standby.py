@@ -22,7 +22,7 @@ S = TypeVar("S", bound=Stage[Any, Any])
 
 
 class Standby(Generic[S]):
-    """The open members, and the switches between them. Made by `open_standby`."""
+    """The open members, and the switches from one to another. Made by `open_standby`."""
 
     def __init__(
         self,

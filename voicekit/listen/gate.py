@@ -86,7 +86,7 @@ class Gate:
 
     @property
     def speaking(self) -> bool:
-        """Whether speech has begun and has not stopped."""
+        """Whether speech has begun but not stopped."""
         return self._speaking
 
     def lose(self, samples: int, at: int) -> SpeechStopped | None:

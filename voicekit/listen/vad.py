@@ -84,7 +84,8 @@ class _WebRtcStream:
 
 @dataclass(frozen=True, slots=True)
 class EnergyVad:
-    """Anything louder than `threshold_dbfs` is speech: for quiet rooms and for tests. Has no dependencies.
+    """Anything louder than `threshold_dbfs` is speech: for quiet rooms and for tests. This detector has no
+    dependencies.
 
     The level is the root mean square, relative to full scale, without the DC offset. At the threshold the probability
     is 0.5, and 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.

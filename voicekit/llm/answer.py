@@ -31,8 +31,9 @@ MOST_JUDGED = 2_000
 class ModelAnswer:
     """The part of an answer that has arrived so far. `stop` is None until the model has stopped.
 
-    `fault` is the error that the service reported instead of the rest. `over` means that nothing more has to be read,
-    and `refused` that the model has refused in words. `unread` is why the last unreadable event could not be read.
+    `fault` is the error that the service reported instead of the rest of the answer. `over` means that nothing more has
+    to be read, and `refused` that the model has refused in words. `unread` is why the last unreadable event could not
+    be read.
     """
 
     def __init__(self, model: Model) -> None:

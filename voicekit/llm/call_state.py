@@ -77,7 +77,7 @@ class CallState:
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
-        """The empty list for the steps of `turn`, which is being answered now. Steps of a discarded guess with this
+        """A new, empty list for the steps of `turn`, which is being answered now. Steps of a discarded guess with this
         number are dropped.
         """
         self.begun[turn.number] = turn, []

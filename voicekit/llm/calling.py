@@ -1,4 +1,4 @@
-"""Runs the tools that a model has called: concurrently, each by its policy. Every call gets a result.
+"""Runs the tools that a model has called: concurrently, each according to its policy. Every call gets a result.
 
 A failure in a tool affects only that call: the model gets an explanation, and can react. Every result is cut to a
 limit, so that one result can't fill the model's context.

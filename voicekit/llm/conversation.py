@@ -76,7 +76,7 @@ def asked(user: str, reason: str, before: Exchange | None) -> str:
 def past(
     exchanges: Iterable[Exchange], steps: Mapping[int, Sequence[ModelStep]]
 ) -> tuple[list[ModelMessage], Exchange | None]:
-    """The messages of past turns, and the last exchange.
+    """The messages from past turns, and the last exchange.
 
     `steps` are the calls by turn number. A question without an audible answer is a User message at the end, or is
     joined to the caller's next words.

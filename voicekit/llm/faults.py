@@ -124,7 +124,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def wait_before_retry(failures: int, asked: float | None, roll: Callable[[], float]) -> float:
-    """Seconds to wait after the `failures`-th failure in a row: what the service asked for, otherwise a doubling
+    """Seconds to wait after the `failures`-th failure in a row: what the service asked for, otherwise an exponential
     back-off.
 
     `roll()` in [0, 1) chooses a wait between half of the back-off and all of it, so that many calls don't try again

@@ -37,7 +37,7 @@ class JsonValue:
 
     @classmethod
     def read(cls, text: str | bytes) -> JsonValue:
-        """The value of `text`. Raises msgspec's DecodeError if `text` is not JSON."""
+        """The value of the JSON in `text`. Raises msgspec's DecodeError if `text` is not JSON."""
         try:
             return cls(msgspec.json.decode(text))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

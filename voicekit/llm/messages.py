@@ -88,7 +88,7 @@ refused.
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More of the answer; `final` is set if its event repeats earlier deltas."""
+    """More of the answer's text; `final` is set if the event repeats earlier deltas."""
 
     text: str
     final: bool = False

@@ -35,8 +35,7 @@ class ModelRequest:
 
 
 class Model(Protocol):
-    """One model from one service. One object serves any number of calls at the same time, and stores nothing about
-    them.
+    """A model of one service. One object serves any number of calls at the same time, and stores nothing about them.
 
     `service` is the service's name in errors and events, `name` the service's name for the model, `url` the address of
     the requests.
@@ -49,7 +48,7 @@ class Model(Protocol):
     def request(self, query: ModelQuery) -> ModelRequest: ...
 
     def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
-        """The pieces in `event`: none for a kind that doesn't matter.
+        """The pieces in `event`; none if its kind doesn't matter.
 
         Raises RemoteProtocolError, or msgspec's DecodeError, for an event that can't be read.
         """

@@ -91,8 +91,8 @@ class _Failed(Exception):
 class ModelQuestion:
     """One question to `model` over `client`; the words of the answer go to `speak`.
 
-    `answer` is the answer of the latest attempt, and `first` the time of its first word or call. An answer with neither
-    words to speak nor a call is an error, unless `may_be_empty` is set.
+    `answer` is the answer from the latest attempt, and `first` the time of its first word or call. An answer with
+    neither words to speak nor a call is an error, unless `may_be_empty` is set.
     """
 
     model: Model

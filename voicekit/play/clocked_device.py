@@ -1,4 +1,4 @@
-"""When each sample reaches the listener: the model of a device that plays by the clock (pure; `now` is an argument).
+"""When each sample reaches the listener: a model of a device that plays by the clock (pure; `now` is an argument).
 
 A frame written at `now` sounds after the device's `latency`, or when the previous frame ends, whichever is later. A
 hold freezes everything, including sound in transit through the device. Played sound is passed to `played(start,
@@ -20,7 +20,9 @@ samples.
 
 
 class ClockedDevice:
-    """A device, from `write` to the listener's ear. With a `speed` below 1, it plays too slowly."""
+    """Models a device: the path of the sound from `write` to the listener's ear. With a `speed` below 1, it plays too
+    slowly.
+    """
 
     def __init__(
         self,
