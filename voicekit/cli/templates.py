@@ -100,12 +100,12 @@ pytest
 
 
 def bot_files(name: str) -> dict[str, str]:
-    """The files of a bot called `name`, by their paths."""
+    """The text of each file of a bot called `name`, by path."""
     return {path: text.replace("{name}", name) for path, text in BOT.items()}
 
 
 def plugin_files(name: str) -> dict[str, str]:
-    """The files of a plugin called `name`, by their paths: those of voicekit-echo, renamed throughout."""
+    """The text of each file of a plugin called `name`, by path: the files of voicekit-echo, renamed throughout."""
     source = PACKAGED if PACKAGED.is_dir() else IN_CHECKOUT
     if not source.is_dir():
         raise VoicekitError(f"this installation lacks the plugin template: expected it in {PACKAGED}")

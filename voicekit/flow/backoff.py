@@ -13,7 +13,8 @@ from math import inf
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Seconds before the first new attempt; each later wait is twice as long, up to `longest`.
+    """How long to wait before a new attempt, in seconds: at first `first`, then twice as long each time, up to
+    `longest`.
 
     With `at_once`, the first new attempt is made immediately. After `most` failures in a row, there is no further
     attempt.

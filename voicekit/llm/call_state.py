@@ -62,7 +62,7 @@ class CallState:
     """The state of one handler in one call. `begun` contains, by turn number, the turns in which the handler was
     called, and their tool calls.
 
-    `model` is the model to connect to, within `patience` seconds.
+    `model` is the model to connect to; connecting may take `patience` seconds.
     """
 
     client: httpx.AsyncClient

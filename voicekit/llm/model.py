@@ -35,7 +35,7 @@ class ModelRequest:
 
 
 class Model(Protocol):
-    """A model of one service. One object serves any number of calls at the same time, and stores nothing about them.
+    """One of a service's models. One object serves any number of calls at the same time, and stores nothing about them.
 
     `service` is the service's name in errors and events, `name` the service's name for the model, `url` the address of
     the requests.
