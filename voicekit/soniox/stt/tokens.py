@@ -70,8 +70,8 @@ class Tokens:
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 
     def read(self, answer: SttResponse, heard_to: int | None, finalized_to: int | None) -> list[TokenEvent]:
-        """Return what `answer` adds to the transcript. No word ends after `heard_to`; a `<fin>` is the answer for all
-        sound up to `finalized_to`."""
+        """Return what `answer` adds to the transcript. All times are limited to `heard_to`; a `<fin>` is the answer for
+        all sound up to `finalized_to`."""
         out: list[TokenEvent] = []
         said: tuple[list[Piece], list[Piece]] = ([], [])
         translated: tuple[list[Piece], list[Piece]] = ([], [])

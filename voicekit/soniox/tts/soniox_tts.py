@@ -81,7 +81,7 @@ class SonioxTts(Pipeable):
 
     def cut(self) -> None:
         """Cancel the speech that is being made for the current reply; the service's `cancel` message is queued before
-        this returns."""
+        this method returns."""
         if self._current is not None:
             self._current.stop()
 
