@@ -46,7 +46,7 @@ class VadStream(Protocol):
 
     @property
     def window(self) -> int:
-        """The number of samples of PCM16 mono that `probability` takes in each call."""
+        """How many samples of mono PCM16 `probability` takes per call."""
         ...
 
     def probability(self, pcm: bytes) -> float:
@@ -182,7 +182,7 @@ class CallEnds(Protocol):
 class Text:
     """Text on its way to the voice, with a record of the handler's words that it was made from.
 
-    `to[i]` is how many characters of the handler's own text count as heard when `text[i]` has begun to sound; `to`
+    `to[i]` is how many characters of the handler's own text count as heard when the sound of `text[i]` has begun; `to`
     never decreases. A transform that writes "five dollars" for "$5" maps each character of "five dollars" to the end of
     "$5". An empty Text is a breath: a stage that is holding text back releases it, and then passes the breath on.
     """
@@ -192,7 +192,7 @@ class Text:
 
     @classmethod
     def raw(cls, text: str, start: int) -> Text:
-        """The handler's own words: `text` begins at character `start` of the whole answer."""
+        """Make a Text of the handler's own words; `text` begins at character `start` of the whole answer."""
         return cls(text, tuple(range(start + 1, start + 1 + len(text))))
 
     def part(self, start: int, end: int) -> Text:
@@ -292,7 +292,7 @@ class ReplyLease(Protocol):
         ...
 
     def mark(self, mark: WordMark) -> None:
-        """Note where a word begins; to be called before the beginning of its sound is written."""
+        """Note where a word begins; to be called before the beginning of the word's sound is written."""
         ...
 
     def listen(self) -> None:

@@ -2,14 +2,14 @@
 
     VoicekitError
     ├─ ConfigError              before anything opens: a bad option, an unknown name, an unreadable file
-    │  └─ FormatMismatch        two neighbours in a line disagree about the sound between them
+    │  └─ FormatMismatch        two neighbours in a pipeline disagree about the sound between them
     ├─ PluginError              a plugin could not load, or broke a hook's contract
     ├─ LinkOverflow             a FAIL link was full: a bug, with the link's statistics in the message
     ├─ ProtocolError
     │  ├─ LocalProtocolError    we (or the caller of a protocol core) broke the rules
     │  └─ RemoteProtocolError   the peer did
     ├─ ServiceError             a service refused, or could not be reached
-    │  ├─ Unauthenticated       the key is missing, wrong, expired or of another region
+    │  ├─ Unauthenticated       the key is missing, wrong, expired or for another region
     │  ├─ QuotaExceeded         a budget, a rate or a concurrency limit is used up
     │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
     └─ DeviceError              a microphone, a speaker, or a file used instead of one, failed

@@ -149,7 +149,7 @@ class Dtmf:
 
 @dataclass(frozen=True, slots=True)
 class CallerHeld:
-    """The far side put the caller on hold (`held`), or ended the hold. During a hold, the call's deadlines stand still."""
+    """The far side put the caller on hold (`held`), or ended the hold. During a hold, all deadlines are paused."""
 
     held: bool
 
@@ -549,7 +549,7 @@ class BargeInTimed:
 
 @dataclass(frozen=True, slots=True)
 class TurnTimed:
-    """Reply `turn` has become audible; these are the seconds that the caller waited for it.
+    """Reply `turn` has become audible; the times state how long the caller waited for it, in seconds.
 
     `decision` is the time from the caller's last speech, as detected, until the turn was committed, including the
     recogniser, the pause and the judgement. `stt` is the part of `decision` before the last final words. `handler` is

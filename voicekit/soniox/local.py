@@ -176,7 +176,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on the server's lines until it ends."""
+        """Pass on the lines that the server prints until it ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")

@@ -2,7 +2,7 @@
 
 Generated from Unicode 18.0 by `python -m tests.unit.unicode_marks`, which needs the package `regex`.
 
-Each class has exactly the characters with one of Unicode's properties. `voicekit.writing.ends` adds some marks and
+Each class has exactly the characters with a certain Unicode property. `voicekit.writing.ends` adds some marks and
 leaves others out.
 """
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 
 class Verdict(Enum):
-    """An entry of a state table in place of a next state."""
+    """An entry in a state table that is not a next state."""
 
     IGNORE = auto()
     REFUSE = auto()

@@ -52,7 +52,7 @@ class ContextPair(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TranslationTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A required translation: `source` is translated as `target`."""
+    """A required translation: `source` must be translated as `target`."""
 
     source: str | None = None
     target: str | None = None
@@ -122,7 +122,8 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A piece of a word, including any space before it. Times are milliseconds of the session's audio."""
+    """A piece of a word, including any space before it. Times are in milliseconds from the start of the session's
+    audio."""
 
     text: str | None = None
     start_ms: Number | None = None
@@ -184,7 +185,7 @@ class StreamStart(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamText(Struct, frozen=True, kw_only=True):
-    """More text for a stream; `text_end` is set if no more text comes."""
+    """More text for a stream; `text_end` is set if no more text will come."""
 
     stream_id: str
     text: str

@@ -1,4 +1,4 @@
-"""Files at the service, which deletes them after 30 days."""
+"""Files stored by the service, which deletes them after 30 days."""
 
 from __future__ import annotations
 

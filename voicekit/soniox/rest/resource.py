@@ -1,4 +1,4 @@
-"""The common operations on all kinds of objects at the service: list, read, count and delete."""
+"""The common operations on all kinds of objects that the service stores: list, read, count and delete."""
 
 from __future__ import annotations
 

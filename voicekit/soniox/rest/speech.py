@@ -1,4 +1,4 @@
-"""Speech from a complete text: the text is sent, and its sound comes back while it is being synthesised."""
+"""Speech from a complete text: the text is sent, and the sound comes back while it is still being synthesised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcriptions of whole files: requests them, waits for them, reads and deletes them."""
+"""Requests transcriptions of whole files, waits for them, and reads and deletes them."""
 
 from __future__ import annotations
 

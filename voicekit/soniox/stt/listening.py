@@ -42,7 +42,7 @@ the ring hold five seconds.
 
 
 class SttConnection:
-    """A session on its socket. Events before `listen` are kept for the listener; events after `leave` are dropped."""
+    """A session and its socket. Events before `listen` are kept for the listener; events after `leave` are dropped."""
 
     def __init__(self, core: SttSession) -> None:
         self.core = core

@@ -28,7 +28,8 @@ TokenEvent: TypeAlias = (
 
 
 class Tokens:
-    """The transcript of one session. Its first sample is ear sample `base`; there are `rate` samples per second."""
+    """The transcript of one session. The session's first sample is ear sample `base`; there are `rate` samples per
+    second."""
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate

@@ -57,7 +57,7 @@ class ReplySpeech:
         """Speak all text. If the rest of the sound can't be obtained, ServiceError is raised after the available sound
         has been played.
 
-        If this is cancelled, the streams are cancelled too.
+        If `run` is cancelled, the streams are cancelled too.
         """
         self._pool.attend(self)
         try:

@@ -112,7 +112,7 @@ class SpeechStream:
         self.voice.send(text)
 
     def hear(self, event: StreamSound | SoundEnded | StreamFailed | StreamGone, now: float) -> None:
-        """Take an event of the stream; the connection's reader calls this."""
+        """Take an event about the stream; the connection's reader calls this."""
         if isinstance(event, StreamSound):
             self.voice.hear(event.seconds, event.characters, event.words)
             self.quiet_at = inf if self.voice.told else now + QUIET_S

@@ -13,7 +13,7 @@ CLOSE_S: Final = 0.5  # the most seconds for returning a connection to the pool 
 
 
 class RequestBody(httpx.AsyncByteStream):
-    """A request's body that is passed on unchanged. httpx's own bodies are generators, which it leaves open when a
+    """A request body that is passed on unchanged. httpx's own bodies are generators, which httpx leaves open when a
     request fails."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:

@@ -43,8 +43,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class RestQuery:
-    """One request: its method, its address, its content, and the expected answer. `repeat` says after which failures it
-    may be repeated."""
+    """One request: its method, its address, its content, and the expected answer. `repeat` says after which failures
+    the request may be repeated."""
 
     method: str
     url: str

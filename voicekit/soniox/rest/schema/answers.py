@@ -61,13 +61,13 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> bool:
-        """Whether the transcription has completed or failed; then it will not change any more."""
+        """Whether the transcription has completed or failed, after which it will not change any more."""
         return self.status in ("completed", "error")
 
 
 class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
-    """A piece of a word, including any space before it. Times are milliseconds of the sound; translations have no
-    times.
+    """A piece of a word, including any space before it. Times are in milliseconds from the start of the sound;
+    translations have no times.
 
     If a translation was requested, `translation_status` is "none", "original" or "translation".
     """

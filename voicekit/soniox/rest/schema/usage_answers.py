@@ -80,7 +80,7 @@ class AtOnce(Struct, frozen=True, kw_only=True):
 
 
 class Concurrency(Struct, frozen=True, kw_only=True):
-    """The current streams, and their limits."""
+    """How many sessions and streams are running, and their limits."""
 
     current: AtOnce = AtOnce()
     limits: AtOnce = AtOnce()

@@ -1,4 +1,4 @@
-"""Handles one request of the REST API until it is answered: its address, its key, its body, and its effects."""
+"""Handles one request to the REST API until it is answered: its address, its key, its body, and its effects."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ PARTS: Final = 64  # the most parts of a form: the API's forms have two
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """Event: a part begins. It has the part's name, and the file's name if the part is a file."""
+    """Event: a part begins. The event has the part's name, and the file's name if the part is a file."""
 
     name: str
     filename: str | None

@@ -51,7 +51,7 @@ class Shelf(Generic[T]):
             raise Problem("limit_exceeded", f"At most {self._most} {self._kind}s can be kept.")
 
     def put(self, name: str, thing: T) -> None:
-        """Store an object; it replaces an object with the same id."""
+        """Store an object, replacing any object with the same id."""
         number = self._things[name][0] if name in self._things else next(self._numbers)
         self._things[name] = (number, thing)
 
