@@ -5,8 +5,8 @@
 
     trio.run(voicekit.run, hello)
 
-The names below are listed roughly in the order in which you need them. `voicekit.events` has the vocabulary of a call,
-and `voicekit.testing`, imported separately, runs whole calls in virtual time.
+The names below are listed roughly in the order in which you will need them. `voicekit.events` defines the vocabulary of
+a call, and `voicekit.testing`, imported separately, runs whole calls in virtual time.
 """
 
 from __future__ import annotations

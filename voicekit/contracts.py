@@ -1,7 +1,7 @@
 """The interfaces that voicekit's packages ("rooms") share, so that they need not import each other.
 
-A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) with a few more promises. A sink is not a
-stage, because sound is written to it by whichever reply is live. Sound and words pass through the parts in this order:
+A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) that make a few more promises. A sink is not
+a stage: whichever reply is live writes its sound to the sink. Sound and words pass through the parts in this order:
 source -> vad -> transcriber -> handler -> voice -> sink.
 """
 
@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Source(Stage[object, Sound | Signal | CallNews], Protocol):
-    """A stage that ignores its inlet and emits sound: AudioFrames in the format `produces`, Gaps, and signals to pass
-    on.
+    """A stage that ignores its inlet and emits AudioFrames in the format `produces`, Gaps, and signals, which later
+    stages pass on.
 
     `live` sources (a microphone, a telephone) can't wait: if the links after them are full, the links drop the oldest
     sound. Other sources (a file) are paced by their consumer, and none of their sound is dropped. `run` returns when
@@ -40,13 +40,13 @@ class Source(Stage[object, Sound | Signal | CallNews], Protocol):
 class VadStream(Protocol):
     """Judges, window by window, whether one stream of sound contains speech.
 
-    Optional attribute `trail`: the detector's own hangover. It still reports speech for at least this many samples
-    after the speech has ended; the gate subtracts them.
+    Optional attribute `trail`: the detector's own hangover, in samples. For at least this long after the speech has
+    ended, the detector still reports speech; the gate subtracts this time.
     """
 
     @property
     def window(self) -> int:
-        """The number of samples of PCM16 mono that `probability` takes in each call."""
+        """How many samples of mono PCM16 `probability` takes per call."""
         ...
 
     def probability(self, pcm: bytes) -> float:
@@ -68,18 +68,18 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     """A stage that takes sound (frames and gaps) and speech marks, and emits transcripts timed in samples of that
     sound.
 
-    `negotiate` is called once, before `open`, with the available format, and returns the format that the stage wants.
+    `negotiate` is called once, before `open`, with the format on offer, and returns the format that the stage wants.
     `endpoints` is True if the stage emits Endpoint, which then ends the caller's turn. The optional attribute
-    `languages` has the codes of the expected languages; they apply to words that come without a language.
+    `languages` lists the codes of the expected languages, which apply to words that come without a language.
 
-    Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`. It requests that the words up
-    to sample `at` become final as soon as that sound has been processed, unless a SpeechStarted comes first. The stage
-    either answers with Finalized or does not answer. The method never waits or raises, and has no effect before and
-    after `run`.
+    Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`, which requests that the words
+    up to sample `at` become final as soon as that sound has been processed, unless a SpeechStarted comes first. The
+    stage may answer with Finalized, or not at all. The method never waits or raises, and has no effect before and after
+    `run`.
 
     Optional attribute `scores`, usually set by a layer: True if there is a method `score(at: int) -> None`. The method
     asks how likely it is that the sound before the pause at sample `at` is a finished utterance; the answer is
-    PauseScored. An stt with `scores = False` forbids layers to add the method.
+    PauseScored. An stt with `scores = False` prevents layers from adding the method.
     """
 
     @property
@@ -89,11 +89,11 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
 
 @runtime_checkable
 class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
-    """A stage that takes Text and emits frames and WordMarks; one stream is one reply.
+    """A stage that takes Text and emits frames and WordMarks; each stream of Text is one reply.
 
     `negotiate` is called once, before `open`, with the sink's format, and returns the format in which the stage will
-    speak. `cut` is called synchronously when a reply is cut, before its scope is cancelled. It stops everything that
-    still produces sound for that reply. It never waits, and may be called when there is no reply.
+    speak. `cut` is called synchronously when a reply is cut, before the reply's scope is cancelled. `cut` stops
+    everything that still produces sound for that reply. It never waits, and may be called when there is no reply.
 
     Optional attribute `reads_tags`: True if the voice understands speech tags such as `<break time="1s"/>`; otherwise
     they are removed from the text.
@@ -106,14 +106,15 @@ class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
 class Speaker(Protocol):
     """An open sink. Only `write` waits; the other members act immediately.
 
-    Optional attribute `position_error`: how many seconds `position` may lag behind what the listener has heard, if it
-    is an estimate (default 0.0). Such a position is a lower bound: it never counts sound that was not heard.
+    Optional attribute `position_error`: if `position` is an estimate, how many seconds it may lag behind what the
+    listener has heard (default 0.0). An estimate must be a lower bound: it never counts sound that was not heard.
     """
 
     async def write(self, frame: AudioFrame) -> None:
         """Queue `frame` to be played after everything that was written before it; waits while the device is full.
 
-        Taking the frame is the last step, and nothing waits after it. So a cancelled `write` has not taken the frame.
+        `write` takes the frame as its last step and never waits after that, so a cancelled `write` has not taken the
+        frame.
         """
         ...
 
@@ -137,13 +138,14 @@ class Speaker(Protocol):
 
 @runtime_checkable
 class Sink(Protocol):
-    """Where replies are played. `pausable` is True if `hold` works; otherwise playout uses discard and rewind.
+    """Where replies are played. `pausable` is True if `hold` works; otherwise, to hold a reply, playout discards its
+    unheard sound, and writes it again later.
 
-    Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock
-    playout writes (default 0.1, at most 0.4). A sink behind a network needs a longer lead, but after a cut, up to
-    `lead` seconds of sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it
-    is set, no frame from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins
-    frames, and pads the last packet.
+    Two optional attributes, in seconds, control how playout writes sound. `lead` is how far ahead of the clock playout
+    writes (default 0.1, at most 0.4). A sink across a network needs a longer lead, but after a cut, up to `lead`
+    seconds of sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it is set,
+    no frame from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins frames,
+    and pads the last packet.
     """
 
     @property
@@ -158,7 +160,8 @@ class Sink(Protocol):
 class CallEnds(Protocol):
     """Both ends of one connection to a caller, and the actions it supports: see `voicekit.call`.
 
-    Optional method `join(session)`: called at the end of the session's construction, so that the call can watch it.
+    Optional method `join(session)`: called at the end of the session's construction, so that the call can watch the
+    session.
     """
 
     @property
@@ -177,11 +180,11 @@ class CallEnds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text on its way to the voice, with a record of what it was made from.
+    """Text on its way to the voice, with a record of the handler's words that it was made from.
 
-    `to[i]` is how many characters of the handler's own text count as heard when `text[i]` has begun to sound; it never
-    decreases. A transform that writes "five dollars" for "$5" maps each character of "five dollars" to the end of "$5".
-    An empty Text is a breath: a stage that is holding text back releases it, and then passes the breath on.
+    `to[i]` is how many characters of the handler's own text count as heard when the sound of `text[i]` has begun; `to`
+    never decreases. A transform that writes "five dollars" for "$5" maps each character of "five dollars" to the end of
+    "$5". An empty Text is a breath: a stage that is holding text back releases it, and then passes the breath on.
     """
 
     text: str
@@ -189,7 +192,7 @@ class Text:
 
     @classmethod
     def raw(cls, text: str, start: int) -> Text:
-        """The handler's own words: `text` begins at character `start` of the whole answer."""
+        """Make a Text of the handler's own words; `text` begins at character `start` of the whole answer."""
         return cls(text, tuple(range(start + 1, start + 1 + len(text))))
 
     def part(self, start: int, end: int) -> Text:
@@ -278,9 +281,7 @@ class Reply:
 
 
 class ReplyLease(Protocol):
-    """A reply's permission to be played, as playout sees it. Only `write` and `finish` wait; the other members act
-    immediately.
-    """
+    """The permission to play one reply. Only `write` and `finish` wait; the other members act immediately."""
 
     tell: Callable[[Signal], None]
     """Called with Audible as soon as the first sample has been heard, and with HeardSoFar for each word."""
@@ -291,7 +292,7 @@ class ReplyLease(Protocol):
         ...
 
     def mark(self, mark: WordMark) -> None:
-        """Note where a word begins; to be called before the beginning of its sound is written."""
+        """Note where a word begins; to be called before the beginning of the word's sound is written."""
         ...
 
     def listen(self) -> None:
@@ -299,7 +300,7 @@ class ReplyLease(Protocol):
         ...
 
     def next_moment(self) -> float:
-        """When `listen` should be called again; infinity if nothing is in transit."""
+        """The time at which to call `listen` again; infinity if no sound is in transit."""
         ...
 
     async def write(self, frame: AudioFrame) -> None: ...
@@ -312,7 +313,7 @@ class ReplyCommitment(Protocol):
     """Whether the caller's turn is definitely over, so that the reply to it may be played."""
 
     async def wait_made(self) -> None:
-        """Return when the turn is committed, or immediately if the reply is not a guess."""
+        """Wait until the turn is committed; if the reply is not a guess, return immediately."""
         ...
 
 

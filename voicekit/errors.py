@@ -2,20 +2,20 @@
 
     VoicekitError
     ├─ ConfigError              before anything opens: a bad option, an unknown name, an unreadable file
-    │  └─ FormatMismatch        two neighbours in a line disagree about the sound between them
+    │  └─ FormatMismatch        two neighbours in a pipeline disagree about the sound between them
     ├─ PluginError              a plugin could not load, or broke a hook's contract
     ├─ LinkOverflow             a FAIL link was full: a bug, with the link's statistics in the message
     ├─ ProtocolError
     │  ├─ LocalProtocolError    we (or the caller of a protocol core) broke the rules
     │  └─ RemoteProtocolError   the peer did
     ├─ ServiceError             a service refused, or could not be reached
-    │  ├─ Unauthenticated       the key is missing, wrong, expired or of another region
+    │  ├─ Unauthenticated       the key is missing, wrong, expired or for another region
     │  ├─ QuotaExceeded         a budget, a rate or a concurrency limit is used up
     │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
     └─ DeviceError              a microphone, a speaker, or a file used instead of one, failed
 
-trio's ClosedResourceError, BrokenResourceError and EndOfChannel pass unchanged inside `voicekit.flow` and are
-translated where voicekit meets the outside. A message states what was expected, what came, and where.
+trio's ClosedResourceError, BrokenResourceError and EndOfChannel pass through `voicekit.flow` unchanged and are
+translated at the outer edges of voicekit. A message states what was expected, what was received, and where.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ class FieldError:
 class ServiceError(VoicekitError):
     """A service refused, failed or could not be reached.
 
-    `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id to give to
-    the service's support. Each is None if the service did not send it. `retryable` states whether the same request may
-    succeed later. `validation_errors` are the fields that were wrong, and `more_info` is the address of further
-    information, if there is one.
+    `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id to quote to
+    the service's support team. Each is None if the service did not send it. `retryable` states whether the same request
+    may succeed later. `validation_errors` are the fields that were wrong, and `more_info` is the address of a page with
+    more information, if there is one.
     """
 
     def __init__(
@@ -127,8 +127,7 @@ class DeviceError(VoicekitError):
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """`text` without `secrets`, even if they are encoded for URLs, JSON or HTML, and without the credentials in any
-    URL.
+    """`text` without `secrets`, even those encoded for URLs, JSON or HTML, and without the credentials in any URL.
 
     Every text from a peer passes through this function on its way into an error, an event or a log. Redact before you
     cut a text short, because half a secret can't be recognised.

@@ -1,8 +1,8 @@
-"""The vocabulary: every mark, signal, command and session event, grouped by its emitter.
+"""The vocabulary: every mark, signal, command and session event, grouped by emitter.
 
-All are immutable. `at`, `start`, `end` and `final_to` count samples from the first sample of the stream: at the ear
-rate for the listening side, and at the sink's rate for a reply. A `turn` is the number of a reply, counted from 1.
-Words keep the white space that the recogniser put before them, so that they can be joined without guessing.
+All are immutable. `at`, `start`, `end` and `final_to` count samples from the first sample of a stream: of the caller's
+sound, at the ear rate, or of a reply, at the sink's rate. A `turn` is the number of a reply, counted from 1. Words keep
+the white space that the recogniser put before them, so that they can be joined without guessing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class SpeechStopped:
 
 @dataclass(frozen=True, slots=True)
 class WordMark:
-    """A spoken word starts at sample `at` of its reply; from then on, `said_to` characters count as heard."""
+    """A spoken word starts at sample `at` of its reply; from then on, the first `said_to` characters of the handler's
+    text count as heard."""
 
     text: str
     at: int
@@ -117,8 +118,8 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class SttDown:
-    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` gives the reason in
-    words.
+    """The transcriber has lost its service and is reconnecting, and emits no words in the meantime. `why` is the
+    reason, as text.
     """
 
     why: str = ""
@@ -148,7 +149,7 @@ class Dtmf:
 
 @dataclass(frozen=True, slots=True)
 class CallerHeld:
-    """The far side put the caller on hold (`held`), or ended the hold. During a hold, no time passes for the call."""
+    """The far side put the caller on hold (`held`), or ended the hold. During a hold, all deadlines are paused."""
 
     held: bool
 
@@ -158,11 +159,11 @@ class CallerHeld:
 
 @dataclass(frozen=True, slots=True)
 class CollectKeys:
-    """The request to collect the caller's next keys into one turn with the reason "keys".
+    """The request to collect the keys that the caller presses next into one turn, whose reason is "keys".
 
     The collection is complete after `most` keys, or `within` seconds after the last key. A key in `end` or `stop` also
-    completes it; a key in `end` is dropped, and one in `stop` is kept. If no key comes, the collection ends `first`
-    seconds after the prompt (None: never).
+    completes it; a key in `end` is dropped, and one in `stop` is kept. If no key is pressed, the collection ends
+    `first` seconds after the prompt, or never if `first` is None.
     """
 
     most: int
@@ -216,7 +217,8 @@ ExpectedAnswer: TypeAlias = AnswerKind | float
 
 @dataclass(frozen=True, slots=True)
 class AnswerExpected:
-    """Reply `turn` asks the caller for `answer`, which is expected until the caller's next turn is committed."""
+    """`answer` describes what reply `turn` asks the caller for; it is expected until the caller's next turn is
+    committed."""
 
     turn: int
     answer: ExpectedAnswer
@@ -227,8 +229,7 @@ class AnswerExpected:
 
 @dataclass(frozen=True, slots=True)
 class PauseScored:
-    """The answer of the sound model: how probable it is that the utterance before the pause at sample `at` is
-    finished."""
+    """The sound model's answer: how probable it is that the utterance before the pause at sample `at` is finished."""
 
     at: int
     probability: float
@@ -239,7 +240,7 @@ class PauseScored:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Ask the bot to speak although no turn of the caller calls for it. `reason` is "greeting", "idle", "say",
+    """Ask the bot to speak, although no turn of the caller requires an answer. `reason` is "greeting", "idle", "say",
     "warning", "apology", "farewell" or "machine" (an answering machine has answered, see AnsweredBy).
 
     If `text` is given, it is spoken unchanged; otherwise the handler is called with `turn.reason` set.
@@ -255,7 +256,7 @@ class End:
     """The request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
     spoken.
 
-    `limit` is True if the call has reached its maximum duration or its longest silence.
+    `limit` is True if the call has reached its maximum duration or the maximum silence.
     """
 
     graceful: bool
@@ -325,8 +326,8 @@ class Speculate:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The caller's turn is over, and the guess was right: reply `turn` may be played. `text` has the words' final
-    spelling."""
+    """The caller's turn is over, and the guess was right: reply `turn` may be played. `text` is the final spelling of
+    the caller's words."""
 
     turn: int
     text: str
@@ -471,7 +472,7 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """Reply `turn` had nothing to play for `samples` samples, although the handler's words were not over."""
+    """Reply `turn` had nothing to play for `samples` samples, although the handler had not finished its text."""
 
     turn: int
     samples: int
@@ -489,8 +490,8 @@ class Trouble:
 class Switched:
     """A service failed with `error` and another takes over; `role` is "stt", "tts" or "model".
 
-    If the other service is in another region, `crosses` names both regions: "eu to us". A voice of one region may not
-    exist in the other.
+    If the other service is in another region, `crosses` names both regions: "eu to us". A voice that exists in one
+    region may not exist in the other.
     """
 
     role: str
@@ -511,7 +512,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model's answer in reply `turn` is complete; `stop` is why the model stopped. Times are seconds since the
+    """A model's answer in reply `turn` is complete; `stop` is why the model stopped. Times are in seconds from the
     request."""
 
     turn: int
@@ -548,13 +549,13 @@ class BargeInTimed:
 
 @dataclass(frozen=True, slots=True)
 class TurnTimed:
-    """Reply `turn` has become audible; these are the seconds that the caller waited for it.
+    """Reply `turn` has become audible; the times state how long the caller waited for it, in seconds.
 
-    `decision` is the time from the caller's last speech, as detected, until the turn was committed: the recogniser, the
-    pause and the judgement. `stt` is the part of it before the last final words. `handler` is the time from the commit
-    to the first word of the reply, `tts` from the first word to the first sound, and `total` from the caller's last
-    speech to the first sound. None means unknown: the caller did not speak, or the reply was begun before the turn was
-    committed (`handler` is then 0.0).
+    `decision` is the time from the caller's last speech, as detected, until the turn was committed, including the
+    recogniser, the pause and the judgement. `stt` is the part of `decision` before the last final words. `handler` is
+    the time from the commit to the first word of the reply, `tts` from the first word to the first sound, and `total`
+    from the caller's last speech to the first sound. None means unknown: the caller did not speak, or the reply was
+    begun before the turn was committed (`handler` is then 0.0).
     """
 
     turn: int
@@ -585,7 +586,7 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The call is over. `error` is what ended it, or None if it ended normally. `limit`: see End."""
+    """The call is over. `error` is the error that ended it, or None if it ended normally. `limit`: see End."""
 
     why: str
     error: BaseException | None = None

@@ -4,8 +4,9 @@
         session = Session(stt=service.transcriber(), tts=service.voice(), ...)
 
 The local server comes with the plugin voicekit-local and uses the same protocol, so nothing else changes. It runs in a
-separate process, because a recogniser would block the call's event loop. It ends when its standard input is closed; the
-system closes it if the program is killed. If the server dies early, it is restarted once, at the same address.
+separate process, because a recogniser would block the call's event loop. The server ends when its standard input is
+closed; if the program is killed, the operating system closes that input. If the server dies early, it is restarted
+once, at the same address.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class SpeechService:
-    """The addresses at which speech is recognised and synthesised, and their key. `local` is whether this is a server
-    on this machine."""
+    """The addresses at which speech is recognised and synthesised, and the key for them. `local` is whether the service
+    is a server on this machine."""
 
     endpoints: Endpoints
     key: str = field(repr=False)
@@ -82,7 +83,7 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
 
     If there is no key, `tell` is called with a line that says so, and with more lines while the server starts. Raises
     ConfigError, with advice, if no local server is installed, and Unavailable if the server does not start. Leaving the
-    block takes at most 2 s, even if this is cancelled.
+    block takes at most 2 s, even after a cancellation.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:
@@ -94,7 +95,7 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
 
 @asynccontextmanager
 async def options_of_local(tell: Announce = _to_stderr) -> AsyncIterator[dict[str, Any]]:
-    """The options with which SonioxStt and SonioxTts use the local server; see `soniox_or_local`."""
+    """The options that make SonioxStt and SonioxTts use the local server; see `soniox_or_local`."""
     async with _local(tell) as service:
         yield service.options()
 
@@ -175,7 +176,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on the server's lines until it ends."""
+        """Pass on the lines that the server prints until it ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")

@@ -1,4 +1,4 @@
-"""Soniox's parts for `Use("soniox", ...)`; the fields of their configurations are options too.
+"""The parts that `Use("soniox", ...)` creates; the fields of their configurations are options too.
 
     Use("soniox", voice="Maya", language="de")        # SonioxTts(TtsConfig(voice="Maya", language="de"))
     Use("soniox", language="de", context="a pharmacy")

@@ -70,7 +70,8 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
     """The index after each sentence of `text` whose end is certain; white space after a sentence is not included.
 
-    If the next word is needed and has not come, no more ends are returned, unless `last`: then no more text comes.
+    If the next word is needed and has not come, no more ends are returned, unless `last` states that no more text will
+    come.
 
     >>> text = "Dr. Smith is in. क्या हाल है? Wir feiern am 12. Juni. Is it 5. "
     >>> [text[:place].split()[-1] for place in sentence_ends(text)]

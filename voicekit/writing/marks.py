@@ -1,8 +1,9 @@
 """The marks that end sentences and clauses, as character classes.
 
-Made from Unicode 18.0 by `python -m tests.unit.unicode_marks`, which needs the package `regex`.
+Generated from Unicode 18.0 by `python -m tests.unit.unicode_marks`, which needs the package `regex`.
 
-The classes are Unicode's properties, unchanged. `voicekit.writing.ends` adds some marks and leaves others out.
+Each class has exactly the characters with a certain Unicode property. `voicekit.writing.ends` adds some marks and
+leaves others out.
 """
 
 from __future__ import annotations

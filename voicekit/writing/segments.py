@@ -24,7 +24,7 @@ _HYPHENS = re.compile(r"[-\u2010-\u2015]+")
 
 
 def clusters(text: str) -> Iterator[int]:
-    """The end of each character as people count them: with its accents, vowel signs and tone marks.
+    """The end of each character, as people count characters: with its accents, vowel signs and tone marks.
 
     >>> list(clusters("ที่นี่"))
     [3, 6]
@@ -33,7 +33,8 @@ def clusters(text: str) -> Iterator[int]:
 
 
 def whole_clusters(text: str, limit: int) -> int:
-    """The last index up to `limit` that splits no character; `limit` itself if all text before it is one character.
+    """The largest index, at most `limit`, at which no character is split; `limit` itself if all text before it is one
+    character.
 
     >>> whole_clusters("ที่นี่", 5)
     3

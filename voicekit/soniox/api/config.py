@@ -19,7 +19,7 @@ _TTS_NAMES = {"pcm16": "pcm_s16le", "float32": "pcm_f32le", "mulaw": "pcm_mulaw"
 
 
 def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
-    """Complete and check `config` for recognising `sound`; the current model is the default."""
+    """Complete and check `config` for recognising speech in the format `sound`; the current model is the default."""
     made = msgspec.structs.replace(
         config,
         model=config.model or limits.STT_MODEL,
@@ -32,8 +32,8 @@ def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
 
 
 def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
-    """Complete and check `config` for speaking in the format `sound`; the defaults are the current model, a voice and
-    English."""
+    """Complete and check `config` for speaking in the format `sound`; the defaults are the current model, one of its
+    voices, and English."""
     if sound.channels != 1:
         raise ConfigError(f"Soniox speech: expected a mono format, got {sound}")
     made = msgspec.structs.replace(

@@ -1,7 +1,7 @@
 """The numbers and names of the service, in one place, for clients and servers.
 
-The comments say which numbers are documented by the vendor, which were measured, and which we chose because nothing is
-known.
+The comments say which numbers the vendor documents, which were measured, and which we chose because the true value is
+unknown.
 """
 
 from __future__ import annotations

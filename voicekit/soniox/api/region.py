@@ -4,7 +4,7 @@
     Endpoints.find(stt="ws://127.0.0.1:9/...") any other host, such as a local server
     ApiKey.find()                              from SONIOX_API_KEY
 
-A key belongs to a project, and a project to a region; a host of another region refuses the key as unknown.
+A key belongs to a project, and a project to a region; a host in another region refuses the key as unknown.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The four addresses: `stt` and `tts` are complete websocket URLs, `rest` and `tts_rest` are URLs without a
-    path."""
+    """The service's four addresses: `stt` and `tts` are complete websocket URLs, `rest` and `tts_rest` are URLs without
+    a path."""
 
     rest: str
     stt: str
@@ -57,8 +57,8 @@ class Endpoints:
         tts_rest: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Endpoints:
-        """Return the endpoints of `region` ("us", "eu" or "jp"). Each can be replaced by the argument of the same name
-        or, without the argument, by an environment variable.
+        """Return the endpoints of `region` ("us", "eu" or "jp"). Each address can be replaced by the argument of the
+        same name or, without the argument, by an environment variable.
 
         Without `region`, the region is SONIOX_REGION, or "us" if that is not set. Raises ConfigError for an unknown
         region, or an address with the wrong scheme.
@@ -112,13 +112,13 @@ class ApiKey:
         return cls(secret)
 
     def headers(self) -> list[tuple[str, str]]:
-        """The handshake's header with the key, for all clients except browsers. Never use it together with
+        """The header that carries the key in the handshake, for all clients except browsers. Never use it together with
         `subprotocols`."""
         return [("Authorization", f"Bearer {self._secret}")]
 
     def subprotocols(self) -> list[str]:
-        """The handshake's subprotocols with the key, for browsers; the server answers with the first of the two. Raises
-        ConfigError for a key that can't be a subprotocol.
+        """The subprotocols that carry the key in the handshake, for browsers; the server answers with the first of the
+        two. Raises ConfigError for a key that can't be a subprotocol.
         """
         if not _HTTP_TOKEN.fullmatch(self._secret):
             raise ConfigError(

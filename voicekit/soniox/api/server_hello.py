@@ -34,7 +34,7 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 def write_hello(greeting: ServerHello) -> bytes:
-    """The greeting as a line, including the line end."""
+    """The greeting as one line, including the line break."""
     where = greeting.endpoints
     return msgspec.json.encode(_Line(where.rest, where.stt, where.tts, where.tts_rest, greeting.key)) + b"\n"
 

@@ -44,7 +44,7 @@ def bytes_reach(text: str, room: int) -> int:
 
 
 def sentence_end(text: str, limit: int) -> int:
-    """The last index up to `limit` after the end of a sentence; 0 if there is none.
+    """The largest index, at most `limit`, directly after the end of a sentence; 0 if there is none.
 
     Only a sentence with text after it counts, since a text that ends with "3." may continue with "14".
     """
@@ -52,12 +52,12 @@ def sentence_end(text: str, limit: int) -> int:
 
 
 def clause_end(text: str, limit: int) -> int:
-    """The last index up to `limit` after a comma, a colon or the like; 0 if there is none."""
+    """The largest index, at most `limit`, directly after a comma, a colon or the like; 0 if there is none."""
     return _last(clause_ends(text[: limit + 1]), limit)
 
 
 def word_end(text: str, limit: int) -> int:
-    """The last index up to `limit` after a whole word; 0 if there is none."""
+    """The largest index, at most `limit`, directly after a whole word; 0 if there is none."""
     return _last((end for _, end in word_spans(text[: limit + 1]) if end < len(text)), limit)
 
 

@@ -2,9 +2,9 @@
 
 Every cell of the tables is either the next state or a verdict. WRONG is a mistake, made by our side
 (LocalProtocolError) or by the other side (RemoteProtocolError). REFUSE is a mistake by the client, which the server
-answers with an error frame. IGNORE is for messages for which neither side is to blame, because they crossed others on
-the wire: messages about a stream that was cancelled or terminated in the meantime, and messages to a stream whose
-failure was still in transit.
+answers with an error frame. IGNORE is for messages that crossed others on the wire, so that neither side is to blame:
+messages about a stream that was cancelled or terminated in the meantime, and messages to a stream whose failure was
+still in transit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 
 class Verdict(Enum):
-    """An entry of a state table in place of a next state."""
+    """An entry in a state table that is not a next state."""
 
     IGNORE = auto()
     REFUSE = auto()

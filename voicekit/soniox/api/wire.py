@@ -52,7 +52,7 @@ class ContextPair(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TranslationTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A required translation: `source` is translated as `target`."""
+    """A required translation: `source` must be translated as `target`."""
 
     source: str | None = None
     target: str | None = None
@@ -78,7 +78,7 @@ class Translation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The configuration of one transcription session, which is the socket's first message. For a field that is None,
+    """The configuration of one transcription session; it is the first message on the socket. For a field that is None,
     the service uses its default.
 
     `voicekit.soniox.api.config.check_stt` checks the allowed values of each field.
@@ -102,8 +102,8 @@ class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
-    """The first message as a server reads it. It may have the key in the deprecated field `api_key`, which our client
-    never uses."""
+    """The first message as a server reads it. It may contain the key in the deprecated field `api_key`, which our
+    client never uses."""
 
     api_key: str | None = None
 
@@ -122,7 +122,8 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A piece of a word, including any space before it. Times are milliseconds of the session's audio."""
+    """A piece of a word, including any space before it. Times are in milliseconds from the start of the session's
+    audio."""
 
     text: str | None = None
     start_ms: Number | None = None
@@ -184,7 +185,7 @@ class StreamStart(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamText(Struct, frozen=True, kw_only=True):
-    """More text for a stream; `text_end` is set if no more text comes."""
+    """More text for a stream; `text_end` is set if no more text will come."""
 
     stream_id: str
     text: str
@@ -231,7 +232,7 @@ class Timestamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TtsResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
-    """Sound of a stream, its end, an error, or several of these at once. On the wire `audio` is base64."""
+    """A piece of a stream's sound, its end, an error, or several of these at once. On the wire, `audio` is base64."""
 
     stream_id: str | None = None
     audio: bytes | None = None

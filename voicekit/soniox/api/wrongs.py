@@ -1,4 +1,4 @@
-"""Finds mistakes before anything is sent to the realtime services or the REST API, which would refuse them.
+"""Finds mistakes that the realtime services or the REST API would refuse, before anything is sent.
 
 Each check yields a Wrong for every mistake. A client raises the first one, and a server answers with all of them.
 """

@@ -1,4 +1,5 @@
-"""The trio shell around a protocol core, for stt and tts: one reader, one writer, keepalives, and a check of the peer.
+"""The trio shell around a protocol core, for stt and tts: one reader, one writer, keepalives, and pings to check the
+peer.
 
 The reader never stops reading: it passes each message to the core, and the core's events to `handle`, which must not
 wait. The writer is the only task that sends, and it lives until the connection ends, so a cancelled turn can't leave
@@ -49,7 +50,7 @@ class Core(Protocol[Event_co]):
 
 
 class Shell(Generic[Event]):
-    """An open connection and its core. After each call of one of the core's methods, call `flush`."""
+    """An open connection and its core. Call `flush` after each call to one of the core's methods."""
 
     def __init__(
         self, core: Core[Event], socket: Socket, handle: Callable[[Event], None], address: Address, log: WireLog | None
@@ -65,7 +66,7 @@ class Shell(Generic[Event]):
         self._lost = False
 
     def flush(self) -> None:
-        """Queue the messages that the core wants to send, and update its deadline. This never waits."""
+        """Queue the messages that the core wants to send, and schedule its next `tick`. This never waits."""
         for message in self._core.outgoing():
             try:
                 self._outlet.offer(message)
@@ -153,7 +154,8 @@ async def open_shell(
     """Connect, and run a shell for `core` during the `async with` block. At the end of the block, the connection is
     closed, and nothing more is sent.
 
-    Raises Unconnected if the connection can't be opened. A later loss is reported to the core and never raised here.
+    Raises Unconnected if the connection can't be opened. If the connection is lost later, this is reported to the core
+    and never raised here.
     """
     with alone():
         async with transport.connect(address) as socket, trio.open_nursery() as nursery:

@@ -13,7 +13,7 @@ _making = threading.Lock()
 
 
 async def tls_context(make: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLContext:
-    """The context from the first call of `make()`; by default, it has the system's trusted certificates."""
+    """The context that the first call to `make()` returned; by default, it has the system's trusted certificates."""
     make = make or ssl.create_default_context
     if make not in _contexts:
         await in_thread(_add, make)

@@ -1,4 +1,5 @@
-"""The interface to the websocket library: connect, send, receive, ping. All other code of voicekit uses only this.
+"""The interface to the websocket library: connect, send, receive, ping. All other code in voicekit uses only this
+interface.
 
 Three properties of trio-websocket determine how it is used. First, a send that is cancelled half-way leaves half a
 frame on the wire and breaks the connection, so only a task that lives until the connection ends may send. Second, pings
@@ -68,7 +69,7 @@ T = TypeVar("T")
 
 
 class Disconnected(Exception):
-    """Raised if the connection is gone; the message has the reason."""
+    """Raised if the connection is gone; the message gives the reason."""
 
 
 class Unconnected(Exception):
@@ -148,7 +149,7 @@ class TrioWebsocket:
     """The default transport. `ssl_context` replaces the system's context for wss addresses. For proxies, see
     `connection.proxy`.
 
-    `stream` opens the byte stream for a connection; the test kit uses streams in memory.
+    `stream` opens the byte stream for a connection; the test kit uses in-memory streams.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext | None = None, stream: OpenStream = open_stream) -> None:

@@ -42,7 +42,7 @@ class Models:
 
 
 class Keys:
-    """`soniox.keys`: temporary keys for browsers or telephones, instead of the main key."""
+    """`soniox.keys`: temporary keys for browsers or mobile apps, instead of the main key."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -91,7 +91,7 @@ class ConcurrencyOf:
         self._base = base
 
     async def limits(self) -> ConcurrencyLimits:
-        """The current sessions and streams, and their limits, for the project and its organization."""
+        """How many sessions and streams are running, and the limits, for the project and its organization."""
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
 
     async def history(

@@ -1,4 +1,4 @@
-"""Files at the service, which deletes them after 30 days."""
+"""Files stored by the service, which deletes them after 30 days."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicekit.soniox.rest.schema.requests import FileFields
 
 
 class Files(Resource[File]):
-    """`soniox.files`: uploads files, and lists, reads and deletes their entries."""
+    """`soniox.files`: uploads files, lists and deletes them, and looks up their details."""
 
     async def upload(
         self,
@@ -20,8 +20,8 @@ class Files(Resource[File]):
         client_reference_id: str | None = None,
         progress: UploadProgress | None = None,
     ) -> File:
-        """Upload a path, bytes, an open file or an iterable of bytes. It is sent in pieces, and never held in memory as
-        a whole.
+        """Upload a path, bytes, an open file or an iterable of bytes. The content is sent in pieces, and never held in
+        memory as a whole.
 
         A file may have at most 1 GiB. If the connection is lost, the message of Unavailable says how much was sent; as
         far as we know, the service then keeps nothing. After a cancellation, it keeps nothing either.

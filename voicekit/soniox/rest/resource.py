@@ -1,4 +1,4 @@
-"""The common operations on all kinds of objects at the service: list, read, count and delete."""
+"""The common operations on all kinds of objects that the service stores: list, read, count and delete."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Listing(Generic[T]):
     """All entries of a list, without repetitions: `async for file in soniox.files.list()`. `pages` yields whole pages
     instead.
 
-    The first page is requested at the first step, and each further page when the previous one is used up. Raises the
-    errors of the requests, and RemoteProtocolError if the pages form a circle. You may stop at any time; nothing needs
-    to be closed.
+    The first page is requested when the iteration starts, and each further page when the previous one is used up.
+    Raises the errors of the requests, and RemoteProtocolError if the pages form a loop. You may stop at any time;
+    nothing needs to be closed.
     """
 
     def __init__(self, fetch: Fetch[T]) -> None:

@@ -1,4 +1,4 @@
-"""Speech from a complete text: the text is sent, and its sound comes back while it is being synthesised."""
+"""Speech from a complete text: the text is sent, and the sound comes back while it is still being synthesised."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ request."""
 
 
 class SpeechSound:
-    """Sound as it arrives; iterate over it only once. `received` is the number of bytes, `request_id` is for the
-    service's support.
+    """Sound as it arrives; iterate over it only once. `received` is how many bytes have come, and `request_id` is the
+    id to quote to the service's support team.
 
     After the last byte, `whole` is True if the sound ends with the end mark of its format, and None if the format has
     no end mark. If sound is certainly missing, the iteration raises Unavailable.
@@ -97,7 +97,7 @@ class SpeechSound:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How many bytes were written, and whether the sound is certainly complete; None if its format has no end mark."""
+    """How many bytes were written, and whether the sound is certainly complete (None if its format has no end mark)."""
 
     size: int
     whole: bool | None

@@ -1,11 +1,11 @@
-"""Gives temporary keys to browsers and telephones, as a part of your web server, under trio.
+"""Issues temporary keys to browsers and mobile apps, as part of your web server, under trio.
 
     desk = KeyDesk(soniox, KeyRequest(usage_type="transcribe_websocket", expires_in_seconds=60, single_use=True))
     reply = await desk.answer("POST", client="user-17")       reply.status, reply.headers, reply.body
 
-The desk gives away only temporary keys, with the limits that you set; the main key never leaves your server. Decide who
-may ask before you call the desk, because each key can spend your money until it expires. The desk uses the REST client,
-so it must run under trio, as in Quart-Trio, or in a separate thread beside asyncio.
+The desk hands out only temporary keys, with the limits that you set; the main key never leaves your server. Before you
+call the desk, check who is asking, because each key can spend your money until it expires. The desk uses the REST
+client, so it must run under trio, as in Quart-Trio, or in a separate thread alongside asyncio.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class KeyDesk:
     """Answers requests for keys. All keys are made from `request`. Raises ConfigError if `request` is out of bounds.
 
     The `client` of `answer` is your server's id for the requester, such as a user or a session. It must not be an
-    address that the requester can choose. It is recorded in the usage logs with each key, and each client may have
+    address that the requester can choose. The usage logs record this id with each key, and each client may have
     `per_minute` keys per minute.
     """
 

@@ -1,4 +1,4 @@
-"""Transcriptions of whole files: requests them, waits for them, reads and deletes them."""
+"""Requests transcriptions of whole files, waits for them, and reads and deletes them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Transcriptions(Resource[Transcription]):
         self._files = files
 
     async def create(self, request: TranscriptionRequest) -> Transcription:
-        """Request a transcription of `request.file_id` or `request.audio_url`; at first, it is queued."""
+        """Request a transcription of `request.file_id` or `request.audio_url`; the transcription is queued at first."""
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, Transcription)
@@ -93,9 +93,9 @@ class Transcriptions(Resource[Transcription]):
         to transcribe; its file or URL is filled in.
 
         A transcription that has been billed is not lost: if it is completed, or its status is unknown, it stays at the
-        service until it has been read. A note on the error has its id, for `wait` and `transcript`. Otherwise, after an
-        error or a cancellation, everything is deleted as far as this is possible within half a second; the service
-        deletes the rest after 30 days.
+        service until it has been read. A note on the error gives the id of the transcription, for `wait` and
+        `transcript`. Otherwise, after an error or a cancellation, everything is deleted as far as this is possible
+        within half a second; the service deletes the rest after 30 days.
         """
         request = request or TranscriptionRequest()
         if isinstance(content, str) and content.startswith(("http://", "https://")):

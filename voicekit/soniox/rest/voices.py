@@ -13,7 +13,8 @@ from voicekit.soniox.rest.schema.requests import RecomputeRequest, SharedVoicesQ
 
 
 class Voices(Resource[Voice]):
-    """`soniox.voices`: your own voices, of which an organization may have 20; `shared` lists the voices of a model."""
+    """`soniox.voices`: your own voices, of which an organization may have up to 20; `shared` lists the voices of a
+    model."""
 
     def shared(self, query: SharedVoicesQuery | None = None, *, page: int = 100) -> Listing[SharedVoice]:
         """The shared voices of a model that match all of `query`; `page` is the page size (1 to 200)."""

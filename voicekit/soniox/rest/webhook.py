@@ -1,4 +1,5 @@
-"""Receives webhooks: verifies the sender, and finds which transcription is done and whether this is new. Pure.
+"""Receives webhooks: verifies the sender, and finds which transcription is done, and whether it was handled before.
+Pure.
 
     receiver = WebhookReceiver.find()              the same header and secret as in the request for the transcription
     call = receiver.receive(headers, body)         raises Unauthenticated for anybody else
@@ -76,7 +77,7 @@ class WebhookReceiver:
     def find(
         cls, secret: str | None = None, header: str | None = None, environ: Mapping[str, str] = os.environ
     ) -> WebhookReceiver:
-        """Make a receiver with the given values, or else with SONIOX_API_WEBHOOK_SECRET and
+        """Make a receiver with the given values, or else with those in SONIOX_API_WEBHOOK_SECRET and
         SONIOX_API_WEBHOOK_HEADER."""
         secret = secret or environ.get(SECRET_VARIABLE)
         if not secret:

@@ -34,7 +34,7 @@ class Service(Enum):
 
 @dataclass(slots=True)
 class Key:
-    """A key and its rights. If `usage` is None, it is a main key, which is valid for everything, forever."""
+    """A key and its rights. A key without `usage` is a main key, which is valid for everything, forever."""
 
     secret: str = field(repr=False)
     usage: Service | None = None
@@ -124,7 +124,7 @@ class Account:
         return key
 
     def one_key(self, handshake: str | None, message: str | None) -> str | Refusal | None:
-        """The key of a request, from the handshake or, if this is allowed, from a message."""
+        """The key for a request, from the handshake or, if allowed, from a message."""
         if message is None:
             return handshake
         if handshake is not None:

@@ -21,8 +21,8 @@ class Offer:
     """What a server supports: models, formats, languages, voices (None for any name), translation, downloads, cloned
     voices.
 
-    `understood` are the languages that the recogniser knows, or None for all languages; hints that name none of these
-    languages are refused.
+    `understood` lists the languages that the recogniser knows, or is None for all languages; hints that name none of
+    these languages are refused.
     """
 
     stt_models: Collection[str] = STT_MODELS

@@ -57,7 +57,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CloseConnection:
-    """The socket is to be closed after everything has been sent."""
+    """How to close the socket after everything has been sent."""
 
     code: int = CLOSE_NORMAL
     reason: str = ""

@@ -42,7 +42,7 @@ the ring hold five seconds.
 
 
 class SttConnection:
-    """A session on its socket. Events before `listen` are kept for the listener; events after `leave` are dropped."""
+    """A session and its socket. Events before `listen` are kept for the listener; events after `leave` are dropped."""
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
@@ -75,8 +75,8 @@ class Listening:
     """Transcribes one stream of sound: `fill` takes the sound, and `listen` lets the service transcribe it.
 
     `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all sound
-    has come, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are offered to `said`;
-    lost sound is reported to the voicekit session. `new_keys` is whether each connection gets a new key.
+    has come, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`; lost
+    sound is reported to the voicekit session. `new_keys` is whether each connection gets a new key.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Listening:
             self._connection.flush()
 
     async def listen(self) -> None:
-        """Let the service transcribe all sound. Raises errors that a new connection can't cure."""
+        """Let the service transcribe all sound. Raises errors that reconnecting can't fix."""
         try:
             while not self._done:
                 await trio.sleep_until(self._retry_at)

@@ -65,7 +65,7 @@ class ReplayRing:
 
     @property
     def unsent(self) -> int:
-        """How many samples of sound wait to be taken."""
+        """How many samples of sound are waiting to be taken."""
         return self._unsent_samples
 
     @property
@@ -74,8 +74,8 @@ class ReplayRing:
         return self._capacity - self._unsent_samples
 
     def add(self, item: RingItem) -> None:
-        """Add the next sound or mark. If the ring is full, the oldest sound is dropped; if that had not been sent, it
-        counts as an overrun."""
+        """Add the next sound or mark. If the ring is full, the oldest sound is dropped, which counts as an overrun if
+        that sound had not been sent."""
         if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
             before = self._unsent.pop()
             item = Gap(item.end - before.at, before.at)
@@ -122,7 +122,7 @@ class ReplayRing:
             self._count(to, start)
 
     def overrun(self) -> int:
-        """How many samples of sound have been lost before they were sent, since the last call."""
+        """How many samples of sound have been lost, since the last call, before they could be sent."""
         lost, self._overrun = self._overrun, 0
         return lost
 

@@ -57,7 +57,7 @@ PIECE_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Event: all sound has been answered, and the socket may be closed."""
+    """Event: the results for all sound have come, and the socket may be closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +218,8 @@ class SttSession:
         return min(self._sent_at + KEEPALIVE_S, self._answers.dead_at, finalize_at, self._roll_over_at())
 
     def tick(self, now: float) -> list[SttEvent]:
-        """Do everything that is due: send a keepalive or a delayed request, or detect that the peer is dead or the
-        session is old."""
+        """Do everything that is due: send a keepalive or a delayed request, or detect that the peer is dead or that the
+        session will soon be too old."""
         if self.state not in (SttState.LISTENING, SttState.ENDING):
             return []
         if now >= self._answers.dead_at:

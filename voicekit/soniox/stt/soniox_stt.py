@@ -110,7 +110,8 @@ class SonioxStt(Pipeable):
         """Request final words before a pause: for all sound up to sample `at`, as soon as it has been sent. See the
         contract `Stt`.
 
-        The service answers in about 0.26 s. Without a connection, or while nothing is transcribed, this has no effect.
+        The service answers in about 0.26 s. Without a connection, or while nothing is being transcribed, this has no
+        effect.
         """
         if self._listening is not None:
             self._listening.finalize(at)

@@ -28,7 +28,8 @@ TokenEvent: TypeAlias = (
 
 
 class Tokens:
-    """The transcript of one session. Its first sample is ear sample `base`; there are `rate` samples per second."""
+    """The transcript of one session. The session's first sample is ear sample `base`; there are `rate` samples per
+    second."""
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
@@ -70,8 +71,8 @@ class Tokens:
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 
     def read(self, answer: SttResponse, heard_to: int | None, finalized_to: int | None) -> list[TokenEvent]:
-        """Return what `answer` adds to the transcript. No word ends after `heard_to`; a `<fin>` is the answer for all
-        sound up to `finalized_to`."""
+        """Return what `answer` adds to the transcript. All times are limited to `heard_to`; a `<fin>` is the answer for
+        all sound up to `finalized_to`."""
         out: list[TokenEvent] = []
         said: tuple[list[Piece], list[Piece]] = ([], [])
         translated: tuple[list[Piece], list[Piece]] = ([], [])

@@ -2,7 +2,7 @@
 
 Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
 `states.TTS_TABLE` defines which inputs are possible in which state of a stream. A stream that the service ends without
-a request has failed.
+being asked has failed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TtsEvent: TypeAlias = StreamSound | SoundEnded | StreamFailed | StreamGone | Fai
 
 
 class TtsConnection:
-    """A connection for up to `streams` concurrent streams. It can be used from the start, since the key was in the
+    """A connection for up to `streams` concurrent streams. It can be used from the start, since the key is sent in the
     handshake.
 
     `redact` removes keys from the service's error texts.
@@ -84,8 +84,8 @@ class TtsConnection:
     def start(self, config: TtsConfig, now: float, *, stall_s: float = STALL_S) -> str:
         """Start a stream and return its id, unique on this connection.
 
-        Text should follow within seconds. When the text is complete, the stream fails if no sound comes for `stall_s`.
-        Raises ConfigError for an invalid `config`, and LocalProtocolError if there is no room.
+        Text should follow within a few seconds. When the text is complete, the stream fails if no sound comes for
+        `stall_s` seconds. Raises ConfigError for an invalid `config`, and LocalProtocolError if there is no room.
         """
         check_tts(config)
         if not self.has_room:

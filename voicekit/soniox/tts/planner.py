@@ -8,12 +8,12 @@ text is sent as it comes. A stream is ended, after which the text that was sent 
   a clause, a word;
 - no text has been sent for a while, or text comes too slowly; the service would end the stream soon after.
 
-Text waits while much is *owed* to the listener: text that was sent but not spoken, and sound that was made but not
-taken. Then text is sent in small amounts as long as sound is taken; if no sound is taken, the stream is ended. The next
-stream opens when little is owed, and only if there is text for it (the first stream may open before its text). If a
-stream fails, the text that it and later streams have not spoken is sent again.
+Text waits while a lot is *owed* to the listener: text that was sent but not spoken, and sound that was made but not
+taken. In this case, text is sent in small amounts as long as sound is taken; if no sound is taken, the stream is ended.
+The next stream opens when little is owed, and only if there is text for it (the first stream may open before its text).
+If a stream fails, the text that it and later streams have not spoken is sent again.
 
-The other methods, and the streams, record facts; `decide` turns the facts into commands, in order.
+`decide` turns the known facts into commands, in order; the other methods, and the streams, only record facts.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ class StreamPlanner:
     """The streams of one reply. `speed` is the speed of the voice; `eager` opens the first stream before there is text
     for it.
 
-    `pace` is how much longer the voice takes than estimated. It comes from earlier replies, until it can be measured in
-    this one: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new attempts.
+    `pace` is the ratio of the time that the voice takes to the estimate. It comes from earlier replies, until it can be
+    measured in this reply: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new
+    attempts.
     """
 
     def __init__(
@@ -153,8 +154,7 @@ class StreamPlanner:
         return len(self._text) - self._next < READ_AHEAD
 
     def owed(self) -> float:
-        """Seconds of speech that were sent as text or received as sound, but have not been passed on to the
-        listener."""
+        """How many seconds of speech have been sent as text or received as sound, but not passed on to the listener."""
         return sum(stream.owed for stream in self.streams)
 
     @property

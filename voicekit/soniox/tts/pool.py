@@ -1,8 +1,8 @@
 """One connection for speech, which all replies share, and which is kept open until the voice is closed.
 
 A reply starts streams on the connection, and each stream gets its events. If the connection is lost, its streams fail,
-and a new connection is opened immediately, so that the next reply finds it open. A reply that finds no connection
-raises `trouble`, so a lost connection ends a reply and not the call.
+and a new connection is opened immediately, so that the next reply finds it open. A reply that finds no connection fails
+with the error in `trouble`, so a lost connection ends a reply and not the call.
 """
 
 from __future__ import annotations

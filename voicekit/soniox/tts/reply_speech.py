@@ -1,7 +1,7 @@
 """Speaks one reply: takes text and emits sound and word marks, over as many streams as the rules require.
 
-`voicekit.soniox.tts.planner` makes the decisions. Here its commands are carried out. The sound of the streams may come
-in any order; it is joined in the order of the text.
+`voicekit.soniox.tts.planner` makes the decisions; this module carries out its commands. The sound of the streams may
+come in any order; it is joined in the order of the text.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class ReplySpeech:
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Speak all text. If the rest of the sound can't be obtained, ServiceError is raised after the available sound
-        was played.
+        has been played.
 
-        If this is cancelled, the streams are cancelled too.
+        If `run` is cancelled, the streams are cancelled too.
         """
         self._pool.attend(self)
         try:

@@ -80,8 +80,8 @@ class SonioxTts(Pipeable):
         return self.produces
 
     def cut(self) -> None:
-        """Cancel the speech that is being made for the current reply; the service's `cancel` message is queued before
-        this returns."""
+        """Cancel the speech that is being made for the current reply; the `cancel` message to the service is queued
+        before this method returns."""
         if self._current is not None:
             self._current.stop()
 

@@ -68,8 +68,8 @@ class SpeechStream:
     """A stream with the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound
     will come.
 
-    `pace` is how much longer the voice took than estimated in earlier streams: see `WordTimer`. A `first` stream
-    belongs to a reply that has no sound so far, so it is ended sooner.
+    `pace` is the ratio, in earlier streams, of the time that the voice took to the estimate: see `WordTimer`. A `first`
+    stream belongs to a reply that has had no sound so far, so it is ended sooner.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class SpeechStream:
         self.voice.send(text)
 
     def hear(self, event: StreamSound | SoundEnded | StreamFailed | StreamGone, now: float) -> None:
-        """Take an event of the stream; the connection's reader calls this."""
+        """Take an event about the stream; the connection's reader calls this."""
         if isinstance(event, StreamSound):
             self.voice.hear(event.seconds, event.characters, event.words)
             self.quiet_at = inf if self.voice.told else now + QUIET_S
@@ -136,8 +136,8 @@ class SpeechStream:
 
     @property
     def owed(self) -> float:
-        """Seconds of sound that have come and not been taken, plus an estimate of the sound still to come for the text
-        sent."""
+        """How many seconds of sound have come but not been taken, plus an estimate of the sound still to come for the
+        text sent."""
         return self.queued + self._unsounded
 
     @property
@@ -145,7 +145,7 @@ class SpeechStream:
         return 0.0 if self.over else self.voice.left()
 
     def resume_at(self) -> int:
-        """The index in the reply of the first word that was not spoken completely."""
+        """The index, in the reply's text, of the first word that was not spoken completely."""
         text, voice = self.voice.text, self.voice
         told = voice.spoken if voice.told else reach(text, voice.sound / voice.pace, self._speed)
         if told >= len(text.rstrip()):

@@ -1,7 +1,7 @@
 """Follows a voice through the text of one stream: how much of the text was spoken, and when each word begins. Pure.
 
 The known facts are points, each of which is a time in the stream and the number of characters spoken by then. The
-timestamps that the service sends with words are such points; they may be missing on some messages, or altogether.
+timestamps that the service sends with words are such points; they may be missing from some messages, or from all.
 Another point is known when the voice has spoken all of its text. The times of words between two points are
 interpolated; after the last point, they are estimated from the pace so far. So the time of a word should be requested
 as late as possible.
@@ -76,7 +76,7 @@ class WordTimer:
         self._text += text
 
     def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord]) -> None:
-        """Take more sound, with its timed characters and the timed words that it completes."""
+        """Take more sound, the characters spoken in it, and the words that are now complete, with their times."""
         if characters and self._is_silent:
             self._jump()
         self._place(words)

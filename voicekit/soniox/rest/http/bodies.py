@@ -13,7 +13,7 @@ CLOSE_S: Final = 0.5  # the most seconds for returning a connection to the pool 
 
 
 class RequestBody(httpx.AsyncByteStream):
-    """A request's body that is passed on unchanged. httpx's own bodies are generators, which it leaves open when a
+    """A request body that is passed on unchanged. httpx's own bodies are generators, which httpx leaves open when a
     request fails."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
@@ -43,8 +43,8 @@ async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes
     """Yields the pieces of the answer's body; the block may end before all of them have come.
 
     httpx reads through a chain of generators and closes only the outermost one, and trio warns about the others. So if
-    the block ends early, reading continues under a cancellation, which ends all generators and the connection. The
-    answer of a mock is already complete.
+    the block ends early, reading continues in a cancelled scope, which ends all generators and the connection. A mock's
+    answer is already complete.
     """
     if response.is_stream_consumed:
         yield InOne(response.content)

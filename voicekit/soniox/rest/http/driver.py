@@ -43,8 +43,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class RestQuery:
-    """One request: its method, its address, its content, and the expected answer. `repeat` says after which failures it
-    may be repeated."""
+    """One request: its method, its address, its content, and the expected answer. `repeat` says after which failures
+    the request may be repeated."""
 
     method: str
     url: str
@@ -62,8 +62,8 @@ class RestQuery:
 
 
 class Setback(Exception):
-    """Raised if an attempt has failed. It has the failure, how far the request got, and how long the service asks us to
-    wait."""
+    """Raised if an attempt has failed. It holds the failure, how far the request got, and how long the service asks us
+    to wait."""
 
     def __init__(self, failed: errors.Failed, trouble: RequestTrouble, asked: float = 0.0) -> None:
         super().__init__(str(failed.error))
@@ -107,8 +107,8 @@ class Http:
         return self._made[0]
 
     async def answer(self, ask: RestQuery, kind: type[T]) -> T:
-        """Send the request and return its answer as a `kind`. Raises ServiceError, or ProtocolError if the answer is
-        not a `kind`."""
+        """Send the request and return its answer, decoded as the type `kind`. Raises ServiceError, or ProtocolError if
+        the answer can't be decoded."""
         status, headers, body = await self._patiently(ask)
         try:
             return msgspec.json.decode(body, type=kind)
@@ -279,7 +279,7 @@ class Http:
 
 
 def lost(ask: RestQuery, why: str) -> Setback:
-    """The failure of a request that was sent but not answered; it says how much of the upload was sent."""
+    """The failure to report for a request that was sent but not answered; it says how much of the upload was sent."""
     if ask.upload is not None:
         where = f"the upload of {ask.upload.filename} was interrupted after {ask.upload.so_far}"
         return Setback(errors.lost(f"{where}: {why}", service=SERVICE), RequestTrouble.LOST)

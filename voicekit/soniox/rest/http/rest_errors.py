@@ -21,7 +21,7 @@ _decoder = msgspec.json.Decoder(RestError)
 
 
 def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.as_said) -> errors.Failed:
-    """The failure for an error answer in any known format; if its format is unknown, its status decides."""
+    """The failure to report for an error answer in any known format; if its format is unknown, its status decides."""
     said = errors.cleaned(_read(body), redact)
     wrong = [errors.cleaned(one, redact) for one in said.validation_errors or ()]
     fields = [FieldError(one.location, one.error_type, one.message) for one in wrong]

@@ -1,7 +1,7 @@
 """Decides how long to wait for the service, and which requests may be repeated. Pure.
 
-A request is repeated only if this can't make the service do the work twice: if requests of this kind may be repeated,
-or if it was refused before any work began.
+A request is repeated only if this can't make the service do the work twice: either requests of this kind may safely be
+repeated, or the request was refused before any work began.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class RequestTrouble(Enum):
 class Patience:
     """How many seconds to wait, and how often to try.
 
-    `connect` is the limit for opening a connection. `answer` is for a whole answer after the request was sent, or for
-    each 256 KiB of a long answer. `stall` is for a pause in which no byte of an upload or of sound moves. `speech` is
-    for all sound of one request, without the time that the caller's code takes. `attempts` is the number of attempts in
-    total.
+    `connect` limits the time to open a connection. `answer` limits the wait for a whole answer after the request was
+    sent, or for each 256 KiB of a long answer. `stall` limits a pause in which no byte of an upload or of sound moves.
+    `speech` limits the time for all the sound that one request returns, not counting the time that the caller's code
+    takes. `attempts` is the total number of attempts.
     """
 
     connect: float = 10.0

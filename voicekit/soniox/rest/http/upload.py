@@ -26,7 +26,7 @@ class Upload:
     """The body of one upload. `sent` is how many of the file's bytes were passed to the connection.
 
     `again` is whether the body can be sent a second time. Raises ConfigError for a file that can't be read, is too
-    large, or changes while it is read.
+    large, or changes while it is being read.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Upload:
         return f"{self.sent} bytes" if self.size is None else f"{self.sent} of {self.size} bytes"
 
     async def body(self) -> AsyncGenerator[bytes, None]:
-        """Yields the form piece by piece, from its beginning each time."""
+        """Yields the form piece by piece; each call starts from the beginning."""
         self.sent = 0
         self._begun = True
         yield self._head

@@ -1,8 +1,8 @@
 """The service's answers over HTTP, as typed JSON, for clients and servers.
 
 Decoding skips unknown fields, and uses the default for a missing field; only fields without which an answer is useless
-(an id, a status, a key) are required. Times are datetimes in UTC, durations are whole milliseconds, and an amount of
-money is a decimal number in a string, as the service sends it.
+(an id, a status, a key) are required. Times are datetimes in UTC, durations are whole milliseconds, and amounts of
+money are decimal numbers in strings, as the service sends them.
 
 Source: the vendor's REST API reference.
 """
@@ -61,13 +61,13 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> bool:
-        """Whether the transcription has completed or failed; then it will not change any more."""
+        """Whether the transcription has completed or failed, after which it will not change any more."""
         return self.status in ("completed", "error")
 
 
 class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
-    """A piece of a word, including any space before it. Times are milliseconds of the sound; translations have no
-    times.
+    """A piece of a word, including any space before it. Times are in milliseconds from the start of the sound;
+    translations have no times.
 
     If a translation was requested, `translation_status` is "none", "original" or "translation".
     """
@@ -141,7 +141,7 @@ class ModelVoice(Struct, frozen=True, kw_only=True):
 
 
 class TtsModel(Struct, frozen=True, kw_only=True):
-    """A model for speech; the speeds are None if the model has only one."""
+    """A model for speech; the speeds are None if the model has only one speed."""
 
     id: str
     aliased_model_id: str | None = None
@@ -198,7 +198,7 @@ class Voice(Struct, frozen=True, kw_only=True):
 
 
 class TemporaryKey(Struct, frozen=True, kw_only=True):
-    """A key to give away, and the time at which it expires: from then on, it opens no new streams."""
+    """A temporary key, and the time at which it expires: from then on, it opens no new streams."""
 
     api_key: str
     expires_at: datetime

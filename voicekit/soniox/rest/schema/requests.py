@@ -29,8 +29,8 @@ _FILE_ID = re.compile(limits.FILE_ID)
 class TranscriptionRequest(Struct, frozen=True, kw_only=True):
     """What to transcribe (exactly one of `audio_url` and `file_id`), and how.
 
-    When the transcription is done, the service posts to `webhook_url`. The post has a header with the given name and
-    value, which proves that it is from the service.
+    When the transcription is done, the service sends a POST to `webhook_url`. This POST has a header with the given
+    name and value, which proves that it comes from the service.
     """
 
     model: str = limits.ASYNC_MODEL

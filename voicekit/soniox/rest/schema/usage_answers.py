@@ -80,14 +80,14 @@ class AtOnce(Struct, frozen=True, kw_only=True):
 
 
 class Concurrency(Struct, frozen=True, kw_only=True):
-    """The current streams, and their limits."""
+    """How many sessions and streams are running, and their limits."""
 
     current: AtOnce = AtOnce()
     limits: AtOnce = AtOnce()
 
 
 class ConcurrencyLimits(Struct, frozen=True, kw_only=True):
-    """Concurrency of the project, and of the organization that it belongs to."""
+    """The concurrency of the project, and of the organization that the project belongs to."""
 
     project: Concurrency = Concurrency()
     organization: Concurrency = Concurrency()
@@ -110,7 +110,7 @@ class StreamsPeriod(Struct, frozen=True, kw_only=True):
 
 
 class StreamsHistory(Struct, frozen=True, kw_only=True):
-    """Periods without gaps, oldest first. `kind` is "stt" or "tts"."""
+    """Consecutive periods, oldest first. `kind` is "stt" or "tts"."""
 
     kind: str = ""
     entries: tuple[StreamsPeriod, ...] = ()

@@ -84,7 +84,7 @@ def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, sty
 
 
 def srt(cues: Sequence[Caption]) -> str:
-    """The captions as SubRip. A speaker's name is put before the text when they begin to speak."""
+    """The captions as SubRip. When somebody begins to speak, their name is put before the text."""
     blocks, before = [], None
     for number, cue in enumerate(cues, 1):
         named = cue.speaker is not None and cue.speaker != before

@@ -1,4 +1,4 @@
-"""The common part of the two realtime servers: the client's key, the server's offer, and the messages to send."""
+"""The part that the two realtime servers share: the client's key, the server's offer, and the messages to send."""
 
 from __future__ import annotations
 

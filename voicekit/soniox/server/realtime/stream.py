@@ -22,7 +22,7 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextCame:
-    """Event: more text has come, which may be empty; `end` is set if no more follows."""
+    """Event: more text has come (it may be empty); `end` is set if no more follows."""
 
     stream: str
     text: str
@@ -77,7 +77,7 @@ class ServedStream:
         self._any_sound = self._any_sound or bool(data)
 
     def used(self, now: float) -> StreamUse:
-        """The stream's usage if it ends now."""
+        """The usage to report if the stream ends now."""
         model, reference = self._config.model or "", self._config.client_reference_id or ""
         return StreamUse(Service.TTS, model, reference, self._started_at, now, self.letters, self.sound)
 

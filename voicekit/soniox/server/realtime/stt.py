@@ -2,8 +2,8 @@
 
 `receive` takes the client's messages and returns their requests as events; `result` and `finish` take the engine's
 results. `outgoing` returns the messages to send; if `closing` is set, the socket should be closed after them. The table
-`states.SERVED_STT` defines which inputs are possible in which state. A refusal is an error frame and a close with code
-1000; even after a successful upgrade, a key may be refused in this way.
+`states.SERVED_STT` defines which inputs are possible in which state. A refusal is an error frame, after which the
+socket is closed with code 1000; even after a successful upgrade, a key may be refused in this way.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class AudioCame:
-    """Event: sound in the configured format has come; its first byte is the session's byte number `at`."""
+    """Event: sound in the configured format has come; its first byte is byte `at` of the session."""
 
     data: bytes = field(repr=False)
     at: int
@@ -62,8 +62,8 @@ class AudioCame:
 
 @dataclass(frozen=True, slots=True)
 class FinalizeAsked:
-    """Event: the client asks for final results for all sound before byte `at`, followed by a `<fin>`. It has added
-    `trailing_silence_ms` of silence.
+    """Event: the client asks for final results for all sound before byte `at`, followed by a `<fin>`. According to the
+    client, the sound ends with `trailing_silence_ms` of silence.
     """
 
     at: int
@@ -72,7 +72,7 @@ class FinalizeAsked:
 
 @dataclass(frozen=True, slots=True)
 class EndAsked:
-    """Event: the sound is over; the rest of the results should follow, and then a call of `finish`."""
+    """Event: the sound is over; the rest of the results should follow, and then a call to `finish`."""
 
 
 @dataclass(frozen=True, slots=True)

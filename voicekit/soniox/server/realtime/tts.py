@@ -5,8 +5,8 @@ sound. `outgoing` returns the messages to send; if `closing` is set, the socket 
 `states.SERVED_TTS` defines which inputs are possible in which state of a stream.
 
 A refusal that names a stream ends that stream, with an error frame and `terminated`; a refusal without a stream ends
-the connection. Reports from the engine about a stream that is already over are dropped, since the engine could not know
-that.
+the connection. Reports from the engine about a stream that is already over are dropped, since the engine may not have
+known this.
 """
 
 from __future__ import annotations

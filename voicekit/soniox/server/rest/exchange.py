@@ -1,4 +1,4 @@
-"""Handles one request of the REST API until it is answered: its address, its key, its body, and its effects."""
+"""Handles one request to the REST API until it is answered: its address, its key, its body, and its effects."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """Note that the client is gone: a partial upload is dropped, and running speech is over."""
+        """Note that the client is gone: a partial upload is dropped, and speech in progress is over."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)

@@ -22,7 +22,7 @@ from voicekit.soniox.server.rest.shared import (
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """The most files, transcriptions and voices that an account may keep."""
+    """The maximum numbers of files, transcriptions and voices that an account may keep."""
 
     files: int = limits.FILES
     transcriptions: int = limits.TRANSCRIPTIONS

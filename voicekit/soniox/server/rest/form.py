@@ -1,7 +1,8 @@
 """Reads multipart forms (RFC 7578) piece by piece: a file passes through and is never kept.
 
-form = ReceivedForm(content_type) for event in form.feed(data): ... a PartBegun for each part, then its bytes
-form.finished whether the last boundary has come
+    form = ReceivedForm(content_type)
+    for event in form.feed(data): ...       a PartBegun for each part, then its bytes
+    form.finished                           whether the last boundary has come
 
 The work grows linearly with the number of bytes, however they are split, and a form has at most PARTS parts.
 """
@@ -20,7 +21,7 @@ PARTS: Final = 64  # the most parts of a form: the API's forms have two
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """Event: a part begins. It has the part's name, and the file's name if the part is a file."""
+    """Event: a part begins. The event has the part's name, and the file's name if the part is a file."""
 
     name: str
     filename: str | None
@@ -45,7 +46,8 @@ class ReceivedForm:
         self._in_head = self.finished = False
 
     def feed(self, data: bytes) -> list[FormEvent]:
-        """Take `data` and return its events. Bytes that may be the beginning of a boundary are kept until more come."""
+        """Take `data` and return the events in it. Bytes that may be the beginning of a boundary are kept until more
+        come."""
         events: list[FormEvent] = []
         if not self.finished:
             self._rest += data

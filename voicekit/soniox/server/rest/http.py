@@ -55,7 +55,7 @@ class RestConnection:
         self._h11 = h11.Connection(h11.SERVER)
 
     async def serve(self) -> None:
-        """Answer requests until one side ends the connection, and close it."""
+        """Answer requests until one side ends the connection, then close it."""
         async with self._stream:
             with suppress(RestGone):
                 while await self._answer_one():

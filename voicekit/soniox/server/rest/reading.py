@@ -21,8 +21,7 @@ S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """The objects of one kind, by id; there may be `most` of them. Pages list them in the order in which they were
-    added."""
+    """The objects of one kind, by id, up to `most` of them. Pages list them in the order in which they were added."""
 
     def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
         self._kind, self._most, self._view = kind, most, view
@@ -52,7 +51,7 @@ class Shelf(Generic[T]):
             raise Problem("limit_exceeded", f"At most {self._most} {self._kind}s can be kept.")
 
     def put(self, name: str, thing: T) -> None:
-        """Store an object; it replaces an object with the same id."""
+        """Store an object, replacing any object with the same id."""
         number = self._things[name][0] if name in self._things else next(self._numbers)
         self._things[name] = (number, thing)
 
@@ -113,7 +112,8 @@ def answer(status: int, body: Any = None) -> RestAnswer:
 
 
 def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
-    """The body as a `kind`. Raises Problem if a field is out of bounds. A field that is null counts as absent."""
+    """The body, decoded as the type `kind`. Raises Problem if a field is out of bounds. A field that is null counts as
+    absent."""
     try:
         said = _without_nulls(msgspec.json.decode(call.body or b"{}"))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -124,7 +124,7 @@ def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
-    """`said`, the fields of a request, as a `kind`. Raises a Problem that names the invalid fields."""
+    """The fields of a request, `said`, converted to the type `kind`. Raises a Problem that names the invalid fields."""
     missing = [name for name in required if name not in said]
     if missing:
         message = f"Missing required field: {missing[0]}"

@@ -70,9 +70,9 @@ class RestServer:
         """`offer` is what the engines support, `epoch` is the date at time 0.0, and `mint` creates strings that can't
         be guessed.
 
-        With `stoppable`, a transcription can be deleted while it is being processed; a Dropped with its id then tells
-        the engine. `origins` decides by the `Origin` of a web page whether the page may use the API; without `origins`,
-        pages are neither given nor refused permission.
+        With `stoppable`, a transcription can be deleted while it is being processed; the engine then gets a Dropped
+        with its id. `origins` decides, from the `Origin` of a web page, whether the page may use the API; without
+        `origins`, pages are neither given nor refused permission.
         """
         offer, quotas = offer or Offer(), quotas or Quotas()
         catalogue = catalogue or Catalogue.of(offer)
@@ -94,7 +94,7 @@ class RestServer:
         return self._desk.account
 
     def begin(self, request: RestRequest, now: float) -> RestExchange:
-        """Begin the exchange for a request whose headers have come. It may already have an answer, for example because
-        of a wrong key or an unknown address.
+        """Begin the exchange for a request whose headers have come. The exchange may already have an answer, for
+        example because of a wrong key or an unknown address.
         """
         return RestExchange(self._desk, self.routes, self._speech, request, now, self._origins)

@@ -1,4 +1,4 @@
-"""The common definitions for all parts of the REST server: requests and answers, effects, routes, ids and dates."""
+"""The definitions that all parts of the REST server share: requests and answers, effects, routes, ids and dates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """A request's method, `target` with its query, and header names in lower case."""
+    """A request: its method, its `target` including the query, and its headers, with their names in lower case."""
 
     method: str
     target: str
@@ -43,7 +43,7 @@ class RestAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A file begins to arrive; its bytes are to be kept under `id`."""
+    """A file has begun to arrive; its bytes are to be kept under `id`."""
 
     id: str
     filename: str
@@ -143,7 +143,7 @@ RestHandler = Callable[[RestCall], RestAnswer | None]
 
 @dataclass(frozen=True, slots=True)
 class RestRoute:
-    """A method and a path, in which "{id}" stands for one segment, and its handler. `uploads` is the largest size of an
+    """A method and a path, in which "{id}" stands for one segment, and its handler. `uploads` is the maximum size of an
     upload."""
 
     method: str
@@ -155,7 +155,8 @@ class RestRoute:
 
 
 class RestDesk:
-    """The account, dates, and ids in a fixed order, so that a run can be repeated."""
+    """What all routes share: the account, the dates, and new ids, which come in a fixed order so that a run can be
+    repeated."""
 
     def __init__(
         self, account: Account, epoch: datetime = EPOCH, mint: Callable[[], str] = secrets.token_urlsafe

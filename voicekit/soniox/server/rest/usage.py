@@ -1,4 +1,4 @@
-"""The usage of each request and day, and the number of concurrent streams in each minute.
+"""The usage per request and per day, and the number of concurrent streams in each minute.
 
 Costs are zero unless the server's operator sets them: there is no price list here.
 """
@@ -49,7 +49,7 @@ class ServedUsage:
         ]
 
     def add(self, log: UsageLog) -> None:
-        """Add an entry, which must not end before the last one."""
+        """Add the entry for a request, which must not have ended before the request added last."""
         self._logs[next(self._numbers)] = log
         _bound(self._logs)
 
