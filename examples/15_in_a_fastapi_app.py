@@ -1,6 +1,6 @@
-"""A FastAPI app with a voice bot beside its other routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
+"""A FastAPI app with a voice bot alongside its other routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
 
-The app stays on asyncio; voicekit runs on trio in a thread beside it. You need fastapi and uvicorn; uvloop saves CPU
+The app stays on asyncio; voicekit runs on trio, in a separate thread. You need fastapi and uvicorn; uvloop saves CPU
 time.
 """
 
