@@ -5,7 +5,7 @@
 
 In your own web framework you need only the steps of `reply_to`: check the user, ask the key desk, return its answer.
 These steps must run under trio, because the Soniox client does. So use a web framework on trio, or run trio in a
-separate thread beside asyncio.
+separate thread next to asyncio.
 """
 
 import hmac

@@ -4,7 +4,7 @@
 
 With TWILIO_ACCOUNT_SID set, the carrier can transfer a call. The transfer starts after the caller has heard the
 announcement; a caller who interrupts the announcement is not transferred. If the carrier refuses the transfer, the
-caller hears an apology, and the bot goes on.
+caller hears an apology, and the conversation continues.
 """
 
 from typing import Any

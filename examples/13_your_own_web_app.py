@@ -4,7 +4,7 @@
 
 Then open http://localhost:8000/ as the user ann with the password sesame. The page is 20 lines of HTML and JavaScript.
 Only a visitor who has logged in gets a token, which is valid for one call. You need voicekit-browser and
-voicekit-serve; without SONIOX_API_KEY, also voicekit-local.
+voicekit-serve, and without SONIOX_API_KEY you also need voicekit-local.
 """
 
 from __future__ import annotations

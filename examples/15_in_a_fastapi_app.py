@@ -1,6 +1,6 @@
-"""A FastAPI app with a voice bot beside its other routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
+"""A FastAPI app with a voice bot alongside its other routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
 
-The app stays on asyncio; voicekit runs on trio in a thread beside it. You need fastapi and uvicorn; uvloop saves CPU
+The app stays on asyncio; voicekit runs on trio, in a separate thread. You need fastapi and uvicorn; uvloop saves CPU
 time.
 """
 
@@ -32,15 +32,15 @@ async def hello() -> dict[str, str]:
 
 @app.websocket("/talk")
 async def talk(websocket: WebSocket) -> None:
-    """Hold a call. The binary messages in both directions are PCM16 mono at 16 kHz. The text message "clear" asks the
-    client to drop the sound that it has not yet played.
+    """Run a call over `websocket`. The binary messages in both directions are PCM16 mono at 16 kHz. The text message
+    "clear" asks the client to drop the sound that it has not yet played.
     """
     await websocket.accept()
     await host.run(make_session, host.wire(websocket))
 
 
 def make_session(call: Call) -> voicekit.Session:
-    """Make a call's session, in trio's thread. It hears only keys and is silent, so it needs no speech service."""
+    """Make a call's session, in trio's thread. It takes only keys and makes no sound, so it needs no speech service."""
     policy = voicekit.Policy(call=voicekit.CallPolicy(greeting="Hello. Press a key."))
     return voicekit.Session(handler=answer, call=call, stt=None, vad=None, tts="quiet", policy=policy)
 
