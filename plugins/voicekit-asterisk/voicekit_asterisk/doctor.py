@@ -53,7 +53,7 @@ def examine() -> list[Finding]:
 
 
 def findings(info: Any, modules: Any) -> list[Finding]:
-    """The findings from Asterisk's own answers (pure)."""
+    """What Asterisk's own answers show (pure)."""
     system = info.get("system") if isinstance(info, dict) else None
     version = str(system.get("version", "")) if isinstance(system, dict) else ""
     running = {

@@ -73,7 +73,7 @@ REFUSED: Final = 4400
 
 
 class PageCall(Call):
-    """One caller at a page: see `voicekit.call.connection.Call`."""
+    """One caller on a page: see `voicekit.call.connection.Call`."""
 
     source: PageSource
 

@@ -1,8 +1,8 @@
-"""The caller at a page, as a source. The page's own count gives the position of the sound, so a new socket neither
+"""The caller on a page, as a source. The page's own count gives the position of the sound, so a new socket neither
 loses nor repeats any sound.
 
 Words spoken while there was no socket all arrive together afterwards. They are passed on at PACE times the normal
-speed, so that no later link overflows.
+speed, so that no link after this source overflows.
 """
 
 from __future__ import annotations

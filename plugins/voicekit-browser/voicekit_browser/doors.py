@@ -5,7 +5,7 @@
     tokens      the user's own backend calls `mint_token(secret, ...)` after its own login
 
 A token is valid for 15 s and for one call; each process accepts it once. A client sends it in its first message on the
-socket. Only RTVI's clients put it into an address.
+socket. Only RTVI's clients put the token into the socket's address instead.
 """
 
 from __future__ import annotations

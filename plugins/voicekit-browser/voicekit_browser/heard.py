@@ -1,4 +1,5 @@
-"""How much of one generation of the bot's sound was sent, and how much was heard (pure; `now` is an argument).
+"""How much of one generation of the bot's sound has been sent, and how much has been heard (pure; `now` is an
+argument).
 
     samples   0 ......... heard ........ sent ........ end
                  dropped  |  can be sent again  | waits for the writer

@@ -104,7 +104,7 @@ class _Queue:
         self._clock = trio.lowlevel.current_clock()
 
     def play(self, samples: int) -> bytes:
-        """The sound of the next `samples` samples for the device, padded with silence."""
+        """The next `samples` samples for the device, padded with silence if not enough have been written."""
         self.calls += 1
         size = samples * self._sound.sample_bytes
         sound = bytearray(self._rest)

@@ -36,7 +36,7 @@ class Track:
         return [*gap, frame]
 
     def away(self, now: float) -> list[Sound]:
-        """A Gap for the time until `now`, in which the device was missing."""
+        """A Gap for the time until `now`, during which the device was missing."""
         gap = self._gap(self._samples_until(now))
         self._heard_to += sum(sound.samples for sound in gap) / self._format.rate
         self._begun = True

@@ -1,6 +1,6 @@
 """The REST API of the server: its side of the protocol, with files on disk, and the engines behind it.
 
-Uploads go into a folder that is removed when the server ends. Whole files are transcribed two at a time, while no call
+Uploads go into a folder that is removed when the server ends. Whole files are transcribed two at a time, when no call
 needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a voice) or
 should not fulfil (download) are refused.
 """

@@ -48,7 +48,7 @@ _SILENCE: Final = Spoken(b"", 1_000, ())
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One message's sound, in the client's format."""
+    """The sound in one message, in the client's format."""
 
     data: bytes
     seconds: float
@@ -84,7 +84,7 @@ class Stream:
 
     @property
     def in_hand_s(self) -> float:
-        """For how many more seconds a listener in real time can hear the sound that has been sent."""
+        """How many seconds of sound have been sent that a real-time listener has not heard yet."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
     def urgent(self) -> bool:

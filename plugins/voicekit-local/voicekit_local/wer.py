@@ -78,7 +78,7 @@ def plain_words(text: str) -> list[str]:
 
 
 def edit_distance(expected: Sequence[str], got: Sequence[str]) -> int:
-    """The least number of words to change, leave out or add that turns `expected` into `got`."""
+    """The smallest number of words to change, remove or add to turn `expected` into `got`."""
     return prefix_distances(expected, got)[-1]
 
 

@@ -62,7 +62,7 @@ async def open_mcp(
 
     `prefix` is put before each tool's name, to distinguish the tools of two servers. `only` selects tools by the
     server's names, and `policies` say how to run some of them. A tool without a policy may run in a speculative turn
-    only if the server calls it read-only. `environment` is added to the few variables that a command gets.
+    only if the server declares it read-only. `environment` is added to the few variables that a command gets.
 
     Raises Unavailable if connecting and reading the list of tools fails or takes longer than `open_timeout` seconds.
     Raises ConfigError if a tool in `only` or `policies` is missing, or if there are too many tools for a model.
@@ -149,7 +149,7 @@ class _Link:
         self._connecting = trio.Lock()
 
     async def connected(self) -> _Session:
-        """The present session, or a new one if it is lost. Raises Unavailable if connecting fails or takes too long."""
+        """The current session, or a new one if it is lost. Raises Unavailable if connecting fails or takes too long."""
         async with self._connecting:
             if self._session is None or self._session.lost.is_set():
                 self._session = await self._nursery.start(self._keep)

@@ -1,8 +1,8 @@
 """Twilio Media Streams, both roles, with the TwiML that connects a call, and request signatures.
 
-Sources: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, in copies of 2024; its Python helper for
-signatures. Not tested against Twilio itself. All numbers come as text, `connected` has no sequence number, and a mark
-that comes back may have been cleared instead of played.
+Sources: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, in copies from 2024; for signatures, its
+Python helper library. Not tested against Twilio itself. All numbers come as text, `connected` has no sequence number,
+and a mark that comes back may have been cleared instead of played.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the score of a recording: finds when both sides sound, and applies the rules of `score`."""
+"""Scores a recording: finds when each side sounds, and applies the rules of `score`."""
 
 from __future__ import annotations
 

@@ -4,10 +4,10 @@ Each sound that the microphone hears has a track of messages, with times in seco
 come from messages.jsonl, or, if they are scripted, from lines.toml.
 
 The caller may make a sound before all messages of the previous sound have come. A recogniser would hear both sounds in
-one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages of
-a backdrop or an echo don't count while the caller speaks: the recogniser never understood them at 14 dB or more below
-the caller. A request to make words final takes `FINALIZED_S`, and applies to the recorded final words whose sound has
-passed by then.
+one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages
+from a backdrop or an echo don't count while the caller speaks, because the recogniser never understood sounds that were
+14 dB or more below the caller. A request to make words final takes `FINALIZED_S`, and applies to the recorded final
+words whose sound has passed by then.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Replay:
     _busy_to: int = 0
 
     def begin(self, start: int, name: str, level_db: float, samples: int) -> None:
-        """Note that the caller makes the sound `name` from sample `start` on; it lasts `samples`."""
+        """Note that the caller makes the sound `name` from sample `start` on, for `samples` samples."""
         if not self.wanted:
             return
         line = lines().get(name)

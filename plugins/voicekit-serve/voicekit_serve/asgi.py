@@ -100,7 +100,7 @@ def _target(scope: Mapping[str, object]) -> str:
 
 
 class StarletteUpgrade:
-    """A `voicekit.call.transport.Upgrade` of a Starlette websocket."""
+    """A `voicekit.call.transport.Upgrade` for a Starlette websocket."""
 
     def __init__(self, site: CallSite, websocket: WebSocket) -> None:
         self._websocket = websocket

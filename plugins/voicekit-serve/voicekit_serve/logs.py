@@ -28,7 +28,7 @@ _TIDY = re.compile(r"[A-Za-z0-9._@:-]{1,80}")
 
 
 class CallNumber(logging.Filter):
-    """Gives each log record `call`, the number of the call whose task logged it."""
+    """Adds the attribute `call` to each log record: the number of the call whose task logged it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.call = _number.get()

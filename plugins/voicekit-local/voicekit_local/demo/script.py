@@ -1,4 +1,4 @@
-"""The lines of the caller in script.toml, and the cues at which they are said."""
+"""The caller's lines in script.toml, and the cues at which they are spoken."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 This takes one core about 15 s, in a separate process so that its memory is freed.
 
-It can be interrupted at any moment, because the files are written into a temporary folder, which is renamed when it is
-complete. If two processes do this at the same time, the second one to finish discards its result. Files left by a
-killed process are removed by the next process.
+The preparation can be interrupted at any moment, because the files are written into a temporary folder, which is
+renamed when it is complete. If two processes prepare at the same time, the second one to finish discards its result.
+Files left by a killed process are removed by the next process.
 """
 
 from __future__ import annotations
