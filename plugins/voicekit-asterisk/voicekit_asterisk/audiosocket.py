@@ -158,7 +158,7 @@ class AudioSocketWire:
 
 
 class AudioSocketPeer:
-    """Asterisk's side of one connection, for tests: as strict as Asterisk."""
+    """Asterisk's side of one connection, for tests: as strict as Asterisk itself."""
 
     def __init__(self, rate: int = 8_000, *, call: str = "40325ec2-5efd-4bd3-805f-53576e581d13") -> None:
         self._rate = rate

@@ -1,6 +1,6 @@
 """A call from a page. The call outlives its sockets: one socket carries it at a time, and another may take over.
 
-    socket --receive--> PageWire --> sound  --> call.source             each socket: a reader, a writer, a watch
+    socket --receive--> PageWire --> sound  --> call.source             each socket: a reader, a writer, a task
                                      played --> line (the position)     that pings; when one of them ends, so do all
     line --next_message--> writer --> socket                            three, and the call waits RESUME_S for a socket
 

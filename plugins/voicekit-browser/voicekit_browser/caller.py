@@ -31,7 +31,7 @@ SILENT_S = 3.0
 
 
 class PageSource(CallSource):
-    """Emits the caller's sound, the lines that they type, and their keys."""
+    """Emits the caller's sound, the lines that they type, and their key presses."""
 
     name = "browser caller"
     waiting = WAITING_S

@@ -41,7 +41,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 def mint_token(
     secret: str, *, caller: str = "", facts: Mapping[str, str] | None = None, now: Callable[[], float] = time.time
 ) -> str:
-    """A token for one call of a visitor whom your own backend has admitted.
+    """A token for one call by a visitor whom your own backend has admitted.
 
     `secret` is the server's VOICEKIT_SECRET. The bot finds `caller` and `facts` in `call.info`, as signed facts.
     ConfigError for an empty secret.

@@ -93,7 +93,7 @@ class PageSkip:
 
 @dataclass(frozen=True, slots=True)
 class PagePlayed:
-    """How many samples of generation `gen` the page has heard by its own count, and whether it is still playing."""
+    """How many samples of generation `gen` have been heard, by the page's own count, and whether more are playing."""
 
     gen: int
     samples: int

@@ -49,7 +49,7 @@ class Word:
 
 @dataclass(slots=True)
 class Segment:
-    """Sound from sample `start` on, up to `end` once it is closed, and the words known so far."""
+    """Sound from sample `start` on, up to `end` once the segment is closed, and the words known so far."""
 
     start: int
     end: int | None = None

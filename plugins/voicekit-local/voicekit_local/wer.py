@@ -58,7 +58,7 @@ def word_errors(said: str, heard: str) -> Errors:
 
 
 def total_errors(pairs: Iterable[tuple[str, str]]) -> Errors:
-    """The errors in many pairs of texts: the text said, and the text heard."""
+    """The errors in many pairs of texts, each with the text said and the text heard."""
     return sum((word_errors(said, heard) for said, heard in pairs), Errors(0, 0))
 
 

@@ -115,7 +115,9 @@ def busy_twiml() -> str:
 
 
 def signature(token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
-    """The `X-Twilio-Signature` of a request to `url` with the fields in `form`. For an upgrade, `url` is wss://."""
+    """The `X-Twilio-Signature` of a request to `url` with the fields in `form`. For an upgrade, `url` begins with
+    wss://.
+    """
     fields: dict[str, set[str]] = {}
     for name, value in form:
         fields.setdefault(name, set()).add(value)

@@ -39,7 +39,9 @@ OLD_S = 300
 
 
 class VonageWire:
-    """Our side of one websocket. Only REST ends the call: if we close the socket, the event URL's answer comes next."""
+    """Our side of one websocket. Only REST ends the call: if we close the socket, Vonage asks the event URL how to
+    continue.
+    """
 
     name = "vonage"
     can = frozenset({"mark", "clear"})

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """The facts about a scene after the call. Both tracks have the same length, at RATE, from -1 to 1."""
+    """The facts about a scene after the call. Both tracks have the same length; their samples are from -1 to 1, at
+    RATE.
+    """
 
     scene: Scene
     caller: Samples

@@ -123,7 +123,7 @@ def _history(recording: Recording, bot: Sequence[Stretch]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of many scenes. Times are in seconds; a figure is None if there is nothing to measure."""
+    """The figures for many scenes. Times are in seconds; a figure is None if there is nothing to measure."""
 
     scenes: int
     good: int

@@ -59,7 +59,8 @@ async def send_or_close(server: TCPServer, event: Any) -> None:
 
 
 async def close_if_idle(server: TCPServer) -> None:
-    """Like `TCPServer._idle_timeout`, but idle connections get `SiteConfig.asking` seconds after the listener closes.
+    """Like `TCPServer._idle_timeout`, but idle connections stay open for `SiteConfig.asking` seconds after the listener
+    closes.
 
     hypercorn cancels this task as soon as it has read a request.
     """

@@ -48,7 +48,7 @@ for _name in LOGGERS:
 
 
 class CarrierClient:
-    """The client of one account. In tests, `transport` replaces the network."""
+    """The client for one account. In tests, `transport` replaces the network."""
 
     def __init__(
         self,
