@@ -45,8 +45,8 @@ class AriWire(ChanWebsocketWire):
         return [self._told(event) for event in super().receive(message)]
 
     def closed(self, code: int | None) -> WireEnded:
-        """A closed websocket counts as a lost call: ARI's events would have reported the end of the caller's channel
-        first.
+        """A closed websocket counts as a lost call: if the caller's channel had ended, ARI's events would have reported
+        that first.
         """
         return WireEnded(CallEnd(EndReason.LOST, "" if code is None else str(code)))
 

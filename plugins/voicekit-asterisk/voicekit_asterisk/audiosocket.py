@@ -133,7 +133,9 @@ class AudioSocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def closed(self, code: int | None) -> WireEnded:
-        """An orderly end counts as the caller's hang-up, though it may have another cause; a reset is a loss."""
+        """An orderly end counts as the caller's hang-up, though it may have another cause; a reset counts as a lost
+        call.
+        """
         return WireEnded(CallEnd(EndReason.CALLER if code == GOODBYE else EndReason.LOST))
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:

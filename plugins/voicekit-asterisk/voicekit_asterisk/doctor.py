@@ -33,7 +33,9 @@ Finding = tuple[bool, str, str]
 
 
 def examine() -> list[Finding]:
-    """For each check: whether it passed, what was found, and the remedy. Empty if no Asterisk is configured."""
+    """For each check: whether it passed, what was found, and the remedy. If no Asterisk is configured, there are no
+    checks.
+    """
     password = os.environ.get(PASSWORD)
     if not password:
         return []

@@ -1,6 +1,6 @@
 """What this plugin needs from sound cards, and how it chooses a device.
 
-`voicekit_device.portaudio` has the real sound cards; tests use scripted ones.
+`voicekit_device.portaudio` provides the real sound cards; tests use scripted ones.
 """
 
 from __future__ import annotations

@@ -44,5 +44,5 @@ class Ledger:
         return 0
 
     def sounds(self, start: float, end: float) -> bool:
-        """Whether anything sounds between `start` and `end`."""
+        """Whether anything is audible between `start` and `end`."""
         return any(entry.starts < end and entry.ends > start for entry in self._entries.copy())

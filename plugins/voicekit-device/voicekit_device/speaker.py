@@ -2,7 +2,7 @@
 
     write ──pieces of 5 ms, 0.5 s at most──▶ device's thread ──▶ ledger: when each piece is heard
 
-The device's thread takes pieces to play, and trio's thread takes back the rest at a hold or a discard. No piece goes to
+The device's thread takes pieces to play, and trio's thread takes back the rest on a hold or a discard. No piece goes to
 both, and neither thread waits for the other. Sound that the device has taken will be heard within its latency (40 ms),
 so a hold or a discard counts it as heard.
 """

@@ -22,7 +22,7 @@ class Track:
         self._begun = False
 
     def heard(self, block: Block) -> list[Sound]:
-        """The block's sound, with a Gap before it if sound is missing."""
+        """The block's sound, preceded by a Gap if sound is missing."""
         samples = self._format.count(block.pcm)
         missing = block.count - self._count
         if block.torn and self._begun:

@@ -103,7 +103,9 @@ class RestService:
         self._jobs: dict[str, trio.CancelScope] = {}
 
     async def serve(self, stream: trio.abc.HalfCloseableStream, welcome: Callable[[], object]) -> None:
-        """Answer the requests of one connection until either side ends it; `welcome` is called when a key is valid."""
+        """Answer the requests of one connection until either side ends it; `welcome` is called when a client has shown
+        a valid key.
+        """
         await _Connection(self._server, self._act, self._speak, Patient(stream), welcome).serve()
 
     # --- called by the protocol's server role ---

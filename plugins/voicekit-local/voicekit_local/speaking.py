@@ -56,7 +56,7 @@ class Chunk:
 
 
 class Stream:
-    """A stream, from its start to its end."""
+    """One stream of text and its sound, from start to end."""
 
     def __init__(self, name: str, config: TtsConfig, voice: Synthesiser) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Connects to an MCP server and makes tools from its list. The official client speaks the protocol, on trio.
+"""Connects to an MCP server, and makes tools from the server's list. The official client speaks the protocol, on trio.
 
 A connection lasts as long as the block that opened it, and can serve any number of calls at the same time. So the
 server starts once, instead of once for every call. If the connection is lost, we connect once more before a tool fails.

@@ -45,7 +45,7 @@ MESSAGES: Final = "messages.jsonl"
 
 @cache
 def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
-    """The messages in `file`, by sound and level; a relative path starts from this module's folder."""
+    """The messages in `file`, by sound and level; a relative path is relative to this module's folder."""
     found = {}
     for line in (HERE / file).read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
@@ -94,7 +94,7 @@ class Track:
         return list(self.messages[first : self.next])
 
     def words(self, given: Iterable[Any]) -> tuple[Word, ...]:
-        """The words of a message that are not yet final, with times in samples of the stream."""
+        """The words in a message that are not yet final, with times in samples of the stream."""
         made = (
             Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
             for text, start, end in given

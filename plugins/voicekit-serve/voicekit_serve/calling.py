@@ -50,7 +50,7 @@ async def call_out(
 
 
 class OutboundCall:
-    """Follows the call that was dialled, and refuses all others."""
+    """Follows the call that was dialled, and refuses all other calls."""
 
     def __init__(self, answer: CallAnswer) -> None:
         self._answer = answer
@@ -64,7 +64,7 @@ class OutboundCall:
 
     @property
     def end(self) -> CallEnd:
-        """How the call ended; for use after `run` has returned."""
+        """How the call ended; valid only after `run` has returned."""
         if self._call is not None and self._call.end is not None:
             return self._call.end
         return self._end or CallEnd(EndReason.NO_ANSWER)

@@ -46,7 +46,7 @@ def numbered(number: int) -> Iterator[None]:
 
 
 def carriers_id(info: CallInfo) -> str:
-    """The carrier's own id of the call, to find the call in the carrier's console; "" if the id was only claimed."""
+    """The carrier's own id for the call, to find the call in the carrier's console; "" if the id was only claimed."""
     known = info.call_id
     return f", {known.value} there" if known.trust == "signed" and _TIDY.fullmatch(known.value) else ""
 

@@ -73,7 +73,7 @@ class CallSite:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Use this as the lifespan of your own application, if that mounts `build_app(site)`; all calls end with it."""
+        """Use this as the lifespan of an application that mounts `build_app(site)`; all calls end with the lifespan."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.desk.measure)
             try:

@@ -117,7 +117,9 @@ class _Call:
         self._session.watch(self.live.note)
 
     async def hold(self, relay: Relay | None) -> SessionEnded:
-        """Run the call to its end, and write the history in any case. DeviceError if the call can't take place."""
+        """Run the call to its end, and write the history even if the call fails. DeviceError if the call can't take
+        place.
+        """
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(perform, lines(), self._caller, self._moments, self._drop(relay), self._said)

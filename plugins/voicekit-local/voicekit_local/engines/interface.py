@@ -120,7 +120,7 @@ class Synthesiser(Protocol):
         ...
 
     def pieces(self, text: str) -> list[str]:
-        """`text`, cut at natural pauses; joined together, the pieces are `text`. The first sound comes sooner if the
+        """`text`, cut at natural pauses; joined together, the pieces are `text`. The first sound is ready sooner if the
         pieces are spoken one by one.
         """
         ...

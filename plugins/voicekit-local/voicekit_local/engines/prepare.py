@@ -1,6 +1,6 @@
 """Prepares the recogniser once: the files that `networks` makes from a package are kept in the user's cache folder.
 
-This takes one core about 15 s, in a separate process so that its memory is freed.
+This takes about 15 s on one core. It runs in a separate process, so that its memory is freed afterwards.
 
 The preparation can be interrupted at any moment, because the files are written into a temporary folder, which is
 renamed when it is complete. If two processes prepare at the same time, the second one to finish discards its result.
