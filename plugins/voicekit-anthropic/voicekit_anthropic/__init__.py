@@ -1,4 +1,4 @@
-"""Anthropic's models as the handler "anthropic"."""
+"""The handler "anthropic", for Anthropic's models."""
 
 from __future__ import annotations
 

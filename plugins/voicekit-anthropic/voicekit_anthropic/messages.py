@@ -1,4 +1,4 @@
-"""The Messages API: how to write a request, and how to read the events of its answer."""
+"""The Messages API: writes requests, and reads the events in the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handler "anthropic": makes a model from its options, and a handler from the model."""
+"""The handler "anthropic": makes a model from the options, and a handler from the model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def anthropic(
     body: Mapping[str, Any] | None = None,
     **how: Any,
 ) -> LanguageModel:
-    """A handler that asks Anthropic's model called `model`.
+    """A handler that asks the Anthropic model called `model`.
 
     `body` adds fields to every request, such as {"temperature": 0.3}. `how` takes the other options of
     `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no key, or if an option is

@@ -1,4 +1,4 @@
-"""The UUIDs expected on AudioSocket, and the facts of their calls. AudioSocket has no other proof of identity. Pure.
+"""The UUIDs expected on AudioSocket, and the facts about their calls. AudioSocket has no other proof of identity. Pure.
 
     uuid = announced.announce({"caller": "+15550001"}, now)       the dialplan asks over HTTP, or ARI makes the channel
     facts = announced.take(uuid, now)                             once, within LIFE_S; None for an unknown UUID
@@ -22,7 +22,7 @@ MOST = 10_000
 
 
 class AnnouncedCalls:
-    """The UUIDs that may connect. `now` is the time in seconds, by any clock that never goes back."""
+    """The UUIDs that may connect. `now` is the time in seconds, on any clock that never goes back."""
 
     def __init__(self, fixed: Iterable[UUID] = ()) -> None:
         self._fixed = frozenset(fixed)

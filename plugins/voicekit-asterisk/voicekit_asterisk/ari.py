@@ -1,4 +1,4 @@
-"""ARI as values: the requests we send to Asterisk, the events it sends, and the names of our objects in it (pure).
+"""ARI as values (pure): the requests that we send to Asterisk, the events that it sends, and the names of our objects.
 
 We choose the name of every object before we request it, because its events may arrive before the answer:
 
@@ -7,7 +7,8 @@ We choose the name of every object before we request it, because its events may 
     voicekit-APP-3f2a-call       an outgoing call
     voicekit-APP-3f2a-partner    the channel to the person whom we called for a caller
 
-So a process that starts after a crash finds the objects that the last process left behind: see `leftovers`.
+Each name contains the name of the app, so a process that starts after a crash can find the objects that the last
+process left behind: see `leftovers`.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class AriRequest:
-    """A request. Values that may be telephone numbers or names go into the body, never into the path, because paths
-    are logged.
+    """A request to ARI. Values that may be telephone numbers or names go into the body, never into the path, because
+    paths are logged.
     """
 
     method: str
@@ -80,7 +81,7 @@ class AriEvent:
 
 @dataclass(frozen=True, slots=True)
 class AriNames:
-    """The names of the objects of one call."""
+    """The names of the objects that belong to one call."""
 
     app: str
     number: str
@@ -135,19 +136,19 @@ def read_ari(text: str) -> AriEvent:
 
 
 def caller_of(event: AriEvent) -> dict[str, str]:
-    """The caller's number and the number called, if the StasisStart contains them."""
+    """The caller's number and the number called, if the StasisStart event contains them."""
     channel = _part(event.message, "channel")
     said = {"caller": _text(_part(channel, "caller"), "number"), "called": _text(_part(channel, "dialplan"), "exten")}
     return {name: value for name, value in said.items() if value}
 
 
 def end_of(cause: int) -> CallEnd:
-    """Why a call ended, from the `cause` with which its channel ended."""
+    """Why a call ended, according to the `cause` with which its channel ended."""
     return CallEnd(CAUSES.get(cause, EndReason.CARRIER), str(cause) if cause else "")
 
 
 def end_of_dialling(status: str, cause: int) -> CallEnd:
-    """Why a channel that we dialled ended before anyone answered. The Dial event decides, or else the cause."""
+    """Why a channel that we dialled ended before anyone answered, according to the Dial event or else the cause."""
     reason = DIALLED.get(status) or BEFORE_ANSWER.get(cause, EndReason.FAILED)
     return CallEnd(reason, str(cause) if cause else status)
 
@@ -157,7 +158,7 @@ def leftovers(
 ) -> list[AriRequest]:
     """The requests that remove everything another process of this app left in Asterisk's `bridges` and `channels`.
 
-    A caller who is still in one of these bridges goes back to the dialplan. `live` holds the names now in use.
+    A caller who is still in one of these bridges goes back to the dialplan. `live` holds the names that are in use.
     """
     requests = []
     for bridge in bridges:
@@ -220,7 +221,9 @@ def carry_on(channel: str, context: str = "", extension: str = "") -> AriRequest
 
 
 def redirect(channel: str, endpoint: str) -> AriRequest:
-    """Have the caller's own telephone call `endpoint` instead: by SIP 302 before our answer, by REFER after it."""
+    """Have the caller's own telephone call `endpoint` instead: by SIP 302 before we have answered, and by REFER
+    afterwards.
+    """
     return AriRequest("POST", f"/channels/{channel}/redirect", {"endpoint": endpoint})
 
 
@@ -239,7 +242,9 @@ def dial(names: AriNames, endpoint: str, *, name: str = "", caller: str = "", ti
 
 
 def sent_on(channel: str) -> str:
-    """A copy of the message that Asterisk sends when `channel` leaves our app; it ends our part of a joined call."""
+    """A copy of the message that Asterisk sends when `channel` leaves our app; this message ends our part of a joined
+    call.
+    """
     return json.dumps({"type": "StasisEnd", "channel": {"id": channel}})
 
 

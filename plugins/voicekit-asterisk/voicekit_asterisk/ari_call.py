@@ -1,4 +1,4 @@
-"""One call over ARI: its channels and its bridge, made for the call and removed however it ends.
+"""One call over ARI: its channels and its bridge, which are made for the call, and removed however the call ends.
 
     caller's channel --+
                        +-- bridge        our side: the media channel's websocket, and ARI's events about the caller
@@ -176,9 +176,9 @@ class AriLegs:
     async def join(self, endpoint: str, *, timeout: int = JOIN_S) -> None:
         """Call `endpoint`, such as PJSIP/200, and connect the caller to whoever answers, without the bot.
 
-        The bot continues while the endpoint rings. After the answer our call ends as `transferred`, and the bridge
-        stays until one of the two hangs up. ServiceError if the endpoint can't be called. Unavailable if it does not
-        answer within `timeout` seconds; the call then continues.
+        The caller and the bot can go on talking while the endpoint rings. When someone answers, our call ends as
+        `transferred`, and the bridge stays until one of the two people hangs up. ServiceError if the endpoint can't be
+        called. Unavailable if it does not answer within `timeout` seconds; the call then continues.
         """
         self.partner_ready, self.partner_gone = trio.Event(), trio.Event()
         self._has_partner = True

@@ -35,7 +35,7 @@ PING_S = 10.0
 
 
 class AriClient:
-    """Requests and websockets of one Asterisk; `address` is its HTTP server, such as http://127.0.0.1:8088."""
+    """Requests and websockets to one Asterisk; `address` is its HTTP server, such as http://127.0.0.1:8088."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         parts = urlsplit(address)
@@ -59,8 +59,8 @@ class AriClient:
             await self._http.aclose()
 
     async def ask(self, request: AriRequest) -> Any:
-        """Asterisk's answer. ServiceError if it refuses, with the status as `code`; Unavailable if there is no
-        answer.
+        """Asterisk's answer to a request. ServiceError if Asterisk refuses, with the status as `code`; Unavailable if
+        there is no answer.
         """
         try:
             answer = await self._http.request(request.method, request.path, json=request.body)
@@ -78,8 +78,8 @@ class AriClient:
         return answer.json() if answer.content else None
 
     async def ask_again(self, request: AriRequest) -> bool:
-        """Like `ask`, for clean-ups: errors are ignored, for instance because the object no longer exists. Returns
-        whether the request succeeded.
+        """Like `ask`, but for clean-ups: ignores errors, such as that an object no longer exists. Returns whether the
+        request succeeded.
         """
         try:
             await self.ask(request)
@@ -89,15 +89,15 @@ class AriClient:
 
     @asynccontextmanager
     async def events(self, app: str) -> AsyncIterator[MediaStream]:
-        """The messages about `app`; a client that received them before gets no more. Unavailable if the
-        connection fails.
+        """The messages about `app`; a client that has been receiving them gets no more. Unavailable if the connection
+        fails.
         """
         async with self._connected(f"/ari/events?app={app}&subscribeAll=false") as stream:
             yield stream
 
     @asynccontextmanager
     async def media(self, connection_id: str) -> AsyncIterator[MediaStream]:
-        """The media websocket of a channel that waits for us."""
+        """The media websocket of a channel that is waiting for us."""
         async with self._connected(f"/media/{connection_id}", "media") as stream:
             yield stream
 

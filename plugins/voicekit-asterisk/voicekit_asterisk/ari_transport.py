@@ -4,7 +4,7 @@
     voicekit serve bot.py --transport ari:http://127.0.0.1:8088/voicekit
 
 There is one connection for the app's events. If it is lost, the calls end, and voicekit tries to connect again until it
-succeeds. Each time it has connected, it first removes everything that an earlier process left in Asterisk.
+succeeds. Each time it connects, it first removes everything that an earlier process left in Asterisk.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = logging.getLogger("voicekit.asterisk")
 
 
 class Ari:
-    """The transport at `address`, Asterisk's HTTP server with the app's name: http://127.0.0.1:8088/voicekit.
+    """The transport at `address`: Asterisk's HTTP server and the app's name, such as http://127.0.0.1:8088/voicekit.
 
     `user` and `password` are the ones in ari.conf; their defaults are VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD.
     `context` is the dialplan context of the extensions to which a caller can be transferred. `trunk`, such as
@@ -133,7 +133,7 @@ class Ari:
         return names.call
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """The control of the call in Asterisk; None if the call is over or is not one of ours."""
+        """The CallControl of a call in Asterisk; None if the call is over or is not one of ours."""
         return self._legs.get(call_id)
 
     async def _dialled(self, site: Site, legs: AriLegs, keys: str) -> None:

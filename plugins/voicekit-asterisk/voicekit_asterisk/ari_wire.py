@@ -1,7 +1,7 @@
 """A call over ARI as one wire: the messages of its media websocket, and Asterisk's events about its channels (pure).
 
-The wire gets both as messages: media messages have an `event` field, ARI's events a `type` field. The end of the call
-is seen in ARI's events, because the media websocket stays open after the caller's channel has ended.
+The wire gets both as messages: media messages have an `event` field, ARI's events a `type` field. The wire learns from
+ARI's events that the call has ended, because the media websocket stays open after the caller's channel has ended.
 
     ChannelHangupRequest{cause}, then StasisEnd      the caller hung up
     StasisEnd alone                                  the channel left our app: it was transferred
@@ -45,7 +45,9 @@ class AriWire(ChanWebsocketWire):
         return [self._told(event) for event in super().receive(message)]
 
     def closed(self, code: int | None) -> WireEnded:
-        """Counts as a loss: if the caller's channel had ended, ARI's events would have reported that first."""
+        """A closed websocket counts as a lost call: if the caller's channel had ended, ARI's events would have reported
+        that first.
+        """
         return WireEnded(CallEnd(EndReason.LOST, "" if code is None else str(code)))
 
     def _told(self, event: WireEvent) -> WireEvent:

@@ -7,7 +7,7 @@
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk plays each frame as it
 arrives: it has no buffer and no marks, and no sound can be taken back. It ends a call if a frame arrives in two pieces
 5 ms apart, or if a frame of sound is empty. The application AudioSocket() also ends it if neither side sends anything
-for 2 s. Therefore we write whole frames, one every 20 ms, with silence if the bot is silent: see `audiosocket_stream`.
+for 2 s. Therefore we write a whole frame every 20 ms, even while the bot is silent: see `audiosocket_stream`.
 
 The application always sends sound at 8 kHz; the channel AudioSocket/... sends in the format that `c(...)` names.
 """
@@ -53,7 +53,7 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 class FrameReader:
-    """Cuts a TCP connection's bytes into whole frames; keeps less than one frame for the next bytes."""
+    """Cuts a TCP connection's bytes into whole frames; keeps an incomplete frame until its other bytes arrive."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -73,7 +73,7 @@ class FrameReader:
 
 
 def identity_of(message: WireMessage) -> UUID:
-    """The UUID of the first frame; RemoteProtocolError if that frame has no UUID."""
+    """The UUID in the first frame; RemoteProtocolError if that frame has no UUID."""
     if not isinstance(message, bytes) or len(message) != HEAD + 16 or message[0] != IDENTITY:
         raise RemoteProtocolError("audiosocket: expected a UUID of 16 bytes first, got something else")
     return UUID(bytes=message[HEAD:])
@@ -133,14 +133,16 @@ class AudioSocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def closed(self, code: int | None) -> WireEnded:
-        """An orderly end counts as the caller's hang-up, though it may have another cause; a reset is a loss."""
+        """An orderly end counts as the caller's hang-up, though it may have another cause; a reset counts as a lost
+        call.
+        """
         return WireEnded(CallEnd(EndReason.CALLER if code == GOODBYE else EndReason.LOST))
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
         return [frame(KINDS[self._format.rate], pcm)]
 
     def silence(self) -> bytes:
-        """A frame of 20 ms of silence."""
+        """A frame with 20 ms of silence."""
         return frame(KINDS[self._format.rate], self._format.silence(self._format.samples(self.packet)))
 
     def mark(self, name: str) -> Sequence[WireMessage]:
@@ -158,7 +160,7 @@ class AudioSocketWire:
 
 
 class AudioSocketPeer:
-    """Asterisk's side of one connection, for tests: as strict as Asterisk."""
+    """Asterisk's side of one connection, for tests: as strict as Asterisk itself."""
 
     def __init__(self, rate: int = 8_000, *, call: str = "40325ec2-5efd-4bd3-805f-53576e581d13") -> None:
         self._rate = rate

@@ -1,10 +1,11 @@
-"""AudioSocket's connection: reads whole frames, and writes one every 20 ms, which is silence if there is no sound.
+"""AudioSocket's connection: reads whole frames, and writes one every 20 ms, with silence if there is no sound to send.
 
     send(sound) waits for its tick, so it returns when the frame has gone out
     send(anything else) goes out immediately
     pace() is the task that ticks; without it no sound goes out
 
-The ticks have fixed times, so a loop that is late catches up. If it is more than LATE_S late, the times move instead.
+The ticks have fixed times, so a loop that is late catches up. If it is more than LATE_S late, the ticks are rescheduled
+instead.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
 
 AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
-refused. The key is in VOICEKIT_ASTERISK_KEY. Without a key nothing can be announced, and only `uuids=` are admitted.
+refused. The key is in VOICEKIT_ASTERISK_KEY. Without a key nothing can be announced, and only the UUIDs in `uuids=` are
+admitted.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ log = logging.getLogger("voicekit.asterisk")
 
 
 class AudioSocket:
-    """The transport at `address`, a port or host:port. Any of `uuids`, joined with +, needs no announcement."""
+    """The transport at `address`, a port or host:port. The UUIDs in `uuids`, joined with +, need no announcement."""
 
     name = "audiosocket"
 
@@ -55,7 +56,7 @@ class AudioSocket:
             raise ConfigError(f"transport audiosocket: expected a key in {KEY}, or uuids=..., got neither")
 
     def expect(self, facts: dict[str, str]) -> UUID:
-        """A UUID that may connect within 15 s, for a call with the given `facts`."""
+        """Return a UUID that admits one call, with these `facts`, within 15 s."""
         return self._announced.announce(facts, trio.current_time())
 
     def routes(self, site: Site) -> Sequence[Route]:
@@ -136,7 +137,7 @@ class Arrival:
 
 
 def read_address(text: str) -> tuple[str, int]:
-    """Host and port of "9092", ":9092" or "10.0.0.1:9092"; without a host, loopback."""
+    """The host and the port in "9092", ":9092" or "10.0.0.1:9092"; the default host is loopback."""
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or not 0 <= int(port) <= 65_535:
         raise ConfigError(f"transport audiosocket: expected a port such as 9092, or host:port, got {text!r}")

@@ -1,9 +1,9 @@
 """chan_websocket, both roles: Asterisk's media on a websocket, whichever side opens the connection (pure).
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
-and plays it by its own clock, so this sink can pause. STATUS reports the number of frames still queued; all other sound
-that we sent has been heard, to within a frame of 20 ms. A flushed mark never comes back, and a flush does not end a
-pause.
+and plays it by its own clock, so the sound can be paused. STATUS reports the number of frames still queued; all other
+sound that we sent has been heard, to within a frame of 20 ms. A flushed mark never comes back, and a flush does not end
+a pause.
 
     bot speaks          START_MEDIA_BUFFERING once, then binary messages; every 0.2 s MARK_MEDIA and GET_STATUS
     bot is cut          FLUSH_MEDIA, CONTINUE_MEDIA, GET_STATUS
@@ -66,7 +66,7 @@ MOST_ASKED: Final = 64
 
 
 class ChanWebsocketWire:
-    """Our side of one websocket. `parameters` came with the connection, such as those of `v(...)` in the dialplan."""
+    """Our side of one websocket. `parameters` came with the connection, such as those in the dialplan's `v(...)`."""
 
     name = "chan_websocket"
     can = frozenset({"mark", "clear", "hang_up"})
@@ -170,7 +170,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much sound is queued. This must be sent after all the sound that the answer is to count."""
+        """Ask how much sound is queued. Send this after all the sound that the answer should count."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))
@@ -227,7 +227,7 @@ class ChanWebsocketPeer:
         return self.event("MEDIA_MARK_PROCESSED", {"channel_id": self._call, "correlation_id": name})
 
     def status(self, queued: int, *, paused: bool = False) -> str:
-        """The answer to GET_STATUS while `queued` frames have not been played."""
+        """The answer to GET_STATUS when `queued` frames have not been played yet."""
         levels = {"xon_level": 800, "xoff_level": 900, "queue_full": False, "bulk_media": self._is_buffering}
         fields = {"channel_id": self._call, "queue_length": queued} | levels | {"media_paused": paused}
         return self.event("STATUS", fields)

@@ -1,9 +1,9 @@
-"""The control messages of chan_websocket, here the same event and command in JSON and in plain text (pure).
+"""The control messages of chan_websocket (pure). The same event and command, in JSON and in plain text:
 
     {"event":"STATUS","channel_id":"1.5","queue_length":75}      {"command":"MARK_MEDIA","correlation_id":"7.3200"}
     STATUS queue_length:75                                       MARK_MEDIA 7.3200
 
-Asterisk's settings choose a connection's format (`f(json)` in the dialplan), and the first message shows the format.
+Asterisk's settings choose a connection's format (`f(json)` in the dialplan), and the first message shows which it is.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def command(name: str, correlation_id: str = "", *, as_json: bool) -> str:
 
 
 def read_command(text: str) -> tuple[str, str]:
-    """The name and the id of a command, as Asterisk reads it."""
+    """The name and the id in a command, as Asterisk reads them."""
     if is_json(text):
         fields = json.loads(text)
         return str(fields["command"]), str(fields.get("correlation_id", ""))

@@ -33,7 +33,9 @@ Finding = tuple[bool, str, str]
 
 
 def examine() -> list[Finding]:
-    """For each check: whether it passed, what was found, and the remedy. Empty if no Asterisk is configured."""
+    """For each check: whether it passed, what was found, and the remedy. If no Asterisk is configured, there are no
+    checks.
+    """
     password = os.environ.get(PASSWORD)
     if not password:
         return []
@@ -53,7 +55,7 @@ def examine() -> list[Finding]:
 
 
 def findings(info: Any, modules: Any) -> list[Finding]:
-    """The findings from Asterisk's own answers (pure)."""
+    """What Asterisk's own answers show (pure)."""
     system = info.get("system") if isinstance(info, dict) else None
     version = str(system.get("version", "")) if isinstance(system, dict) else ""
     running = {

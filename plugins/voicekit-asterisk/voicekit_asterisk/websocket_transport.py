@@ -23,7 +23,7 @@ MOST_PARAMETERS = 50
 
 
 class ChanWebsocket:
-    """Admits a connection that has Asterisk's `user` and `password` (or VOICEKIT_ASTERISK_PASSWORD)."""
+    """Admits connections that log in with `user` and `password`, or else VOICEKIT_ASTERISK_PASSWORD."""
 
     name = "chan_websocket"
 

@@ -1,6 +1,6 @@
 """A call from a page. The call outlives its sockets: one socket carries it at a time, and another may take over.
 
-    socket --receive--> PageWire --> sound  --> call.source             each socket: a reader, a writer, a watch
+    socket --receive--> PageWire --> sound  --> call.source             each socket: a reader, a writer, a task
                                      played --> line (the position)     that pings; when one of them ends, so do all
     line --next_message--> writer --> socket                            three, and the call waits RESUME_S for a socket
 
@@ -73,7 +73,7 @@ REFUSED: Final = 4400
 
 
 class PageCall(Call):
-    """One caller at a page: see `voicekit.call.connection.Call`."""
+    """One caller on a page: see `voicekit.call.connection.Call`."""
 
     source: PageSource
 

@@ -1,8 +1,8 @@
-"""The caller at a page, as a source. The page's own count gives the position of the sound, so a new socket neither
+"""The caller on a page, as a source. The page's own count gives the position of the sound, so a new socket neither
 loses nor repeats any sound.
 
 Words spoken while there was no socket all arrive together afterwards. They are passed on at PACE times the normal
-speed, so that no later link overflows.
+speed, so that no link after this source overflows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SILENT_S = 3.0
 
 
 class PageSource(CallSource):
-    """Emits the caller's sound, the lines that they type, and their keys."""
+    """Emits the caller's sound, the lines that they type, and their key presses."""
 
     name = "browser caller"
     waiting = WAITING_S
@@ -54,7 +54,7 @@ class PageSource(CallSource):
         self._at += samples
 
     def skip(self, samples: int) -> None:
-        """Note that `samples` of the page's sound will never come."""
+        """Note that `samples` samples of the page's sound will never come."""
         known = min(samples, self._filled)
         self._filled -= known
         self._made_up -= known

@@ -5,7 +5,7 @@
     tokens      the user's own backend calls `mint_token(secret, ...)` after its own login
 
 A token is valid for 15 s and for one call; each process accepts it once. A client sends it in its first message on the
-socket. Only RTVI's clients put it into an address.
+socket. Only RTVI's clients put the token into the socket's address instead.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 def mint_token(
     secret: str, *, caller: str = "", facts: Mapping[str, str] | None = None, now: Callable[[], float] = time.time
 ) -> str:
-    """A token for one call of a visitor whom your own backend has admitted.
+    """A token for one call by a visitor whom your own backend has admitted.
 
     `secret` is the server's VOICEKIT_SECRET. The bot finds `caller` and `facts` in `call.info`, as signed facts.
     ConfigError for an empty secret.

@@ -1,4 +1,4 @@
-"""The waterfall of the present turn while it grows, computed by the functions of `voicekit trace` (pure)."""
+"""The waterfall of the current turn as it grows, computed by the functions of `voicekit trace` (pure)."""
 
 from __future__ import annotations
 

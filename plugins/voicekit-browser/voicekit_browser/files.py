@@ -19,7 +19,7 @@ TYPES: Final = {
 
 
 def static_files() -> Mapping[str, tuple[str, str]]:
-    """The text and the content type of each file, by its name."""
+    """The text and the content type of each file, by file name."""
     return {path.name: (path.read_text(encoding="utf-8"), TYPES[path.suffix]) for path in sorted(STATIC.iterdir())}
 
 

@@ -1,4 +1,5 @@
-"""How much of one generation of the bot's sound was sent, and how much was heard (pure; `now` is an argument).
+"""How much of one generation of the bot's sound has been sent, and how much has been heard (pure; `now` is an
+argument).
 
     samples   0 ......... heard ........ sent ........ end
                  dropped  |  can be sent again  | waits for the writer
@@ -38,7 +39,7 @@ class UnheardSound:
         return pcm
 
     def heard(self, samples: int) -> None:
-        """Drop the generation's first `samples`, because they have been heard; sound not yet sent is kept."""
+        """Drop the generation's first `samples` samples, because they have been heard; sound not yet sent is kept."""
         done = min(samples, self.sent) - self._base
         if done > 0:
             del self._sound[: done * self._size]
@@ -61,7 +62,7 @@ class HeardAtEar:
         self._held = False
 
     def report(self, samples: int, now: float, *, playing: bool) -> None:
-        """Note that the page has heard `samples`. During a hold the position does not change until the hold ends."""
+        """Note that `samples` samples have been heard. During a hold, the position does not change."""
         self._reported, self._at, self._playing = max(samples, self._reported), now, playing
 
     def hold(self, now: float, sent: int) -> None:

@@ -1,4 +1,4 @@
-"""The queue of everything to be sent to a page over any of its sockets, and how much of the sound was heard.
+"""The queue of everything to be sent to a page over any of its sockets, and how much of the sound has been heard.
 
 A lost socket loses nothing, because this queue keeps positions and states: `sent` for the sound, numbers for the
 events, a flag for a hold, and the number of the generation for a flush. So a new socket continues exactly at the place
@@ -111,7 +111,7 @@ class PageLine:
         self._changed.unpark_all()
 
     def played(self, gen: int, samples: int, *, playing: bool) -> None:
-        """Take the page's report; a report about an earlier generation changes nothing."""
+        """Note the page's report of what it has played; a report about an earlier generation changes nothing."""
         if gen == self.gen:
             self._ear.report(min(samples, self._sound.sent), trio.current_time(), playing=playing)
             self._sound.heard(self._heard)

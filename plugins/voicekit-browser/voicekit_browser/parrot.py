@@ -1,4 +1,4 @@
-"""The bot that is used if none is given: it repeats what it hears."""
+"""The default bot: it repeats what it hears."""
 
 from __future__ import annotations
 

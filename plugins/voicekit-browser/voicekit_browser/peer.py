@@ -20,7 +20,7 @@ KEPT_S = 15
 
 
 class PagePeer:
-    """One call. `receive` returns a message of the server as a mapping, or the bot's sound."""
+    """One call. `receive` returns a message from the server as a mapping, or the bot's sound."""
 
     def __init__(self, token: str = "") -> None:
         self.token = token

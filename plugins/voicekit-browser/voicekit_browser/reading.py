@@ -13,7 +13,7 @@ MOST_SAMPLES = 1 << 40
 
 
 def text(value: Mapping[str, Any], key: str, most: int) -> str:
-    """A text of at most `most` characters; "" if there is none."""
+    """The text in the field `key`, of at most `most` characters; "" if there is none."""
     found = value.get(key, "")
     if not isinstance(found, str) or len(found) > most:
         raise RemoteProtocolError(f"expected {key!r} to be text of at most {most} characters, got something else")
@@ -21,7 +21,7 @@ def text(value: Mapping[str, Any], key: str, most: int) -> str:
 
 
 def whole(value: Mapping[str, Any], key: str, default: int | None = None) -> int:
-    """A count: 0 or more."""
+    """The count in the field `key`: 0 or more."""
     found = value.get(key, default)
     if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < MOST_SAMPLES:
         raise RemoteProtocolError(f"expected {key!r} to be a whole number of at least 0, got something else")

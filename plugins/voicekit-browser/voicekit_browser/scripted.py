@@ -1,5 +1,5 @@
-"""A page in memory and in virtual time: it plays by its own clock, can lose its socket, and resumes its call on a new
-one.
+"""A simulated page, in memory and in virtual time: it plays by its own clock, can lose its socket, and resumes its call
+on a new one.
 
 page = ScriptedPage()
 stream = page.connect()             a MessageStream for the server; the page begins or resumes on it
@@ -66,7 +66,7 @@ class ScriptedPage:
 
     @property
     def position(self) -> int:
-        """Samples heard, in all generations."""
+        """How many samples have been heard, over all generations."""
         return self._device.position(trio.current_time())
 
     async def run(self) -> None:
@@ -121,7 +121,7 @@ class ScriptedPage:
 
 
 class MemorySocket:
-    """A `MessageStream` whose far end is a page; each message takes the page's `delay` to arrive."""
+    """A `MessageStream` to a simulated page; each message arrives after the page's `delay`."""
 
     def __init__(self, page: ScriptedPage) -> None:
         self._page = page

@@ -52,7 +52,7 @@ PASSWORD: Final = "VOICEKIT_PAGE_PASSWORD"
 
 
 class Browser:
-    """The transport for the page and its socket. Each server needs an object of its own.
+    """The transport for the page and its socket. Each server needs its own Browser object.
 
     The page asks for `password` (or VOICEKIT_PAGE_PASSWORD). With `tokens`, your own backend makes a token for each
     call (`mint_token`), and `origins` are the origins of its pages. `details` shows information for developers on the
@@ -118,7 +118,7 @@ def _answers(text: str, kind: str, safe: dict[str, str]) -> Callable[[Webhook], 
 
 @dataclass(slots=True)
 class Lobby:
-    """Gives each new socket a new call, or the call of this process that it continues."""
+    """Connects each new socket to a new call, or to the call in this process that the socket continues."""
 
     site: Site
     door: Door

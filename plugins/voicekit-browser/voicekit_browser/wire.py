@@ -4,7 +4,7 @@
     start{token}              -->
                               <--   welcome{call resume heard spoken}
     binary: PCM16 LE, `heard` Hz -->                                    the caller, mono, without a break
-                              <--   binary: PCM16 LE, `spoken` Hz       the bot, mono, of the present generation
+                              <--   binary: PCM16 LE, `spoken` Hz       the bot, mono, of the current generation
     played{gen samples playing} -->                                     heard at the ear, of generation `gen`
                               <--   flush{gen}                          drop what is unheard: a generation begins
                               <--   hold, release                       pause and keep the sound; continue
@@ -20,8 +20,8 @@ A new socket must replace a lost one within 10 s. Both sides then say how far th
     skip{samples}             -->                                       sound that the page no longer has
 
 The page sends its sound from sample `heard` on, and the entries after number `entered`. The server sends the events
-after number `events`, and its sound from sample `got` on, or all of it if `gen` is no longer the present generation. So
-nothing is lost or doubled.
+after number `events`, and its sound from sample `got` on, or all of it if `gen` is no longer the current generation. So
+nothing is lost or duplicated.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PageStart:
 
 @dataclass(frozen=True, slots=True)
 class PageSpot:
-    """The page's position: samples received and heard of generation `gen`, and the number of the last event."""
+    """The page's position: how many samples of generation `gen` it received and heard, and the last event's number."""
 
     gen: int
     got: int
@@ -93,7 +93,7 @@ class PageSkip:
 
 @dataclass(frozen=True, slots=True)
 class PagePlayed:
-    """How many samples of generation `gen` the page has heard by its own count, and whether it is still playing."""
+    """How many samples of generation `gen` have been heard, by the page's own count, and whether more are playing."""
 
     gen: int
     samples: int

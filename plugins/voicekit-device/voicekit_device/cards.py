@@ -1,6 +1,6 @@
 """What this plugin needs from sound cards, and how it chooses a device.
 
-`voicekit_device.portaudio` has the real sound cards; tests use scripted ones.
+`voicekit_device.portaudio` provides the real sound cards; tests use scripted ones.
 """
 
 from __future__ import annotations
@@ -38,17 +38,19 @@ class Device:
 
 
 class Stream(Protocol):
-    """A running stream of a device. `latency` is the time from a callback to its sound, as the device reports it."""
+    """A running stream of a device. `latency`, as the device reports it, is the time between a sound in the room and
+    its callback.
+    """
 
     @property
     def latency(self) -> float: ...
     def close(self) -> None:
-        """Stop the stream; no callback comes afterwards. May take a while."""
+        """Stop the stream; no callback is made afterwards. This may take a while."""
         ...
 
 
 class Cards(Protocol):
-    """The sound cards of this computer. Every method may wait; failures are DeviceErrors."""
+    """The sound cards of this computer. Every method may block; a failure raises DeviceError."""
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
         """All devices. With `anew`, and if no stream is open, looks again for added and removed devices."""
@@ -59,7 +61,7 @@ class Cards(Protocol):
         ...
 
     def takes(self, device: Device, direction: Direction, sound: AudioFormat) -> bool:
-        """Whether the device can be opened for `sound`."""
+        """Whether the device can be opened in the format `sound`."""
         ...
 
     def open_microphone(
@@ -82,7 +84,8 @@ class Cards(Protocol):
 
 
 def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool = False) -> Device:
-    """The device called `wanted`, or else the only one with `wanted` in its name; the system's choice for None.
+    """The device called `wanted`, or else the only one with `wanted` in its name; if `wanted` is None, the system's
+    choice.
 
     Case does not matter. If there is no such device, raises DeviceError with a list of devices.
     """

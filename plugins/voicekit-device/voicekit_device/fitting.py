@@ -48,7 +48,7 @@ class Fitting:
         return [piece for sound in made for piece in self._cut(sound.pcm, self._in_source(sound))]
 
     def finish(self) -> list[Piece]:
-        """The pieces for the sound still held back, to the last sample."""
+        """The pieces for the sound still held back, up to the last sample."""
         if self._resampler is None or not self.holding:
             return []
         rest = b"".join(sound.pcm for sound in self._resampler.finish() if isinstance(sound, AudioFrame))

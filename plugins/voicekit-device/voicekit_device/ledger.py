@@ -1,7 +1,7 @@
 """The record of the sound that a speaker has taken, and of when it is heard.
 
-Pure: times are arguments, and trio's thread and the speaker's may both use it. The speaker's thread enters each piece
-that it takes, which is one atomic step. The piece then sounds after the latency that the device reports.
+Pure: times are arguments. Trio's thread and the speaker's thread may both use the record. The speaker's thread enters
+each piece that it takes, which is one atomic step. The piece then sounds after the latency that the device reports.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ class Ledger:
         return 0
 
     def sounds(self, start: float, end: float) -> bool:
-        """Whether anything sounds between `start` and `end`."""
+        """Whether anything is audible between `start` and `end`."""
         return any(entry.starts < end and entry.ends > start for entry in self._entries.copy())

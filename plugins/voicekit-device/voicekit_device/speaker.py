@@ -2,7 +2,7 @@
 
     write ──pieces of 5 ms, 0.5 s at most──▶ device's thread ──▶ ledger: when each piece is heard
 
-The device's thread takes pieces to play, and trio's thread takes back the rest at a hold or a discard. No piece goes to
+The device's thread takes pieces to play, and trio's thread takes back the rest on a hold or a discard. No piece goes to
 both, and neither thread waits for the other. Sound that the device has taken will be heard within its latency (40 ms),
 so a hold or a discard counts it as heard.
 """
@@ -104,7 +104,7 @@ class _Queue:
         self._clock = trio.lowlevel.current_clock()
 
     def play(self, samples: int) -> bytes:
-        """The sound of the next `samples` samples for the device, padded with silence."""
+        """The next `samples` samples for the device, padded with silence if not enough have been written."""
         self.calls += 1
         size = samples * self._sound.sample_bytes
         sound = bytearray(self._rest)

@@ -1,4 +1,4 @@
-"""`voicekit talk [BOT.py]`: a spoken conversation with the microphone and the speaker of this computer."""
+"""`voicekit talk [BOT.py]`: a spoken conversation through this computer's microphone and speaker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BEGIN: Final = "listening; Ctrl-C ends the call"
 
 
 async def parrot(turn: Turn, say: Say) -> None:
-    """The bot that is used if none is given: it repeats the caller's words."""
+    """The default bot: it repeats the caller's words."""
     if "goodbye" in turn.text.lower() or "good bye" in turn.text.lower():
         turn.end("Goodbye!")
     else:
@@ -35,7 +35,7 @@ async def parrot(turn: Turn, say: Say) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold a conversation until it ends; returns the exit status of `voicekit run`."""
+    """Run a conversation until it ends; returns the exit status of `voicekit run`."""
     if "--browser" in arguments:
         return _in_the_browser(arguments)
     options = _parser().parse_args(arguments)

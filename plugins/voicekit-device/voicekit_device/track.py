@@ -22,7 +22,7 @@ class Track:
         self._begun = False
 
     def heard(self, block: Block) -> list[Sound]:
-        """The block's sound, with a Gap before it if sound is missing."""
+        """The block's sound, preceded by a Gap if sound is missing."""
         samples = self._format.count(block.pcm)
         missing = block.count - self._count
         if block.torn and self._begun:
@@ -36,7 +36,7 @@ class Track:
         return [*gap, frame]
 
     def away(self, now: float) -> list[Sound]:
-        """A Gap for the time until `now`, in which the device was missing."""
+        """A Gap for the time until `now`, during which the device was missing."""
         gap = self._gap(self._samples_until(now))
         self._heard_to += sum(sound.samples for sound in gap) / self._format.rate
         self._begun = True

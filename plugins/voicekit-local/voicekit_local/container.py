@@ -1,4 +1,4 @@
-"""Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) while it arrives, in a thread that can wait for more bytes.
+"""Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) as it arrives, in a thread that can wait for more bytes.
 
 libsndfile can read most containers from a pipe, but it has to seek in FLAC and MP3. For these it gets a file object
 that reads the pipe, keeps enough of the bytes already read, and reports an endless length.
@@ -119,7 +119,7 @@ class Decoder:
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """Note that no more bytes come, and wait until all sound is delivered; never returns if `run` has failed."""
+        """Note that the bytes are complete, and wait until all sound is delivered; never returns if `run` fails."""
         if not self._begun.is_set():
             await self._begin()
         self._ended = True

@@ -31,7 +31,7 @@ UNFINISHED: Final = frozenset(
 
 
 class Endpointing:
-    """The delays of one session's configuration."""
+    """The delays that result from one session's configuration."""
 
     def __init__(self, config: SttConfig) -> None:
         factor: float = SENSITIVITY_FACTOR ** -(config.endpoint_sensitivity or 0.0)

@@ -1,4 +1,4 @@
-"""Engines without models, for tests of clients of the server: everything is real except the recogniser and the voice.
+"""Engines without models, for testing clients of the server: everything is real except the recogniser and the voice.
 
     async with fake_server() as (server, endpoints): ...     the key is "secret"
 
@@ -116,7 +116,7 @@ async def fake_server(
 
 
 def hum(letter: str, samples: int, rate: int) -> bytes:
-    """The sound of one letter, as PCM16; a blank is silent."""
+    """The sound of one letter, as PCM16; a space is silent."""
     if letter.isspace():
         return bytes(2 * samples)
     turn = 2 * math.pi * (LOWEST_HZ + STEP_HZ * (ord(letter) % 64)) / rate

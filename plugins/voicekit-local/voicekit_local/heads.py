@@ -1,4 +1,4 @@
-"""Finds a container's name from its first bytes, and how much sound a given number of bytes can contain. Pure."""
+"""Identifies containers by their first bytes, and computes how much sound a given number of bytes can contain. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VALUES_PER_BYTE: Final = 8
 
 
 def mend_head(head: bytes) -> bytes:
-    """`head`, with an endless length if it begins a WAV whose length is 0 or all ones, as when written to a pipe.
+    """`head`, with an endless length if it begins a WAV whose length is 0 or all ones, as in WAVs written to pipes.
 
     In codecs other than PCM, float, A-law and mu-law, libsndfile counts all samples first, and rejects a file that is
     too long for its counter. For these codecs, the length is set to a quarter of a gigabyte instead.
@@ -47,7 +47,7 @@ def unreadable(head: bytes) -> str | None:
 
 
 def wav_block(head: bytes) -> tuple[int, int] | None:
-    """A WAV's block size in bytes, and its samples per channel; None for PCM, float, A-law and mu-law."""
+    """A WAV's block size in bytes, and the samples per channel in a block; None for PCM, float, A-law and mu-law."""
     at = head.find(b"fmt ") if head.startswith(b"RIFF") else -1
     if at < 0 or len(head) < at + 28:
         return None

@@ -84,7 +84,7 @@ class Hearing:
         self._advance()
 
     def finalize(self) -> None:
-        """Make all words of the sound so far final, followed by FIN."""
+        """Make all words in the sound so far final, and add the marker FIN after them."""
         self._break_off(FIN)
         self._advance()
 
@@ -154,7 +154,7 @@ class Hearing:
 
     @property
     def behind_s(self) -> float:
-        """How many seconds ago the oldest speech ended that has not been decoded yet."""
+        """How many seconds ago the oldest undecoded speech ended."""
         waits = [self._needed_to(one) for one in self._segments() if one.end is not None and not one.complete]
         return (self._total - waits[0]) / RATE if waits else 0.0
 

@@ -13,7 +13,7 @@ from voicekit_local.engines.interface import SpokenWord
 
 
 def letter_times(text: str, words: Sequence[SpokenWord], seconds: float) -> list[tuple[float, float]]:
-    """The start and the end of each character of `text`, whose sound lasts `seconds`; in rising order, without gaps.
+    """The start and the end of each character of `text`, whose sound lasts `seconds`; in ascending order, without gaps.
 
     Words that are not found in the text are left out.
 

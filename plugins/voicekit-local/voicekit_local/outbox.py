@@ -1,4 +1,4 @@
-"""Words to be sent in the service's format: each final token once, all interim tokens anew in every message. Pure."""
+"""Words to be sent in the service's format: each final token once, but all interim tokens in every message. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speaker
 @dataclass(frozen=True, slots=True)
 class Result:
     """One message: the new final tokens and markers, then all interim tokens. `final_ms` is the length of the sound
-    whose words are final, `total_ms` of all sound heard.
+    whose words are final, `total_ms` that of all sound heard.
     """
 
     tokens: tuple[Token, ...]

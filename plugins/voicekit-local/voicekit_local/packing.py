@@ -58,7 +58,7 @@ def unmakeable(config: TtsConfig) -> str | None:
 
 
 class Packing:
-    """Converts PCM16 mono at `rate` to bytes in the format of `config`; its methods block for a moment."""
+    """Converts PCM16 mono at `rate` to bytes in the format of `config`; its methods block briefly."""
 
     def __init__(self, config: TtsConfig, rate: int) -> None:
         name = config.audio_format or ""

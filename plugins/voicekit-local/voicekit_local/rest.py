@@ -1,6 +1,6 @@
 """The REST API of the server: its side of the protocol, with files on disk, and the engines behind it.
 
-Uploads go into a folder that is removed when the server ends. Whole files are transcribed two at a time, while no call
+Uploads go into a folder that is removed when the server ends. Whole files are transcribed two at a time, when no call
 needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a voice) or
 should not fulfil (download) are refused.
 """
@@ -103,7 +103,9 @@ class RestService:
         self._jobs: dict[str, trio.CancelScope] = {}
 
     async def serve(self, stream: trio.abc.HalfCloseableStream, welcome: Callable[[], object]) -> None:
-        """Answer the requests of one connection until either side ends it; `welcome` is called when a key is valid."""
+        """Answer the requests of one connection until either side ends it; `welcome` is called when a client has shown
+        a valid key.
+        """
         await _Connection(self._server, self._act, self._speak, Patient(stream), welcome).serve()
 
     # --- called by the protocol's server role ---

@@ -1,6 +1,6 @@
 """One segment of speech while it is decoded repeatedly: which of its words are settled, and when they sound. Pure.
 
-A word is settled when two decodes in a row have it at the same place, followed by another word. A settled word never
+A word is settled when two decodes in a row contain it at the same place, followed by another word. A settled word never
 changes: if a later decode has a different word there, that word is ignored.
 """
 
@@ -49,7 +49,7 @@ class Word:
 
 @dataclass(slots=True)
 class Segment:
-    """Sound from sample `start` on, up to `end` once it is closed, and the words known so far."""
+    """Sound from sample `start` on, up to `end` once the segment is closed, and the words known so far."""
 
     start: int
     end: int | None = None
@@ -159,7 +159,7 @@ def take(segment: Segment, decoded: Decoded) -> list[Word]:
 
 
 def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
-    """Where in `words` the words after the settled ones begin, even if `words` spells those differently.
+    """Where in `words` the words after the settled ones begin, even if `words` spells the settled ones differently.
 
     >>> tail_start(["I", "would"], ["I", "would", "like", "tea"]), tail_start(["I", "wood"], ["I'd", "like", "tea"])
     (2, 1)
@@ -178,8 +178,8 @@ def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
 def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
     """How many words two decodes in a row settle: those that agree from the beginning, except the last word.
 
-    The last word may be incomplete, or change with the next word. In a test, settling it too made 0.4 % more words
-    wrong.
+    The last word may be incomplete, or change with the next word. In a test, settling the last word too made 0.4 % more
+    words wrong.
 
         >>> agreeing(["a", "table", "for", "for"], ["a", "table", "for", "four", "people"]), agreeing(["a"], ["a"])
         (2, 0)

@@ -61,7 +61,7 @@ HEAD_BYTES: Final = 16 * 1024
 
 
 def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
-    """The account of your own server: it has one key, and a fixed number of calls for each core of the machine.
+    """The account for your own server: it has one key, and a fixed number of calls for each core of the machine.
 
     While the workers are too slow, new calls are refused in favour of running ones.
     """
@@ -99,8 +99,8 @@ class Strangers:
 
     @contextmanager
     def place(self) -> Iterator[Callable[[], None]]:
-        """Hold a place. Until the yielded function is called, a later client may take this place, and the block is
-        then cancelled.
+        """Hold a place. Until the yielded function is called, a later client may take this place, in which case the
+        block is cancelled.
         """
         with trio.CancelScope() as scope:
             self._waiting[scope] = None
@@ -115,7 +115,8 @@ class Strangers:
 
 
 def pages(origins: Collection[str]) -> Callable[[str], bool]:
-    """A function that returns whether an origin's web pages may use the server: this machine's and those of `origins`.
+    """A function that returns whether an origin's web pages may use the server: those of this machine and of `origins`
+    may.
 
     >>> [pages(["https://a.example"])(o) for o in ("http://localhost:3000", "https://a.example", "http://evil.example")]
     [True, True, False]

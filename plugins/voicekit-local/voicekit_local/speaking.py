@@ -48,7 +48,7 @@ _SILENCE: Final = Spoken(b"", 1_000, ())
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One message's sound, in the client's format."""
+    """The sound in one message, in the client's format."""
 
     data: bytes
     seconds: float
@@ -56,7 +56,7 @@ class Chunk:
 
 
 class Stream:
-    """A stream, from its start to its end."""
+    """One stream of text and its sound, from start to end."""
 
     def __init__(self, name: str, config: TtsConfig, voice: Synthesiser) -> None:
         self.name = name
@@ -84,7 +84,7 @@ class Stream:
 
     @property
     def in_hand_s(self) -> float:
-        """For how many more seconds a listener in real time can hear the sound that has been sent."""
+        """How many seconds of sound have been sent that a real-time listener has not heard yet."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
     def urgent(self) -> bool:

@@ -1,4 +1,4 @@
-"""Wrappers of a client's stream: one returns bytes that were already read, the other adds a time limit."""
+"""Wrappers around a client's stream: one returns bytes that were already read, the other adds a time limit."""
 
 from __future__ import annotations
 

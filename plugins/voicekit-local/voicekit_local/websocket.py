@@ -131,11 +131,11 @@ class Service(Protocol):
     @property
     def core(self) -> Core: ...
     async def receive(self, message: Message, now: float) -> None:
-        """Take a message from the client; waits if too much work is waiting."""
+        """Take a message from the client; waits if too much work is queued."""
         ...
 
     def tick(self, now: float) -> None:
-        """Act on the time: `core.due_at` has come."""
+        """Do what is due, because the time `core.due_at` has come."""
         ...
 
     def closed(self) -> None:
@@ -143,7 +143,7 @@ class Service(Protocol):
         ...
 
     async def run(self, line: Line) -> None:
-        """Do the work, and call `flush` when there are messages; cancelled when the connection ends."""
+        """Do the work, and call `flush` when there are messages; is cancelled when the connection ends."""
         ...
 
 

@@ -58,7 +58,7 @@ def word_errors(said: str, heard: str) -> Errors:
 
 
 def total_errors(pairs: Iterable[tuple[str, str]]) -> Errors:
-    """The errors in many pairs of texts: the text said, and the text heard."""
+    """The errors in many pairs of texts, each with the text said and the text heard."""
     return sum((word_errors(said, heard) for said, heard in pairs), Errors(0, 0))
 
 
@@ -78,7 +78,7 @@ def plain_words(text: str) -> list[str]:
 
 
 def edit_distance(expected: Sequence[str], got: Sequence[str]) -> int:
-    """The least number of words to change, leave out or add that turns `expected` into `got`."""
+    """The smallest number of words to change, remove or add to turn `expected` into `got`."""
     return prefix_distances(expected, got)[-1]
 
 

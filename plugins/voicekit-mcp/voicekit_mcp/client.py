@@ -1,7 +1,7 @@
-"""Connects to an MCP server and makes tools from its list. The official client speaks the protocol, on trio.
+"""Connects to an MCP server, and makes tools from the server's list. The official client speaks the protocol, on trio.
 
 A connection lasts as long as the block that opened it, and can serve any number of calls at the same time. So the
-server starts once, and not for every call. If the connection is lost, we connect once more before a tool fails.
+server starts once, instead of once for every call. If the connection is lost, we connect once more before a tool fails.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def open_mcp(
 
     `prefix` is put before each tool's name, to distinguish the tools of two servers. `only` selects tools by the
     server's names, and `policies` say how to run some of them. A tool without a policy may run in a speculative turn
-    only if the server calls it read-only. `environment` is added to the few variables that a command gets.
+    only if the server declares it read-only. `environment` is added to the few variables that a command gets.
 
     Raises Unavailable if connecting and reading the list of tools fails or takes longer than `open_timeout` seconds.
     Raises ConfigError if a tool in `only` or `policies` is missing, or if there are too many tools for a model.
@@ -149,7 +149,7 @@ class _Link:
         self._connecting = trio.Lock()
 
     async def connected(self) -> _Session:
-        """The present session, or a new one if it is lost. Raises Unavailable if connecting fails or takes too long."""
+        """The current session, or a new one if it is lost. Raises Unavailable if connecting fails or takes too long."""
         async with self._connecting:
             if self._session is None or self._session.lost.is_set():
                 self._session = await self._nursery.start(self._keep)

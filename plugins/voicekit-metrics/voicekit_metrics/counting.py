@@ -1,4 +1,6 @@
-"""Counts the events of calls in counters and histograms. No label names a call, a telephone number or a text."""
+"""Counts the events of calls in counters and histograms. No label contains a call's id, a telephone number or anything
+said.
+"""
 
 from __future__ import annotations
 

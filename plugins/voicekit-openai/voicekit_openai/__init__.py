@@ -1,4 +1,4 @@
-"""The models of OpenAI, and of every service with the same API, as the handler "openai"."""
+"""The handler "openai", for OpenAI's models and for every service with the same API."""
 
 from __future__ import annotations
 

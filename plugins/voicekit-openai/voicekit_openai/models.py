@@ -1,4 +1,4 @@
-"""The handler "openai": makes a model from its options, and a handler from the model."""
+"""The handler "openai": makes a model from the options, and a handler from the model."""
 
 from __future__ import annotations
 

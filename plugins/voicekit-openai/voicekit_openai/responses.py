@@ -1,4 +1,4 @@
-"""The Responses API. The service stores nothing: each request contains the whole call, as it was heard."""
+"""The Responses API. The service stores nothing: a request contains the whole conversation, as the caller heard it."""
 
 from __future__ import annotations
 

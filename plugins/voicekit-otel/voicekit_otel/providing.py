@@ -27,7 +27,7 @@ _to = _Destination()
 def trace_to(provider: trace.TracerProvider, *, words: bool = False) -> None:
     """Send spans to `provider`, and flush and close it when the process ends.
 
-    The provider must be made with `shutdown_on_exit=False`. `words` puts the words spoken into the spans.
+    The provider must be made with `shutdown_on_exit=False`. With `words`, the spans contain the words spoken.
     """
     if _to.provider is None:
         atexit.register(flush)

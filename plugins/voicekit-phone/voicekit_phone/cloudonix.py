@@ -1,6 +1,6 @@
 """Cloudonix' streams: Twilio's messages and `<Connect><Stream>`, in mu-law at 8 kHz.
 
-Sources: Cloudonix' page on streams, and a discussion of another framework's support for it. Not tested against
+Sources: Cloudonix' page on streams, and a discussion of support for Cloudonix in another framework. Not tested against
 Cloudonix itself. When the socket ends, the call continues with the next verb, so our document ends with `<Hangup/>`.
 Not verified: whether Cloudonix signs its requests. We assume that it does not, so the webhook's path has a token in it.
 """

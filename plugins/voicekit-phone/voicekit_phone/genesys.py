@@ -1,8 +1,9 @@
 """Genesys AudioHook and Audio Connector, version 2: both roles, and the signature of the upgrade.
 
-Sources: four public servers and clients of the protocol, of 2025 and 2026; the vendor's pages could not be read. Not
-tested against Genesys itself. There are no marks, so the position follows the clock. A packet holds 200 ms of sound,
-because messages are rate-limited. Not verified: the exact limits, and whether every product supports `barge_in`.
+Sources: four public servers and clients of the protocol, from 2025 and 2026; the vendor's own pages were not
+accessible. Not tested against Genesys itself. There are no marks, so the position follows the clock. A packet holds 200
+ms of sound, because messages are rate-limited. Not verified: the exact limits, and whether every product supports
+`barge_in`.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ class GenesysWire:
 
 
 class OutcomeControl:
-    """Transfers a call: the session ends, and its output variable called `route` tells Architect's flow the target."""
+    """Transfers a call: the session ends, and its output variable `route` tells Architect's flow the target."""
 
     can = frozenset({"transfer"})
 

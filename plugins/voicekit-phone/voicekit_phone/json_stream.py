@@ -1,9 +1,9 @@
-"""The common part of the streams of Twilio, Telnyx, Plivo and Exotel: JSON messages with an `event`.
+"""What the streams of Twilio, Telnyx, Plivo and Exotel have in common: JSON messages with a field `event`.
 
     start, media, dtmf, mark, stop        the carrier's messages; their fields are different for each carrier
     sound, mark, clear                    our messages
 
-A carrier's class reads `start` and `media` and writes our messages; this class does the rest.
+A carrier's class reads `start` and `media` and writes our messages; `JsonStream` does the rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads a carrier's JSON leniently: numbers may be text, fields may be missing, unknown ones are ignored."""
+"""Reads a carrier's JSON leniently: numbers may be text, fields may be missing, and unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def text(value: Mapping[str, Any], *names: str) -> str:
 
 
 def whole(value: Mapping[str, Any], *names: str) -> int | None:
-    """The value of the first of `names` that is present, as an integer; None if none is present, or it is no number."""
+    """The value of the first of `names` that is present, as an integer; None if there is no such number."""
     try:
         return int(text(value, *names) or "-")
     except ValueError:

@@ -59,7 +59,7 @@ class FirstContact:
         self._made: Any = getattr(transports, CLASSES.get(name, name.capitalize()))
 
     def transport(self) -> Transport:
-        """The carrier's transport, with an account if the carrier has REST."""
+        """The carrier's transport, with an account if the carrier has a REST API."""
         match self.name:
             case "twilio" | "plivo" | "vobiz":
                 made: Transport = self._made(TOKEN, account="AC0001")
@@ -88,7 +88,7 @@ class FirstContact:
         return made
 
     def webhook(self, now: float, *, caller: str = CALLER, called: str = CALLED) -> Webhook | None:
-        """The signed announcement of the call; None for a carrier whose socket comes without one."""
+        """The signed announcement of the call; None for a carrier that opens the socket without an announcement."""
         if self.name in UNANNOUNCED:
             return None
         url = f"{self._public}{self._path('voice')}"
@@ -145,7 +145,9 @@ class FirstContact:
     async def ring(
         self, site: Site, transport: Transport, script: Script, line: PhoneLine | None = None, **numbers: str
     ) -> Rung:
-        """Call `site` through `transport` and play the caller of `script`; returns when the call is over or refused."""
+        """Call `site` through `transport` and play the caller's part in `script`; returns when the call is over or
+        refused.
+        """
         line = line if line is not None else PhoneLine(transport=self.dialect)
         routes = transport.routes(site)
         rung = Rung()

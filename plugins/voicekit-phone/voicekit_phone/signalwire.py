@@ -1,7 +1,8 @@
-"""SignalWire's cXML streams: Twilio's messages in the codec of `<Stream codec=...>`, and SignalWire's signatures.
+"""SignalWire's cXML streams: Twilio's messages, with the codec that `<Stream codec=...>` names, and SignalWire's
+signatures.
 
-Sources: SignalWire's pages on cXML `<Stream>`, and its SDK for signatures. Not tested against SignalWire itself.
-Not verified: the codec's name in `mediaFormat` (we accept L16 in any spelling); the byte order of L16 (we assume
+Sources: SignalWire's pages on cXML `<Stream>`, and, for signatures, its SDK. Not tested against SignalWire itself. Not
+verified: the codec's name in `mediaFormat` (we accept L16 in any spelling); the byte order of L16 (we assume
 little-endian; `l16="big"` reverses it); and which signature a form has (we accept Twilio's, and the hexadecimal
 signature of the raw body).
 """
@@ -28,7 +29,7 @@ CODECS = {"PCMU@8000h": MULAW, "L16@16000h": AudioFormat(16_000), "L16@24000h": 
 
 
 class SignalWireWire(TwilioWire):
-    """Our side of one stream: the same as Twilio's, in the codec that the stream requested."""
+    """Our side of one stream: the same as Twilio's, but with the codec that was requested for the stream."""
 
     name = "signalwire"
 

@@ -1,6 +1,6 @@
 """Telnyx media streaming in rtp mode, both roles, and its signatures.
 
-Sources: Telnyx's pages of 2026 on the media websocket and on TeXML, and its Python SDK for signatures. Not tested
+Sources: Telnyx's pages of 2026 on the media websocket and on TeXML, and, for signatures, its Python SDK. Not tested
 against Telnyx itself. Messages may arrive out of order. The caller's sound has the codec of the caller's leg, even if
 we asked for another. Not verified: the byte order of L16 (RFC 2586 says big-endian, and two unmerged reports agree),
 and whether we can send sounds shorter than 20 ms.
@@ -165,7 +165,9 @@ def stream_texml(url: str, *, codec: str = "PCMU") -> str:
 
 
 def streaming_start(url: str, *, token: str, codec: str = "PCMU") -> dict[str, object]:
-    """The body of the REST requests `answer` and `streaming_start`. Without rtp mode, Telnyx would drop our sound."""
+    """The body of the REST requests `answer` and `streaming_start`. It requests rtp mode, without which our sound is
+    dropped.
+    """
     return {
         "stream_url": url,
         "stream_track": "inbound_track",

@@ -1,8 +1,9 @@
-"""The carriers as transports of a server: how each signs, how its webhook is answered, and what it reports.
+"""The carriers as transports of a server: how each signs its requests, how its webhook is answered, and what it
+reports.
 
-Keys come from the environment or as arguments. The keys that check incoming requests are required. The account's keys
-are needed to hang up, transfer, send keys and dial out; a transport without them refuses to do so.
-`voicekit_phone.webhooks` has the common parts.
+Secrets come from the environment or as arguments. Those that are used to check incoming requests are required. The
+account's credentials are needed to hang up, transfer, send digits and dial out; a transport without them refuses to do
+so. The parts common to all carriers are in `voicekit_phone.webhooks`.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ JSON = "application/json"
 
 
 class Vonage:
-    """Vonage: `secret` or VONAGE_SIGNATURE_SECRET checks its signed webhooks; each webhook is accepted only once.
+    """Vonage: its signed webhooks are checked with `secret` or VONAGE_SIGNATURE_SECRET, and each is accepted only once.
 
-    VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY (PEM) are needed to hang up, transfer, send keys and dial.
+    VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY (PEM) are needed to hang up, transfer, send digits and dial.
     """
 
     name = "vonage"
@@ -202,9 +203,10 @@ class Exotel:
 
 
 class Genesys:
-    """Genesys AudioHook: `key` and `secret`, or GENESYS_API_KEY and GENESYS_CLIENT_SECRET, check the signed upgrade.
+    """Genesys AudioHook: the signed upgrade is checked with `key` and `secret`, or else GENESYS_API_KEY and
+    GENESYS_CLIENT_SECRET.
 
-    A transfer ends the session, and its output variable called `route` tells the flow in Architect the target.
+    A transfer ends the session, and its output variable `route` tells the flow in Architect the target.
     """
 
     name = "genesys"

@@ -30,9 +30,9 @@ XML = "text/xml"
 
 
 class Plivo:
-    """Plivo: `token` or PLIVO_AUTH_TOKEN checks its signatures.
+    """Plivo: its signatures are checked with `token` or PLIVO_AUTH_TOKEN.
 
-    To hang up and transfer, it needs `account` or PLIVO_AUTH_ID; to dial, also `number` or PLIVO_NUMBER.
+    To hang up and transfer, the transport needs `account` or PLIVO_AUTH_ID; to dial, also `number` or PLIVO_NUMBER.
     """
 
     name = "plivo"
@@ -76,7 +76,9 @@ class Plivo:
         return control_of(self.client, call_id, via=via)
 
     def news(self, request: Webhook) -> CallReport | None:
-        """A hang-up, or the result of answering-machine detection; Plivo does not report the end of a greeting."""
+        """A report of a hang-up or of the result of answering-machine detection; Plivo does not report the end of a
+        greeting.
+        """
         call_id = request.field("CallUUID") or request.field("RequestUUID")
         if machine := request.field("Machine"):
             found = machine.lower() == "true"
@@ -104,7 +106,9 @@ class Plivo:
 
 
 class Vobiz(Plivo):
-    """Vobiz, with Plivo's messages: `token` or VOBIZ_AUTH_TOKEN checks its signatures; VOBIZ_AUTH_ID is the account."""
+    """Vobiz, with Plivo's messages: signatures are checked with `token` or VOBIZ_AUTH_TOKEN; VOBIZ_AUTH_ID is the
+    account.
+    """
 
     name = "vobiz"
     dialect = Dialect(plivo.VobizWire, plivo.PlivoPeer, PCM16K)

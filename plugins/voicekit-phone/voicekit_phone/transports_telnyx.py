@@ -33,10 +33,10 @@ from voicekit_phone.webhooks import (
 
 
 class Telnyx:
-    """Telnyx with TeXML: `public_key` or TELNYX_PUBLIC_KEY checks its signatures.
+    """Telnyx with TeXML: its signatures are checked with `public_key` or TELNYX_PUBLIC_KEY.
 
-    To hang up, transfer and send keys, it needs `api_key` or TELNYX_API_KEY; to dial, also TELNYX_CONNECTION_ID and
-    TELNYX_NUMBER.
+    To hang up, transfer and send digits, the transport needs `api_key` or TELNYX_API_KEY; to dial, also
+    TELNYX_CONNECTION_ID and TELNYX_NUMBER.
     """
 
     name = "telnyx"
@@ -125,7 +125,7 @@ class Telnyx:
             site.report(self.name, CallReport(call_id, CallEnd(EndReason.FAILED, type(error).__name__)))
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to` and return the call's id. See `webhooks.dial_out`; `keys` are not possible with Telnyx."""
+        """Call `to` and return the call's id. See `webhooks.dial_out`; Telnyx does not support `keys`."""
         if self.client is not None and not self._connection:
             raise ConfigError("dial: expected TELNYX_CONNECTION_ID (the connection to call from), which is not set")
         if how.get("keys"):

@@ -30,9 +30,9 @@ XML = "text/xml"
 
 
 class Twilio:
-    """Twilio: `token` or TWILIO_AUTH_TOKEN checks its signatures.
+    """Twilio: its signatures are checked with `token` or TWILIO_AUTH_TOKEN.
 
-    To transfer, it needs `account` or TWILIO_ACCOUNT_SID; to dial, also `number` or TWILIO_NUMBER.
+    To transfer, the transport needs `account` or TWILIO_ACCOUNT_SID; to dial, also `number` or TWILIO_NUMBER.
     """
 
     name = "twilio"
@@ -93,7 +93,8 @@ def twilio_news(request: Webhook) -> CallReport | None:
 
 
 class SignalWire:
-    """SignalWire: `signing_key` or SIGNALWIRE_SIGNING_KEY checks its signatures; `codec` is the codec of `<Stream>`.
+    """SignalWire: its signatures are checked with `signing_key` or SIGNALWIRE_SIGNING_KEY; `codec` is the codec in
+    `<Stream>`.
 
     SIGNALWIRE_PROJECT_ID, SIGNALWIRE_TOKEN and SIGNALWIRE_SPACE (its host) are needed to transfer and dial.
     """

@@ -1,8 +1,8 @@
 """Twilio Media Streams, both roles, with the TwiML that connects a call, and request signatures.
 
-Sources: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, in copies of 2024; its Python helper for
-signatures. Not tested against Twilio itself. All numbers come as text, `connected` has no sequence number, and a mark
-that comes back may have been cleared instead of played.
+Sources: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, in copies from 2024; for signatures, its
+Python helper library. Not tested against Twilio itself. All numbers come as text, `connected` has no sequence number,
+and a mark that comes back may have been cleared instead of played.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ def busy_twiml() -> str:
 
 
 def signature(token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
-    """The `X-Twilio-Signature` of a request to `url` with the fields in `form`. For an upgrade, `url` is wss://."""
+    """The `X-Twilio-Signature` of a request to `url` with the fields in `form`. For an upgrade, `url` begins with
+    wss://.
+    """
     fields: dict[str, set[str]] = {}
     for name, value in form:
         fields.setdefault(name, set()).add(value)

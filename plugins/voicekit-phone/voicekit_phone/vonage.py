@@ -1,9 +1,9 @@
 """Vonage Voice API websockets, both roles, the NCCO that connects a call, and signed webhooks.
 
-Sources: Vonage's websocket guide of 2026 (and its text of 2021), and its Python SDK. Not tested against Vonage itself.
+Sources: Vonage's websocket guide of 2026 (and the 2021 version), and its Python SDK. Not tested against Vonage itself.
 Each binary message holds exactly 20 ms of sound, in both directions. There is no stop event: a closed socket means that
-the caller has hung up. Not verified: whether a notify after a clear is answered (we assume never), and the largest size
-of the headers (512 B or 2 kB).
+the caller has hung up. Not verified: whether a notify after a clear is answered (we assume that it never is), and the
+largest size of the headers (512 B or 2 kB).
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ OLD_S = 300
 
 
 class VonageWire:
-    """Our side of one websocket. Only REST ends the call: if we close the socket, the event URL's answer comes next."""
+    """Our side of one websocket. Only REST ends the call: if we close the socket, Vonage asks the event URL how to
+    continue.
+    """
 
     name = "vonage"
     can = frozenset({"mark", "clear"})

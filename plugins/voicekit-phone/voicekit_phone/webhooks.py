@@ -1,4 +1,4 @@
-"""The common part of the carriers' transports: the way from a webhook to a socket, reports, and dialling out.
+"""What the carriers' transports have in common: the way from a webhook to a socket, reports, and dialling out.
 
     POST /twilio/voice            signed by Twilio -> TwiML with a one-time token in the socket's path
     GET  /twilio/media/TOKEN      the upgrade: the token is valid once, within 15 s, for the call it was made for
@@ -67,12 +67,12 @@ class WebhookTransport(Protocol):
         ...
 
     def connect(self, url: str) -> str:
-        """The document that leads to the socket at `url`."""
+        """The document that directs the call to the socket at `url`."""
         ...
 
     def busy(self) -> str: ...
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """The carrier's control of this call; None if there is no account."""
+        """The CallControl for this call at the carrier; None if there is no account."""
         ...
 
     def news(self, request: Webhook) -> CallReport | None:
@@ -182,7 +182,7 @@ def optional(given: str | None, variable: str) -> str | None:
 
 
 def client_of(account: Callable[..., T], api: str | None, *keys: str | None) -> CarrierClient | None:
-    """A client of `account`; None if one of its keys is missing."""
+    """A client for `account`; None if one of its credentials is missing."""
     if not all(keys):
         return None
     return CarrierClient(account(*keys, **({} if api is None else {"api": api})))

@@ -1,4 +1,4 @@
-"""Scenes: callers who pause, interrupt, cough and hum, and a score of how a bot takes turns with them."""
+"""Scenes: callers who pause, interrupt, cough and hum, and a score for how well a bot takes turns with them."""
 
 from __future__ import annotations
 

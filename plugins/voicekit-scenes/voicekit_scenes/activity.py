@@ -1,4 +1,4 @@
-"""Finds in a recorded track of the bot which part of which reply sounded, and when. Pure, from the samples.
+"""Finds out from a recorded track of the bot which part of which reply sounded, and when. Pure, from the samples.
 
 The track is compared with the replies as the voice made them. So holds, cuts and resumptions are found to the exact
 word, whichever program played the sound. A `Stretch` is sound without a gap in time or a jump in the reply.
@@ -53,7 +53,8 @@ class Stretch:
 
 
 def stretches(track: Samples, replies: Sequence[Samples], since: Sequence[float]) -> list[Stretch]:
-    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`: it can't sound before that.
+    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so that reply can't sound
+    earlier.
 
     If several replies have the same sound, the stretch belongs to the latest.
     """

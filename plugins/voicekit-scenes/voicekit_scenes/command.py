@@ -1,4 +1,4 @@
-"""`voicekit scenes [BOT]`: hold the scenes with a bot, print the score, and draw a picture."""
+"""`voicekit scenes [BOT]`: run the scenes with a bot, print the score, and draw a picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELP: Final = "test a bot's turn-taking in scripted scenes, and score it"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold the scenes; returns 0 for any score, so that a program can use the numbers of --json."""
+    """Run the scenes; returns 0 for any score, so that a program can use the numbers of --json."""
     parser = Parser(prog="voicekit scenes", description=HELP)
     bot = "a Python file with a handler, or the name of a registered handler (default: the scenes' own bot)"
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)

@@ -1,4 +1,4 @@
-"""Holds a scene in virtual time, and returns all that the score needs: both sides' sound, the questions and history."""
+"""Runs a scene in virtual time, and returns all that the score needs: both tracks, the questions and the history."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """The facts about a scene after the call. Both tracks have the same length, at RATE, from -1 to 1."""
+    """The facts about a scene after the call. Both tracks have the same length; their samples are from -1 to 1, at
+    RATE.
+    """
 
     scene: Scene
     caller: Samples
@@ -66,9 +68,9 @@ def hold(
     messages: str = MESSAGES,
     plugins: Any = None,
 ) -> Recording:
-    """Hold `scene` with `bot`, or with the scene's scripted bot if `bot` is None.
+    """Run `scene` with `bot`, or with the scene's scripted bot if `bot` is None.
 
-    `messages` is the file of the recogniser's recorded messages. With `engines`, a real recogniser hears the sound.
+    `messages` is the file with the recogniser's recorded messages. With `engines`, a real recogniser hears the sound.
     """
     voice = RecordedTts()
     room = Room(scene, voice, replays=engines is None, messages=messages)

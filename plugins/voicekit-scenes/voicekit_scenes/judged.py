@@ -1,4 +1,4 @@
-"""Makes the score of a recording: finds when both sides sound, and applies the rules of `score`."""
+"""Scores a recording: finds when each side sounds, and applies the rules of `score`."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _history(recording: Recording, bot: Sequence[Stretch]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of many scenes. Times are in seconds; a figure is None if there is nothing to measure."""
+    """The figures for many scenes. Times are in seconds; a figure is None if there is nothing to measure."""
 
     scenes: int
     good: int

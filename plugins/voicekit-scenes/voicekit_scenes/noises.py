@@ -28,7 +28,7 @@ FLOOR_DBFS: Final = -70.0
 
 
 def cough(seconds: float, seed: int) -> Samples:
-    """Bursts of noise as from a throat, each with a hard beginning."""
+    """Bursts of noise that sound like coughs, each with an abrupt start."""
     dice = np.random.default_rng(seed)
     sound = _shaped(dice.standard_normal(_count(seconds)), 350, 2_800)
     bursts = max(1, round(seconds / 0.3))
@@ -64,7 +64,7 @@ def keys(seconds: float, seed: int) -> Samples:
 
 
 def hum(seconds: float, seed: int) -> Samples:
-    """A person who is thinking: a low tone through a closed mouth."""
+    """The hum of a person who is thinking: a low tone through a closed mouth."""
     dice = np.random.default_rng(seed)
     time = np.arange(_count(seconds)) / RATE
     pitch = 125 + 6 * np.sin(2 * np.pi * 0.9 * time) + np.cumsum(dice.standard_normal(len(time))) * 0.002

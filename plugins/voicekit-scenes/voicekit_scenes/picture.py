@@ -1,4 +1,4 @@
-"""Draws scenes as SVG: when the caller and the bot sounded, on a line of time. Pure."""
+"""Draws scenes as SVG: when the caller and the bot sounded, on a timeline. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds scenes in real time over the local server, with voicekit and with other programs that get the same sound.
+"""Runs scenes in real time with the local server: with voicekit, and with other programs that get the same sound.
 
 The caller, the voice and the score are the same as in virtual time, but a real recogniser hears the sound, so the load
 of the machine matters. A peer is another program. It reads the caller's sound from its standard input, 20 ms at a time
@@ -45,7 +45,7 @@ STARTS_S: Final = 40.0
 async def hold_in_real_time(
     scene: Scene, service: SpeechService, bot: Bot | None = None, *, vad: str, plugins: Plugins
 ) -> Recording:
-    """Hold `scene` with voicekit and the recogniser of `service`."""
+    """Run `scene` with voicekit and the recogniser of `service`."""
     voice = RecordedTts()
     room = Room(scene, voice, replays=False)
     log: list[tuple[float, SessionEvent]] = []
@@ -70,7 +70,7 @@ def recording_of(
     final_words: tuple[Word, ...] = (),
     decided: tuple[str, ...] = (),
 ) -> Recording:
-    """The recording, for the score, of a room whose scene is over."""
+    """The recording of a room whose scene is over, ready to be scored."""
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
     seconds = max([len(room.caller) / 2 / RATE, *ends])
     return Recording(
@@ -87,7 +87,7 @@ def recording_of(
 
 
 async def hold_with_peer(scene: Scene, service: SpeechService, command: Sequence[str]) -> Recording:
-    """Hold `scene` with the program `command`, which gets addresses and texts as JSON in its last argument."""
+    """Run `scene` with the program `command`, which gets addresses and texts as JSON in its last argument."""
     voice = VoiceServer()
     room = Room(scene, voice, replays=False)
     async with voice.serve() as tts, _peer(scene, service, tts, command) as process:

@@ -4,10 +4,10 @@ Each sound that the microphone hears has a track of messages, with times in seco
 come from messages.jsonl, or, if they are scripted, from lines.toml.
 
 The caller may make a sound before all messages of the previous sound have come. A recogniser would hear both sounds in
-one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages of
-a backdrop or an echo don't count while the caller speaks: the recogniser never understood them at 14 dB or more below
-the caller. A request to make words final takes `FINALIZED_S`, and applies to the recorded final words whose sound has
-passed by then.
+one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages
+from a backdrop or an echo don't count while the caller speaks, because the recogniser never understood sounds that were
+14 dB or more below the caller. A request to make words final takes `FINALIZED_S`, and applies to the recorded final
+words whose sound has passed by then.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MESSAGES: Final = "messages.jsonl"
 
 @cache
 def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
-    """The messages in `file`, by sound and level; a relative path starts from this module's folder."""
+    """The messages in `file`, by sound and level; a relative path is relative to this module's folder."""
     found = {}
     for line in (HERE / file).read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
@@ -94,7 +94,7 @@ class Track:
         return list(self.messages[first : self.next])
 
     def words(self, given: Iterable[Any]) -> tuple[Word, ...]:
-        """The words of a message that are not yet final, with times in samples of the stream."""
+        """The words in a message that are not yet final, with times in samples of the stream."""
         made = (
             Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
             for text, start, end in given
@@ -125,7 +125,7 @@ class Replay:
     _busy_to: int = 0
 
     def begin(self, start: int, name: str, level_db: float, samples: int) -> None:
-        """Note that the caller makes the sound `name` from sample `start` on; it lasts `samples`."""
+        """Note that the caller makes the sound `name` from sample `start` on, for `samples` samples."""
         if not self.wanted:
             return
         line = lines().get(name)

@@ -76,8 +76,8 @@ class Backdrop:
 class Scene:
     """A call: the bot says `greeting`, then its `answers` one after the other, and repeats the last one.
 
-    `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone also hears the bot,
-    `echo_db` louder than the bot itself. The caller performs the acts `rounds` times, and at the end stays silent for
+    `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone also hears the bot, at
+    `echo_db` relative to the bot's own level. The caller performs the acts `rounds` times, and then stays silent for
     `stays` seconds.
     """
 

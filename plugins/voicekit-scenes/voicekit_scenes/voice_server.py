@@ -1,4 +1,4 @@
-"""The recorded voice as a server with the Soniox protocol on loopback, for programs other than voicekit.
+"""A loopback server that offers the recorded voice over the Soniox protocol, for programs other than voicekit.
 
 It answers immediately, in messages of 100 ms, and keeps a record of the texts that it got, like `RecordedTts`.
 """
@@ -24,7 +24,7 @@ MESSAGE: Final = 2 * RATE // 10
 
 
 class VoiceServer:
-    """Speaks PCM16 mono at RATE to all clients; `said` has every stream as an utterance."""
+    """Speaks PCM16 mono at RATE to all clients; `said` holds an Utterance for every stream."""
 
     def __init__(self) -> None:
         self.said: list[Utterance] = []

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build_app(site: CallSite, more: Sequence[BaseRoute] = (), *, metrics_token: str | None = None) -> Starlette:
-    """The app of `site`; `more` holds the user's own routes, which come after those of the transports."""
+    """The app for `site`; `more` holds the user's own routes, which come after those of the transports."""
     routes: list[BaseRoute] = [
         Route("/healthz", lambda request: PlainTextResponse("alive")),
         Route("/readyz", lambda request: PlainTextResponse("ready") if site.ready else PlainTextResponse("no", 503)),
@@ -100,7 +100,7 @@ def _target(scope: Mapping[str, object]) -> str:
 
 
 class StarletteUpgrade:
-    """A `voicekit.call.transport.Upgrade` of a Starlette websocket."""
+    """A `voicekit.call.transport.Upgrade` for a Starlette websocket."""
 
     def __init__(self, site: CallSite, websocket: WebSocket) -> None:
         self._websocket = websocket

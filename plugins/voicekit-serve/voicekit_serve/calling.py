@@ -26,11 +26,11 @@ PLACES = 3
 async def call_out(
     answer: CallAnswer, transport: DialingTransport, to: str, *, ring: float = 30.0, dialing: Any = None, **serving: Any
 ) -> CallEnd:
-    """Call `to` over `transport` and have `answer` hold the conversation; returns how the call ended.
+    """Call `to` over `transport` and let `answer` conduct the conversation; returns how the call ended.
 
-    `dialing` holds further options of `CallSite.dial`, `serving` those of `serve`. A call also ends if nobody answers,
+    `dialing` holds further options for `CallSite.dial`, and `serving` for `serve`. A call also ends if nobody answers,
     if the line is busy, or if no socket comes; the carrier is then told to stop ringing. Raises ConfigError or
-    ServiceError if dialling fails. If cancelled, or at a signal, it hangs up.
+    ServiceError if dialling fails. If cancelled, or on a signal, it hangs up.
     """
     outbound = OutboundCall(answer)
     with alone():
@@ -50,7 +50,7 @@ async def call_out(
 
 
 class OutboundCall:
-    """Follows the call that was dialled, and refuses all others."""
+    """Follows the call that was dialled, and refuses all other calls."""
 
     def __init__(self, answer: CallAnswer) -> None:
         self._answer = answer
@@ -64,13 +64,13 @@ class OutboundCall:
 
     @property
     def end(self) -> CallEnd:
-        """How the call ended; for use after `run` has returned."""
+        """How the call ended; valid only after `run` has returned."""
         if self._call is not None and self._call.end is not None:
             return self._call.end
         return self._end or CallEnd(EndReason.NO_ANSWER)
 
     async def run(self, site: CallSite, to: str, ring: float, how: dict[str, Any]) -> None:
-        """Dial, and wait for the end."""
+        """Dial, and wait until the call has ended."""
         site.watch(self._hear)
         self._id = await site.dial(to, ring=ring, **how)
         self._dialled.set()
@@ -82,7 +82,9 @@ class OutboundCall:
             await self._over.wait()
 
     async def answer(self, call: Call) -> Conversation | None:
-        """Answer a call for the desk. Waits for the call's id: the socket may come before the answer to our request."""
+        """Answer a call for the desk. First waits for the call's id, because the socket may open before our request to
+        dial is answered.
+        """
         await self._dialled.wait()
         if call.info.call_id.value != self._id or self._call is not None:
             return None

@@ -2,13 +2,13 @@
 
 1. hypercorn reports the code 1006 for every close that does not come from the app. On wires whose only goodbye is the
 close (Vonage, jambonz, chan_websocket), 1000 means that the caller has hung up, and 1006 that the connection was lost.
-The code decides why a call ended, so the far side's own code is reported.
+The code tells us why a call ended. Here, the far side's own code is reported.
 
 2. If a connection ends while a message is being sent, hypercorn raises trio.BusyResourceError, which ends the server
 with all its calls. Here, only this connection ends.
 
-3. hypercorn agrees to compression if a client offers it, as browsers do. Sound does not get smaller, and after a
-cancelled send the client can't read the next message. Here, compression is always refused.
+3. hypercorn agrees to compression if a client offers it, as browsers do. Compression does not make sound smaller, and
+after a cancelled send the client can't read the next message. Here, compression is always refused.
 
 4. When a server stops listening, hypercorn immediately closes accepted connections that have not sent a request. So it
 turns away callers whom another process would have taken. Here, such connections get time to send their request.
@@ -59,7 +59,8 @@ async def send_or_close(server: TCPServer, event: Any) -> None:
 
 
 async def close_if_idle(server: TCPServer) -> None:
-    """Like `TCPServer._idle_timeout`, but idle connections get `SiteConfig.asking` seconds after the listener closes.
+    """Like `TCPServer._idle_timeout`, but idle connections stay open for `SiteConfig.asking` seconds after the listener
+    closes.
 
     hypercorn cancels this task as soon as it has read a request.
     """

@@ -28,7 +28,7 @@ _TIDY = re.compile(r"[A-Za-z0-9._@:-]{1,80}")
 
 
 class CallNumber(logging.Filter):
-    """Gives each log record `call`, the number of the call whose task logged it."""
+    """Adds the attribute `call` to each log record: the number of the call whose task logged it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.call = _number.get()
@@ -46,7 +46,7 @@ def numbered(number: int) -> Iterator[None]:
 
 
 def carriers_id(info: CallInfo) -> str:
-    """The carrier's own id of the call, to find the call in the carrier's console; "" if the id was only claimed."""
+    """The carrier's own id for the call, to find the call in the carrier's console; "" if the id was only claimed."""
     known = info.call_id
     return f", {known.value} there" if known.trust == "signed" and _TIDY.fullmatch(known.value) else ""
 

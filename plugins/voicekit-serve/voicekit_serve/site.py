@@ -73,7 +73,7 @@ class CallSite:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """The lifespan of your own application, if it mounts `build_app(site)`; all calls end with it."""
+        """Use this as the lifespan of an application that mounts `build_app(site)`; all calls end with the lifespan."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.desk.measure)
             try:
@@ -182,15 +182,15 @@ class CallSite:
             watcher(report)
 
     def watch(self, watcher: Callable[[CallReport], None]) -> None:
-        """Call `watcher` with each report of a carrier; `watcher` must not wait."""
+        """Call `watcher` with each report from a carrier; `watcher` must not wait."""
         self._watchers.append(watcher)
 
     async def dial(self, to: str, *, over: str | None = None, **how: Any) -> str:
         """Have a carrier call `to`, and return the call's id. The call is answered like an incoming one.
 
-        `over` names the transport, if there is more than one. `how` may have `ring` and `limit` in seconds, `keys` to
-        send, and `detect_machine`. Raises ConfigError, before anything is sent, if the transport can't do this, and
-        ServiceError if the carrier refuses.
+        `over` names the transport, if there is more than one. `how` may contain `ring` and `limit` in seconds, the
+        `keys` to press, and `detect_machine`. Raises ConfigError, before anything is sent, if the transport can't do
+        this, and ServiceError if the carrier refuses.
         """
         able = [each for each in self.transports if over in (None, each.name)]
         if len(able) != 1:

@@ -35,7 +35,9 @@ SILENT_S: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class SharedListener:
-    """A port that several processes share: `fds` are copies of its sockets, and `told` waits for the time to drain."""
+    """A port that several processes share: `fds` are copies of its sockets, and `told` waits until this process is told
+    to drain.
+    """
 
     fds: Sequence[int]
     told: Callable[[], Awaitable[None]]

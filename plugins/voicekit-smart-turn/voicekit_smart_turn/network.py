@@ -1,4 +1,4 @@
-"""Smart Turn v3.2: a small neural network that hears whether an utterance is finished. It blocks for about 60 ms.
+"""Smart Turn v3.2: a small neural network that judges whether an utterance is finished. It blocks for about 60 ms.
 
 The first call loads the network in a thread, which takes 0.1 to 0.3 s; all calls share it.
 """

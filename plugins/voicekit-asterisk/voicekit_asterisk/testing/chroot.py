@@ -1,4 +1,4 @@
-"""Makes a folder that contains a Debian with Asterisk, from the mirror that apt uses.
+"""Makes a folder that contains a Debian system with Asterisk, from the mirror that apt uses.
 
 This needs root, apt and debootstrap, a minute or two, and half a gigabyte. Only Debian's `sid` has a current Asterisk,
 so the folder is a chroot. It is kept for later tests at VOICEKIT_ASTERISK_ROOT, or else among the temporary files.
@@ -24,12 +24,12 @@ MADE = "made-by-voicekit"
 
 
 def folder() -> Path:
-    """The path of the folder with the Asterisk; the folder may not exist yet."""
+    """The path of the folder for Asterisk, which may not exist yet."""
     return Path(os.environ.get(ROOT) or Path(tempfile.gettempdir(), "voicekit-asterisk"), SUITE)
 
 
 def what_is_missing() -> str | None:
-    """What this machine lacks to make and run an Asterisk, as the end of "needs ..."; None if nothing is missing."""
+    """What this machine lacks to install and run Asterisk, phrased to follow "needs"; None if nothing is missing."""
     if shutil.which("apt-get") is None:
         return "Debian: an Asterisk of one's own is made with apt"
     if os.geteuid() != 0:
@@ -39,7 +39,7 @@ def what_is_missing() -> str | None:
 
 
 def make_asterisk(log: Path) -> tuple[Path, bool]:
-    """The folder with an Asterisk, and whether it had to be made; `log` gets the output of the commands.
+    """Return the folder with Asterisk, and whether it had to be made; the commands' output goes to `log`.
 
     If another process is making the folder, waits for it. Raises CalledProcessError if a step fails.
     """

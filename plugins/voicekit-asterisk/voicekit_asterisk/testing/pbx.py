@@ -179,7 +179,7 @@ class Pbx:
         return self.ask("core show version").split(" built")[0].strip()
 
     def originate(self, channel: str, context: str, extension: str) -> None:
-        """Call `channel`; after the answer, connect it to `extension` of the dialplan. Returns immediately."""
+        """Call `channel`, and connect it to the dialplan's `extension` once it answers. Returns immediately."""
         self.ask(f"channel originate {channel} extension {extension}@{context}")
 
     def channels(self) -> list[str]:
@@ -206,7 +206,9 @@ class Pbx:
         return self.here / "sounds" / name
 
     def recording(self, name: str) -> Path:
-        """The path of a recording. Blocks until Asterisk has closed the file, some time after the channel's end."""
+        """The path of a recording. Blocks until Asterisk has closed the file, which is some time after the channel
+        ends.
+        """
         deadline = time.monotonic() + STOPPED_S
         while any(file.endswith(f"/sounds/{name}") for file in self.open_files()):
             if time.monotonic() > deadline:

@@ -1,4 +1,5 @@
-"""A SIP phone for tests: baresip, which calls an Asterisk over loopback, speaks from files and records both sides.
+"""A SIP phone for tests: baresip, which calls an Asterisk over loopback, plays files as its speech, and records both
+sides.
 
 with Phone(port=5090) as phone:
     phone.dial("sip:100@127.0.0.1:5070")
@@ -54,7 +55,7 @@ snd_path {here}
 
 
 class Phone:
-    """A phone that listens for SIP at `port` of loopback. Its methods block; from trio, call them in a thread."""
+    """A phone that listens for SIP on the loopback port `port`. Its methods block; from trio, call them in a thread."""
 
     def __init__(self, port: int, silence: Path) -> None:
         self.port = port

@@ -1,4 +1,5 @@
-"""A voice of tones: each word has its own tone, so a recording shows, without a recogniser, which words were heard.
+"""A voice made of tones: each word has its own tone, so a recording shows, without a recogniser, which words were
+heard.
 
     Session(tts=ToneTts(), ...)                     word n of a reply sounds for WORD_S at tone_of(n)
     words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after their third and second word

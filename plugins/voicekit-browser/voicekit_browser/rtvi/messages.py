@@ -44,7 +44,7 @@ def read_message(data: str) -> RtviMessage | None:
 
 
 def write_message(kind: str, data: Mapping[str, object] | None = None, id: str = "") -> str:  # noqa: A002  # RTVI's word
-    """A message in its envelope; `id` is the id of the message that it answers."""
+    """A message in its envelope; if it is an answer, `id` is the id of the client's message."""
     fields: dict[str, object] = {"label": LABEL, "type": kind}
     if id:
         fields["id"] = id

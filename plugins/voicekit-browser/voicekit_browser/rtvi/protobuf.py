@@ -1,4 +1,4 @@
-"""The frames of pipecat's WebSocket transport as protocol buffers, written by hand (pure).
+"""Encodes and decodes the frames of pipecat's WebSocket transport: protocol buffers, without a library (pure).
 
     Frame           one of: 1 text, 2 audio, 3 transcription, 4 message
     text            1 id, 2 name, 3 text
@@ -6,7 +6,7 @@
     transcription   1 id, 2 name, 3 text, 4 user, 5 time
     message         1 data
 
-Unknown fields are ignored, as protocol buffers require. A field that ends too early raises RemoteProtocolError.
+Unknown fields are ignored, as protocol buffers require. A truncated field raises RemoteProtocolError.
 """
 
 from __future__ import annotations

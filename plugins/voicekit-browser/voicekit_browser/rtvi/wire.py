@@ -51,7 +51,7 @@ the `d` of the response.
 
 
 class RtviWire:
-    """Our side of one socket. `answer` answers client messages; if it is None, they are refused."""
+    """Our side of one socket. The function `answer` answers the client's own messages; without it, they are refused."""
 
     name = "rtvi"
     can = frozenset({"hang_up"})
@@ -158,7 +158,7 @@ class RtviWire:
 
 
 class RtviPeer:
-    """A client: its messages, and its reactions to ours."""
+    """An RTVI client: its messages, and its reactions to ours."""
 
     def __init__(self, version: str = VERSION) -> None:
         self._version = version

@@ -1,1 +1,1 @@
-"""The demo: a call between a recorded caller and a bot made of rules; everything between them is real."""
+"""The demo: a call between a recorded caller and a rule-based bot; everything between them is real."""

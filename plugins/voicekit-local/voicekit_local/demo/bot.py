@@ -1,4 +1,4 @@
-"""The demo's bot, made only of rules."""
+"""The demo's bot, which follows fixed rules."""
 
 from __future__ import annotations
 

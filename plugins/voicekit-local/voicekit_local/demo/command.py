@@ -1,4 +1,4 @@
-"""`voicekit demo`: hold the demo's call in real time, show it live, and save it in a folder."""
+"""`voicekit demo`: run the demo's call in real time, show it live, and save it in a folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CONTENTS: Final = {SOUND: "both sides", EVENTS: "what happened", HISTORY: "who s
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold the call to its end; returns 1 if it failed, and 130 if Ctrl-C ended it."""
+    """Run the call to its end; returns 1 if it failed, and 130 if Ctrl-C ended it."""
     parser = argparse.ArgumentParser(prog="voicekit demo", description=HELP)
     parser.add_argument("--folder", type=Path, help=f"where to save the call (default: {FOLDER}, {FOLDER}-2, ...)")
     parser.add_argument("--play", action="store_true", help="play the call on the speaker after it has ended")
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def demo(path: Path, play_it: bool = False) -> int:
-    """Hold the demo's call and save it in the folder `path`; returns the exit status of `voicekit demo`."""
+    """Run the demo's call and save it in the folder `path`; returns the exit status of `voicekit demo`."""
     tell = Teller()
     call: _Call | None = None
     try:
@@ -117,7 +117,9 @@ class _Call:
         self._session.watch(self.live.note)
 
     async def hold(self, relay: Relay | None) -> SessionEnded:
-        """Hold the call to its end, and write the history in any case. DeviceError if the call can't be held."""
+        """Run the call to its end, and write the history even if the call fails. DeviceError if the call can't take
+        place.
+        """
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(perform, lines(), self._caller, self._moments, self._drop(relay), self._said)

@@ -1,4 +1,4 @@
-"""Plays the demo's call on a speaker; if there is no speaker, says how to play its file."""
+"""Plays the demo's call on a speaker; if there is no speaker, says how to play the recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A relay to the server whose connections can be cut, so that the demo can show how a lost connection is handled."""
+"""A relay to the server. The demo cuts the relay's connections to show how a lost connection is handled."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Relay:
         self.url = url
 
     def cut(self) -> int:
-        """Drop every connection without closing it, like a lost network; returns how many there were."""
+        """Drop all connections without closing them, as when a network fails; returns how many there were."""
         cut = len(self._ways)
         for way in self._ways:
             way.cancel()

@@ -1,4 +1,4 @@
-"""The lines of the caller in script.toml, and the cues at which they are said."""
+"""The caller's lines in script.toml, and the cues at which they are spoken."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the caller; script.toml explains the cues."""
+    """One of the caller's lines; script.toml explains the cues."""
 
     name: str
     text: str

@@ -38,7 +38,9 @@ Times = list[tuple[float, float]]
 
 
 class LetterAligner:
-    """Divides the time among the words by their numbers of letters. Needs no package; accurate to a word or two."""
+    """Divides the time among the words in proportion to their lengths in letters. Needs no package; accurate to a word
+    or two.
+    """
 
     name = "by letters"
 
@@ -133,7 +135,7 @@ class _Decoder:
 
 
 def spread(words: Sequence[str], start: float, end: float) -> Times:
-    """Divide the time from `start` to `end` among `words`, in proportion to their numbers of letters."""
+    """Divide the time from `start` to `end` among `words`, in proportion to their lengths in letters."""
     letters = [len(word) + 1 for word in words]  # plus one for the space between words
     whole = sum(letters) or 1
     marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words))]

@@ -38,7 +38,7 @@ def choose_recogniser() -> Chosen[Recogniser]:
 
 
 def choose_aligner() -> Chosen[Aligner]:
-    """The aligner that finds the times of words; without its package, the one that counts letters."""
+    """The aligner that finds words in the sound; if its package is missing, the one that counts letters."""
     if not _absent("pocketsphinx"):
         return Chosen(SphinxAligner(), "times of words: forced alignment (pocketsphinx)")
     return Chosen(LetterAligner(), "times of words: spread by letters (pocketsphinx is not installed)")

@@ -30,7 +30,7 @@ def missing(what: str) -> ConfigError:
 
 
 def check_files(folder: Path, hashes: Mapping[str, str], distribution: str) -> None:
-    """Raise ConfigError unless each file exists and has the SHA-256 for which the engine was written."""
+    """Raise ConfigError unless each file exists and has the SHA-256 hash that the engine expects."""
     for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():

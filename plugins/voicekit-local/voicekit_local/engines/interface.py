@@ -1,7 +1,7 @@
 """The contracts of engines: recognisers turn sound into words, synthesisers turn words into sound, and aligners find
 when words sound.
 
-All calls of a process share one object per engine. Its methods block, and are called in several worker threads at the
+All calls in a process share one object per engine. Its methods block, and are called in several worker threads at the
 same time; `load` is called once, before anything else. Sound is a mono array of float32 from -1 to 1.
 """
 
@@ -35,7 +35,7 @@ def no_progress(doing: str, done: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """One written word with its punctuation, without blanks; its confidence is from 0 to 1."""
+    """One written word with its punctuation, without spaces; its confidence is from 0 to 1."""
 
     text: str
     confidence: float
@@ -80,16 +80,17 @@ class Aligner(Protocol):
         ...
 
     def align(self, sound: Sound, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
-        """The start and the end of each word in seconds, in rising order, within the sound.
+        """The start and the end of each word in seconds, in ascending order, within the sound.
 
-        If the words can't be found in the sound, its time is divided among them by their numbers of letters.
+        If the words can't be found in the sound, its time is divided among them in proportion to their lengths in
+        letters.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word as written in the text, without blanks, and when it sounds, in seconds from the first sample."""
+    """A word as written in the text, without spaces, and when it sounds, in seconds from the first sample."""
 
     text: str
     start: float
@@ -119,11 +120,11 @@ class Synthesiser(Protocol):
         ...
 
     def pieces(self, text: str) -> list[str]:
-        """`text`, cut at natural pauses; joined together, the pieces are `text`. The first sound comes sooner if the
+        """`text`, cut at natural pauses; joined together, the pieces are `text`. The first sound is ready sooner if the
         pieces are spoken one by one.
         """
         ...
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
-        """The sound of one piece; a `speed` of 2 is twice as fast. Its words, joined by blanks, are `text`."""
+        """The sound of one piece; a `speed` of 2 is twice as fast. The result's words, joined by spaces, are `text`."""
         ...

@@ -1,10 +1,10 @@
 """Prepares the recogniser once: the files that `networks` makes from a package are kept in the user's cache folder.
 
-This takes one core about 15 s, in a separate process so that its memory is freed.
+This takes about 15 s on one core. It runs in a separate process, so that its memory is freed afterwards.
 
-It can be interrupted at any moment, because the files are written into a temporary folder, which is renamed when it is
-complete. If two processes do this at the same time, the second one to finish discards its result. Files left by a
-killed process are removed by the next process.
+The preparation can be interrupted at any moment, because the files are written into a temporary folder, which is
+renamed when it is complete. If two processes prepare at the same time, the second one to finish discards its result.
+Files left by a killed process are removed by the next process.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ KEPT_MB: Final = 101
 def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progress: Progress) -> Path:
     """The folder with the networks, made from the files in `source` unless it already exists.
 
-    ConfigError if the source does not have the `hashes`, or the cache folder can't be written.
+    ConfigError if the files do not match `hashes`, or the cache folder can't be written.
     """
     folder = _folder(hashes, distribution)
     if _is_whole(folder):

@@ -1,7 +1,7 @@
 """The spoken form of a text, the written word for each spoken word, and where the text may be cut. Pure.
 
-The voice can't read everything itself: it drops "3:05", and the dot of "example.com". So the core's rules write such
-words out first, and the times of the spoken words are mapped back to the written words.
+The voice can't read everything itself: it drops "3:05", and the dot of "example.com". So such words are first written
+out by voicekit's own rules, and the times of the spoken words are mapped back to the written words.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CLAUSE = re.compile(r"(?<=[,;:\u2013\u2014])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The `written` words without blanks, the `spoken` words, and for each spoken word the index of the written one."""
+    """The `written` words without spaces, the `spoken` words, and for each spoken word the index of the written one."""
 
     written: tuple[str, ...]
     spoken: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Names of voices that clients of the service use; the installed voice speaks for all of them."""
+"""Names of voices that clients of the service use; the installed voice is used for all of them."""
 
 from __future__ import annotations
 

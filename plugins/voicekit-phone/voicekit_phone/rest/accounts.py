@@ -1,4 +1,4 @@
-"""The accounts of the carriers: keys, addresses and bodies of their requests (pure).
+"""Accounts with the carriers: the credentials, addresses and bodies of requests (pure).
 
 Sources: the carriers' API pages and SDKs of 2024 to 2026, from the project's notes. Not tested against the carriers
 themselves. Facts that are uncertain are marked `?`: the addresses of SignalWire and Vobiz, and Exotel's answer in JSON.
@@ -24,13 +24,15 @@ def basic(name: str, password: str) -> dict[str, str]:
 
 
 def dial_document(to: str) -> str:
-    """The document that connects a call to `to`, for Twilio and carriers with the same documents."""
+    """The document that connects a call to `to`, for Twilio and carriers that use the same documents."""
     inside = f"<Sip>{escape(to)}</Sip>" if to.startswith(("sip:", "sips:")) else escape(to)
     return f'<?xml version="1.0" encoding="UTF-8"?><Response><Dial>{inside}</Dial></Response>'
 
 
 class Account:
-    """The common part of accounts: a name and keys. Requests that the carrier does not offer raise ConfigError."""
+    """What all accounts have in common: a name and credentials. Requests that the carrier does not offer raise
+    ConfigError.
+    """
 
     name = ""
     can: frozenset[str] = frozenset()
@@ -73,7 +75,7 @@ class Account:
 
 
 class TwilioAccount(Account):
-    """Twilio: the account's SID and its auth token. Keys can't be sent while a stream is open."""
+    """Twilio: the account's SID and its auth token. Digits can't be sent while a stream is open."""
 
     name = "twilio"
     can = frozenset({"hang_up", "transfer", "dial"})
@@ -130,7 +132,7 @@ class TelnyxAccount(Account):
         return {"authorization": f"Bearer {self._secret}"}
 
     def action(self, call_id: str, action: str, **body: Any) -> RestRequest:
-        """A command to a call in progress."""
+        """A command for a call in progress."""
         return RestRequest("POST", f"{self._api}/v2/calls/{quote(call_id, safe='')}/actions/{action}", json=body)
 
     def hang_up(self, call_id: str) -> RestRequest:
@@ -162,7 +164,7 @@ class TelnyxAccount(Account):
 
 
 class PlivoAccount(Account):
-    """Plivo: the auth id and the auth token. Keys are sent on the socket; for a transfer, Plivo asks our webhook for
+    """Plivo: the auth id and the auth token. Digits are sent on the socket; for a transfer, Plivo asks our webhook for
     the target.
     """
 
@@ -201,7 +203,7 @@ class PlivoAccount(Account):
 
 
 class VobizAccount(PlivoAccount):
-    """Vobiz: Plivo's requests, but with another address, and with the keys in other headers (both `?`)."""
+    """Vobiz: Plivo's requests, but at another address, and with the credentials in other headers (both `?`)."""
 
     name = "vobiz"
     keys_from = "VOBIZ_AUTH_ID and VOBIZ_AUTH_TOKEN"
@@ -214,7 +216,9 @@ class VobizAccount(PlivoAccount):
 
 
 class ExotelAccount(Account):
-    """Exotel: the account's SID, an API key and its token. The flow's next applet transfers calls, not REST."""
+    """Exotel: the account's SID, an API key and its token. Calls are transferred by the flow's next applet, not by
+    REST.
+    """
 
     name = "exotel"
     can = frozenset({"dial"})

@@ -1,4 +1,5 @@
-"""Sends a carrier one request within a time limit. A failure becomes one of our errors, without keys or numbers.
+"""Sends a carrier one request within a time limit. A failure becomes one of our errors, without credentials or
+telephone numbers.
 
 httpx logs the address of every request, which contains the ids of the account and the call. These log lines are
 dropped while one of our requests is running.
@@ -47,7 +48,7 @@ for _name in LOGGERS:
 
 
 class CarrierClient:
-    """The client of one account. In tests, `transport` replaces the network."""
+    """The client for one account. In tests, `transport` replaces the network."""
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class CarrierClient:
         await self._done(self.account.send_digits(call_id, digits))
 
     async def send(self, request: RestRequest) -> None:
-        """Send a request that only this carrier has."""
+        """Send a request that only this carrier supports."""
         await self._done(request)
 
     async def dial(self, order: DialOrder) -> str:

@@ -1,4 +1,4 @@
-"""Requests to a carrier and its answers, as values, and the meaning of its refusals (pure).
+"""Requests to a carrier and the carrier's answers, as values, and what its refusals mean (pure).
 
 Our errors contain the carrier's status and error code, but never its text, which may quote a telephone number.
 """
@@ -15,7 +15,9 @@ from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavai
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """One request. Its repr hides the path, which has the call's id, and the body, which has telephone numbers."""
+    """One request. Its repr hides the path, which contains the call's id, and the body, which contains telephone
+    numbers.
+    """
 
     method: str
     url: str = field(repr=False)
@@ -41,11 +43,12 @@ class RestAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DialOrder:
-    """A call to make: the number to call (`to`), the number shown (`caller`), and our addresses for the carrier.
+    """A call to make: the number to call (`to`), the number shown (`caller`), and our addresses for the carrier's
+    requests.
 
     When somebody answers, the carrier asks `answer_url`. Carriers that open the socket without asking use `stream_url`
-    instead. `news_url` gets the reports: busy, no answer, who has answered. Times are in seconds. `keys` are sent
-    after the answer; a w among them is a pause.
+    instead. `news_url` gets the reports: busy, no answer, who has answered. Times are in seconds. `keys` are the keys
+    to press after the answer; a w among them is a pause.
     """
 
     to: str = field(repr=False)
@@ -60,10 +63,10 @@ class DialOrder:
 
 
 class CarrierAccount(Protocol):
-    """An account at a carrier: its keys, and how to write each request. Pure.
+    """An account with a carrier: its credentials, and how to write each request. Pure.
 
     `can` lists which of `hang_up`, `transfer`, `digits` and `dial` the carrier offers; the others raise ConfigError.
-    `keys_from` names the environment variables of the keys.
+    `keys_from` names the environment variables that hold the credentials.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Vonage's account: each request has a token that is signed with the application's private key (pure otherwise).
+"""Vonage's account: each request has a token that is signed with the application's private key (otherwise pure).
 
 Needs the package cryptography for RS256.
 """
