@@ -1,4 +1,5 @@
-"""Sends a handler's words in order, in pieces, with backpressure, and with an empty Text when the handler pauses."""
+"""Sends a handler's words in order, in pieces and with backpressure; when the handler pauses, it sends an empty
+Text."""
 
 from __future__ import annotations
 
@@ -36,13 +37,13 @@ MOST_ASKED = 100
 class Say:
     """`await say(text)` hands `text` to the voice; text may come word by word, including white space.
 
-    The texts of several calls are joined unchanged, with one exception: between two texts that look like sentences
+    The texts from several calls are joined unchanged, with one exception: between two texts that look like sentences
     ("One moment." "Here it is.") a space is added. Empty text is only a checkpoint.
 
     `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no text is split by
     another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the moment it is
     handed over. So a cancelled `say` has handed over whole pieces, and all text that the voice has counts as `said`.
-    Raises TypeError for anything but str.
+    Raises TypeError if `text` is not a str.
     """
 
     __slots__ = (
@@ -161,7 +162,7 @@ def pieces(text: str, most: int = PIECE) -> Iterator[str]:
 
 
 def breath_after(said: str) -> float:
-    """How many seconds to wait for more text after `said` before taking a breath."""
+    """How many seconds to wait for more text after `said` before a pause is signalled by an empty Text."""
     return BREATH_AFTER_SENTENCE if ends_sentence(said) else BREATH
 
 
