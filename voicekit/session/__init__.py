@@ -1,4 +1,5 @@
-"""One conversation: listening pipeline -> conductor -> reply pipeline. `run` runs it and handles signals."""
+"""One conversation: listening pipeline -> conductor -> reply pipeline. `run` runs a conversation and handles
+signals."""
 
 from voicekit.session.bot import Bot
 from voicekit.session.console import chat

@@ -1,4 +1,4 @@
-"""Shows where the time before a reply goes: its milestones are logged during a call and drawn afterwards.
+"""Shows where the time before each reply goes: the reply's milestones are logged during the call and drawn afterwards.
 
 taps.py       reports a session's milestones: `open_trace`, or `trace` with a log that is already open
 levels.py     which samples of a sound are audible
