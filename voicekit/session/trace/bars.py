@@ -26,8 +26,8 @@ SILENCE = "leading silence"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The caller waited for the step `name` from `start` to `end`, in seconds since the session started. `ahead` is when work
-    that was done earlier began and ended."""
+    """The caller waited for the step `name` from `start` to `end`, in seconds since the session started. `ahead` is
+    when any work done earlier on this step began and ended."""
 
     name: str
     start: float
