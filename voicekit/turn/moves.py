@@ -2,7 +2,7 @@
 
 A move is called with the machine's memory (`floor`) and the event (None at a deadline). It leaves `floor.state` in one
 of the states that its cell declares. All changes are made by methods of `voicekit.turn.memory`. The effects that an
-event has in *every* state (for example on who is talking) come before the move, in `voicekit.turn.machine`.
+event has in *every* state (for example on who is talking) precede the move, and are in `voicekit.turn.machine`.
 """
 
 from __future__ import annotations
@@ -84,8 +84,7 @@ def pause_over(floor: TurnMemory, event: None) -> None:
 
 
 def sound_over(floor: TurnMemory, event: None) -> None:
-    """Decide what to do about a sound that continues without words: it is noise, and a cut that it caused is
-    regretted."""
+    """Deal with a sound that continues without words: it counts as noise, and a cut that it caused is regretted."""
     if floor.keys.begun:
         floor.take_keys(f"no other key, though the sound goes on for {floor.policy.turn.noise:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
@@ -179,8 +178,8 @@ def hang_up(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """Whether `event` ends a turn. It must be an Endpoint in stt mode or a Finalized in vad mode, and lie after the
-    watermark."""
+    """Whether `event` ends a turn: it must be an Endpoint in stt mode or a Finalized in vad mode, and its position must
+    be after the watermark."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 

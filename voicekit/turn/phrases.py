@@ -1,7 +1,7 @@
-"""Weighs the caller's words against a running reply: stop-words, ignore-words, and the number of other words.
+"""Weighs the caller's words against a reply in progress, by stop-words, ignored words, and the number of other words.
 
 Words are compared by their joined letters, without case, punctuation or white space. So "uh-huh" equals "uh huh", and a
-phrase is found however the recogniser has split it, also in scripts without spaces.
+phrase is found however the recogniser has split it, even in scripts without spaces.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Phrases:
         self._longest = max(map(len, self._all), default=0)
 
     def split(self, parts: Sequence[PhraseWord]) -> tuple[list[str], list[PhraseWord]]:
-        """The phrases found in `parts` (if several begin at the same part, only the longest), and the parts that belong
+        """The phrases found in `parts` (only the longest if several begin at the same part), and the parts that belong
         to no phrase.
         """
         found: list[str] = []
@@ -109,8 +109,8 @@ class InterruptionWeigher:
         self._min_words = policy.min_words
 
     def weight(self, words: Sequence[Word]) -> int:
-        """The number of `words` without backchannels; in scripts without spaces, it is calculated from the
-        characters."""
+        """The number of `words`, not counting backchannels; in scripts without spaces, it is calculated from the number
+        of characters."""
         _, rest = self._ignored.split(parts_of(words))
         characters = sum(part.unspaced for part in rest)
         return len({part.place for part in rest if not part.unspaced}) + -(-characters // CHARACTERS_A_WORD)
