@@ -1,7 +1,6 @@
-"""Provides standby voices: if a voice fails during a reply, the next one continues at the word where the first broke
-off.
+"""Provides standby voices: if one fails during a reply, the next continues at the word where the first broke off.
 
-    text ─log─▶ voice 1 ─▶ sound      fails, or owes sound for longer than `patience`
+    text ─log─▶ voice 1 ─▶ sound      fails, or is more than `patience` seconds late
            └──▶ voice 2 ─▶ sound      speaks the text that is unspoken according to the log; positions continue
 
 The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).

@@ -8,7 +8,7 @@ KEYED = ("dtmf", "keys")
 
 
 def keys_at_the_end(text: str) -> str:
-    """The keys at the end of `text`, where each is a word of its own, as one string.
+    """The keys at the end of `text` (one key per word), joined into one string.
 
     >>> keys_at_the_end("my number is 5 5 #")
     '55#'

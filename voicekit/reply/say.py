@@ -1,5 +1,4 @@
-"""Sends a handler's words in order, in pieces and with backpressure; when the handler pauses, it sends an empty
-Text."""
+"""Sends a handler's words in order, in pieces, with backpressure; sends an empty Text when the handler pauses."""
 
 from __future__ import annotations
 
@@ -162,7 +161,7 @@ def pieces(text: str, most: int = PIECE) -> Iterator[str]:
 
 
 def breath_after(said: str) -> float:
-    """How many seconds to wait for more text after `said` before a pause is signalled by an empty Text."""
+    """How many seconds to wait for more text after `said` before sending the empty Text that signals a pause."""
     return BREATH_AFTER_SENTENCE if ends_sentence(said) else BREATH
 
 

@@ -33,8 +33,8 @@ def sentences(max_chars: int = MAX_CHARS) -> TransformPart[Any, Any]:
     characters.
 
     Together the sentences make up the whole text. White space is dropped only at the very end, or where it is longer
-    than `max_chars`, so that no sentence is empty. An empty Text, which a handler's pause causes, ends the sentence.
-    Raises ConfigError if `max_chars` is below 20.
+    than `max_chars`, so that no sentence is empty. An empty Text, which is sent when the handler pauses, ends the
+    sentence. Raises ConfigError if `max_chars` is below 20.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext

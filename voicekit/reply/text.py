@@ -2,8 +2,8 @@
 
 A handler may emit "$5.50" in one piece or in five tokens; the spoken text must be the same. So each rewriter decides
 from the characters alone whether to rewrite some of them or to wait for more. Meanwhile the text is held back, within a
-limit, until more text comes, the stream ends, or the handler takes a *breath*. A breath is an empty Text. It releases
-everything and is passed on, so that a slow tool call does not leave half a sentence unspoken.
+limit, until more text comes, the stream ends, or the handler takes a *breath*: an empty Text, which releases everything
+and is passed on, so that a slow tool call does not leave half a sentence unspoken.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Rules for bots that need no model, written in Python or in a TOML file: phrases with slots, dialogues, keys, opening
-hours.
+"""Rules for bots without a model, in Python or a TOML file: phrases with slots, dialogues, keys, opening hours.
 
 Start with `Rules` (voicekit/rules/book.py); docs/rules.md shows how to use it.
 """

@@ -7,8 +7,8 @@
         return f"I will call you in {length}."
 
 As a handler, `rules` answers every turn (`voicekit.run(rules)`). In the hook `voicekit_answer`, `rules.answer(turn)`
-answers only those turns for which it has an answer, before a model is asked. The pure modules of this package never
-wait to decide; only speaking takes time.
+answers only those turns for which it has an answer, before a model is asked. Deciding on an answer never waits (the
+modules that decide are pure); only speaking does.
 """
 
 from __future__ import annotations

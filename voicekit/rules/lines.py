@@ -34,7 +34,7 @@ def vary(*texts: str) -> Vary:
     """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
     It is accepted wherever rules take a text.
 
-    Raises ConfigError if there is no text, or if any two are the same or any is empty.
+    Raises ConfigError if there are no texts, if two are the same, or if one is empty.
     """
     if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")

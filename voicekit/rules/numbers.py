@@ -16,8 +16,8 @@ LONGEST = 40
 
 
 class Reading(NamedTuple):
-    """A value that was read, and the index after its words; `words` are how to say the value back to the caller, if not
-    in the caller's own words."""
+    """A value that was read, and the index after its words; `words` are the words in which to say the value back; None
+    for the caller's own words."""
 
     value: object
     end: int

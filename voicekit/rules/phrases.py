@@ -1,4 +1,4 @@
-"""The small language of phrases and its parser: `(set|start) [me] a timer for {length:duration}`.
+"""The small language in which phrases are written, and its parser: `(set|start) [me] a timer for {length:duration}`.
 
     words               must occur, in any order
     (a|b c)             one of these

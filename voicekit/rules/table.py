@@ -49,9 +49,9 @@ class Rule:
 class Table:
     """Rules in the order in which they were added, and keys.
 
-    `named` holds the named kinds of slots. `coverage` is the share of the caller's words that a phrase must at least
-    account for. `where` is the name of this table in error messages. If `in_dialogue` is true, texts may name slots
-    that earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
+    `named` holds the named kinds of slots. `coverage` is the smallest share of the caller's words that a matching
+    phrase may account for. `where` is the name of this table in error messages. If `in_dialogue` is true, texts may
+    name slots that earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a bot's rules remember about one call, and what each turn adds to that; the session's stash holds it."""
+"""What a bot's rules remember about one call, in the session's stash, and how each turn changes that."""
 
 from __future__ import annotations
 

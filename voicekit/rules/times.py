@@ -1,5 +1,4 @@
-"""Reads times of day and durations in spoken English: "half past three", "an hour and a half" (pure; reads no
-clock)."""
+"""Reads spoken English times and durations: "half past three", "an hour and a half" (pure; reads no clock)."""
 
 from __future__ import annotations
 

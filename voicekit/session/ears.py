@@ -1,4 +1,4 @@
-"""Passes the turn machine's requests to the listening side, whichever parts that consists of."""
+"""Passes the turn machine's requests on to the listening side."""
 
 from __future__ import annotations
 

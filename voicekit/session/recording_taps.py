@@ -131,7 +131,7 @@ class OverheardSpeaker:
         self._held = False
 
     def look(self) -> int:
-        """Report the sound that has been heard since the last call, and return the position."""
+        """Report the sound that has been heard since `look` was last called, and return the position."""
         position = self._speaker.position
         new = position - self._heard
         self._heard = position

@@ -152,8 +152,8 @@ class Session:
         return (*lines, *self._reporter.statistics())
 
     def watch(self, watcher: Callable[[SessionEvent], object]) -> None:
-        """Call `watcher` with every event, immediately. The call is in the time-critical path, so `watcher` must be
-        quick and must not wait.
+        """Call `watcher` with every event, immediately. `watcher` runs in the time-critical path, so it must be quick
+        and must not wait.
 
         For slow or third-party code, use the hook `voicekit_observe`.
         """

@@ -1,4 +1,4 @@
-"""Measures how long the caller waited for each reply: one TurnTimed for each reply that was heard.
+"""Measures how long the caller waited for each reply, and makes one TurnTimed for each reply that was heard.
 
 The detector's marks show at which sample speech ended. Whichever mark came with the least delay shows when a given
 sample was spoken. So the wait is counted from the end of the speech itself, not from the later moment at which the

@@ -1,5 +1,4 @@
-"""Makes calls over a scripted carrier: speaks a script over a wire as the caller, and finds the wire for a
-transport."""
+"""Makes calls over a scripted carrier: speaks a script over a wire as the caller, and finds a transport's wire."""
 
 from __future__ import annotations
 

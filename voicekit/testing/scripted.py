@@ -1,4 +1,4 @@
-"""A scripted user, whose words, coughs, typed lines and keys are timed, and a transcriber for exactly these words.
+"""A scripted user, whose words, coughs, typed lines and keys are timed, and a transcriber that knows these words.
 
 Each sample encodes its position (see `positions`), and whether the user is making a sound. So a dropped or doubled
 sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only when exactly its
@@ -166,10 +166,10 @@ class ScriptedVadStream:
 class ScriptedStt(Pipeable):
     """Understands the words of a Script when their samples have arrived; a word is not heard if half of it is missing.
 
-    A word becomes interim `interim` seconds after its last sample, and final after `final` seconds. An Endpoint comes
-    `endpoint` seconds after the last word of an utterance, unless the next utterance has begun or `endpoints` is False.
-    If `fin` is given, the transcriber can be asked to finalise, and answers `fin` seconds of sound after the requested
-    position.
+    A word is reported as interim `interim` seconds after its last sample, and as final `final` seconds after it. An
+    Endpoint comes `endpoint` seconds after the last word of an utterance, unless the next utterance has begun or
+    `endpoints` is False. If `fin` is given, the transcriber can be asked to finalise, and answers `fin` seconds of
+    sound after the requested position.
     """
 
     name = "scripted ears"

@@ -91,7 +91,7 @@ class Advising:
             self._score = probability
 
     def start_over(self) -> None:
-        """Forget the advice, because the turn is committed or its words are discarded."""
+        """Forget the advice, because the turn has been committed or its words have been discarded."""
         self.expected = self.held = None
         self.advice, self._seen = NO_OPINION, ()
         self._asked = 0
@@ -102,7 +102,7 @@ class Advising:
 
         `asked` is whether the previous reply ended in a question.
 
-        If nothing has changed since the last time, the adviser is not asked.
+        If nothing has changed since it was last asked, the adviser is not asked again.
         """
         if self._adviser is None or self._knows(words, tail):
             return []

@@ -88,7 +88,7 @@ class CallerMemory:
     @property
     def settle_time(self) -> float:
         """How long a pause must last. It is shorter than usual when there is no point in waiting for an Endpoint,
-        because the stt is down or has ended, or hears somebody talking on in the background.
+        because the stt is down or has ended, or hears somebody who keeps talking in the background.
         """
         overheard = self.overheard_to > self.book.noted.end
         awaits_endpoint = self.stt and not (self.ears_down or self.source_ended or overheard)

@@ -91,7 +91,7 @@ class _Live:
 
 
 class Conductor:
-    """Drives the turn machine `machine` until that is closed.
+    """Drives the turn machine `machine` until the machine is closed.
 
     `begin` makes the performance for a StartReply or a Speculate. `report` is called with every session event, and must
     not wait. `failed` judges an error in a reply: it returns signals with which the call continues, or None if the

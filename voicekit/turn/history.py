@@ -20,8 +20,8 @@ LIMIT = 200
 
 
 class History:
-    """A HistoryView that the conductor writes: for each reply, it calls `begin`, then `amend` any number of times, then
-    `end`."""
+    """A HistoryView that the conductor updates: for each reply, it calls `begin`, then `amend` any number of times,
+    then `end`."""
 
     __slots__ = ("_open", "_over")
 

@@ -23,12 +23,12 @@ class KeyCollector:
 
     @property
     def within(self) -> float:
-        """How many seconds may pass before the next key must come."""
+        """How many seconds the caller has for pressing the next key."""
         return 0.0 if self.wanted is None else self.wanted.within
 
     @property
     def first(self) -> float | None:
-        """How many seconds of silence may pass before the first key must come; None for no limit."""
+        """How many seconds of silence are allowed before the first key; None for no limit."""
         return None if self.wanted is None or self.begun else self.wanted.first
 
     def order(self, wanted: CollectKeys) -> bool:

@@ -344,7 +344,7 @@ class TurnMemory(CallerMemory):
         self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
-        """Ask for a reply to all words that were put back, spoken or typed; if there are none, listen on."""
+        """Ask for a reply to all words that were put back, spoken or typed; if there are none, keep listening."""
         if not self.book:
             self.listen_on()
             return
@@ -378,7 +378,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """Since there are no words to answer, continue to listen, wait until a cut is regretted, or rest."""
+        """There are no words to answer, so keep listening, wait until a cut is regretted, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:

@@ -49,7 +49,7 @@ def note(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def wake(floor: TurnMemory, event: Interim | Final) -> None:
-    """Note words that came without a speech mark: the stt has recognised speech that the detector missed."""
+    """Note words that came without a SpeechStarted: the stt has recognised speech that the detector missed."""
     floor.note(event)
     if floor.book.noted:
         floor.enter(TurnState.SETTLING)
@@ -96,7 +96,7 @@ def sound_over(floor: TurnMemory, event: None) -> None:
 
 
 def regret(floor: TurnMemory, event: None) -> None:
-    """If the words that caused a cut have vanished, answer the question that was put back, or listen on."""
+    """If the words that caused a cut have vanished, answer the question that was put back, or keep listening."""
     floor.owed_since = None
     floor.commit(f"no word followed the cut within {floor.policy.interrupt.regret:g} s")
 

@@ -27,7 +27,8 @@ lists."""
 
 
 class PhraseWord(NamedTuple):
-    """The letters of one word, with the index and the language of its Word, and whether its script has no spaces."""
+    """The letters of one word, the index and language of the Word that contains it, and whether its script has no
+    spaces."""
 
     place: int
     text: str
@@ -47,8 +48,8 @@ class Phrases:
     """Phrases of one or more words, by language.
 
     A word is looked up in the list of its language. If the language is unknown or has no list, the word is looked up in
-    the lists of `languages` and in the English list; a word that is not in Latin letters is looked up in all lists. The
-    phrases of "any" are in every list.
+    the lists of `languages` and in the English list; a word that is not in Latin letters is looked up in all lists.
+    Phrases under "any" are in every list.
     """
 
     __slots__ = ("_all", "_by_language", "_fallback", "_longest")

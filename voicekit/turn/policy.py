@@ -30,10 +30,10 @@ APOLOGY = "I'm sorry, something went wrong. Could you say that again?"
 class Speculation:
     """Settings for replies that are begun before it is certain that the caller has finished.
 
-    `after`: how long the words must be unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s old.
-    `most`: how many times per turn a reply may be begun, limited because each attempt may incur a model's fee. `ahead`:
-    "text" holds the handler's words back before the voice; "sound" holds the voice's sound back before the sink. The
-    latter also hides the voice's delay, but you may pay for speech that is then discarded.
+    `after`: how long the words must have been unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s
+    old. `most`: how many times per turn a reply may be begun, limited because each attempt may incur a model's fee.
+    `ahead`: "text" holds the handler's words back before the voice; "sound" holds the voice's sound back before the
+    sink. The latter also hides the voice's delay, but you may pay for speech that is then discarded.
     """
 
     after: float = 0.2
@@ -110,10 +110,10 @@ class InterruptPolicy:
     nothing of that reply was heard, its question is asked again after this many seconds without words.
 
     `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
-    much below the caller's usual level is ignored (television, side talk, echo); None turns this off. The speech of one
-    person varies by up to 10 dB. `stop_words`: phrases that always cut, by language code; "any" is the code for all
-    languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that the
-    recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in all lists.
+    much below the caller's usual level is ignored (television, side talk, echo); None turns this off. One person's
+    speech varies in level by up to 10 dB. `stop_words`: phrases that always cut, by language code; "any" is the code
+    for all languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that
+    the recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in all lists.
     `ignore_words`: phrases that never cut, also by language code.
     """
 

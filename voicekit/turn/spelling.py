@@ -1,7 +1,7 @@
 """Judges by the last words whether the caller is dictating a number or spelling something (pure).
 
 Recognisers write digits as words ("oh one seven"), one by one ("5 5 5"), or in groups ("0171 55"). A single number is
-usually not a dictated one, but an amount or a time: "a table for two", "at half past eight", "in 1985".
+usually an amount or a time, and not dictated: "a table for two", "at half past eight", "in 1985".
 """
 
 from __future__ import annotations

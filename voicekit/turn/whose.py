@@ -93,7 +93,7 @@ class EarClock:
 
 
 class Whose:
-    """Distinguishes the caller's words from other words during a reply.
+    """Distinguishes the caller's words from any other words that are heard during a reply.
 
     `follow` is called with the words of the reply, and `learn` with the words that were judged to be the caller's.
     """
@@ -122,7 +122,7 @@ class Whose:
         self._said, self._to = "", 0
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """Note that the first `said_to` characters of `said` have begun to sound."""
+        """Note that the first `said_to` characters of `said` have begun to be heard."""
         if self._watch_echo:
             self._spoken.extend((now, text) for text, _ in units(said[self._to : said_to]))
             while self._spoken and self._spoken[0][0] < now - KEPT:
@@ -147,8 +147,8 @@ class Whose:
     def why_faint(self, start: int, end: int, *, presumed: float | None = None, margin: float = 0.0) -> str | None:
         """Why the sound between two samples is too faint to be the caller's; None if it may be the caller's.
 
-        `presumed` is used as the caller's usual level while the real one is unknown. The caller must be `margin` dB
-        louder than the limit.
+        `presumed` is used as the caller's usual level while the real one is unknown. `margin` raises the limit by that
+        many dB.
         """
         below = self._below(start, end, presumed)
         if below is None or self._faint_db is None or below < self._faint_db - margin:

@@ -4,7 +4,7 @@ taps.py       reports a session's milestones: `open_trace`, or `trace` with a lo
 levels.py     which samples of a sound are audible
 call.py       reads a recorded call from the disk
 reading.py    finds in a log's events what happened in each turn
-bars.py       divides the wait of a turn into named bars
+bars.py       divides the wait in a turn into named bars
 recording.py  measures the same wait in the recorded sound alone
 drawing.py    draws the bars in a terminal
 svg.py        draws the bars as a picture

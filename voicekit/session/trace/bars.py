@@ -1,4 +1,4 @@
-"""Divides the wait of a turn, from the caller's last audible sample to the agent's first, into consecutive bars.
+"""Divides the wait in a turn, from the caller's last audible sample to the agent's first, into consecutive bars.
 
 Each bar begins where the previous bar ends, and ends at a milestone. So together the bars make up the whole wait, and
 no time is counted twice. Some work is done ahead of time, for example guessing an answer while the caller may still be

@@ -115,5 +115,5 @@ class Status:
 
 
 def tokens(text: str) -> list[str]:
-    """`text` as a model would write it: word by word, with white space before each."""
+    """`text` as a model would write it: word by word, with the white space before each word."""
     return _TOKEN.findall(text)

@@ -15,7 +15,7 @@ GIVEN, WRITTEN, CACHED = 24, 7, 16
 
 
 class ModelWire(Protocol):
-    """Writes the events of one answer as bytes. The ids of the answer's tool calls contain its number, so they are
+    """Writes the events of one answer as bytes. The ids of tool calls contain the answer's number, so they are
     unique."""
 
     def begin(self) -> Iterable[bytes]: ...

@@ -75,8 +75,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class WireFault(Fault):
-    """A fault on the line. If `at` names a message, `where` is whether the fault happens before any part of the message
-    is read or written, inside the message, or after it.
+    """A fault on the line. If `at` names a message, `where` says whether the fault happens before any part of the
+    message is read or written, inside the message, or after it.
     """
 
     moments = ("received", "sent", "bytes_received", "bytes_sent", "seconds")
@@ -143,8 +143,8 @@ class SayMessage(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """The peer sends the result of `change` instead of its message, or nothing if the result is None. Without an `At`,
-    every message is changed."""
+    """The peer sends the result of `change` instead of the message itself, or nothing if the result is None. Without an
+    `At`, every message is changed."""
 
     moments = ("sent",)
 
