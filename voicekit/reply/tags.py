@@ -58,7 +58,7 @@ def strip_tags() -> TransformPart[Any, Any]:
 
 
 def default_texts(*, reads_tags: bool = False) -> tuple[TransformPart[Any, Any], ...]:
-    """The transforms that make any handler's text speakable; with `reads_tags`, speech tags stay in the text."""
+    """The transforms that make any handler's text speakable; if `reads_tags` is true, speech tags stay in the text."""
     return (*(() if reads_tags else (strip_tags(),)), strip_markdown(), strip_emoji())
 
 

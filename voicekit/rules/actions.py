@@ -66,7 +66,7 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """The turn that an action answers, the `say` that it may call, and the slots that are filled."""
+    """The turn that an action answers, the `say` that it may call, and the slots that have been filled."""
 
     turn: Turn
     say: Say

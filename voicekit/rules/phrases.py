@@ -44,7 +44,7 @@ PhraseWords: TypeAlias = tuple[Item, ...]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One variant of a phrase; `need` says how often each of its words must occur."""
+    """One variant of a phrase; `need` says how many times each of its words must occur."""
 
     items: PhraseWords
     need: Counter[str] = field(compare=False)

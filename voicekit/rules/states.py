@@ -6,9 +6,9 @@ answers one turn, and is cancelled whenever the caller interrupts, so such a cor
 Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps could
 not be tested separately.
 
-If another of the bot's rules matches while a state waits for an answer, that rule is followed and the state's question
-is asked again, so that "help" and "what time is it" work anywhere. An answer set with `then` ends the dialogue, unless
-it names the next place.
+If another of the bot's rules matches while a state waits for an answer, that rule is followed, and then the state's
+question is asked again. So "help" and "what time is it" work anywhere. An answer set with `then` ends the dialogue,
+unless it names the next place.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class Troubles:
     """A function to be called with each event of a call. If the event is an error that the user should see, the
     function describes it in a few words.
 
-    If a Trouble and a ReplyFailed have the same error, it is described only once.
+    If a Trouble and a ReplyFailed report the same error, it is described only once.
     """
 
     def __init__(self) -> None:

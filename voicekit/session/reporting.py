@@ -87,7 +87,7 @@ class Reporter:
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
-        """Show the queued events to the observers in order, a few in each step, until cancelled."""
+        """Show the queued events to the observers in order, a few at a time, until cancelled."""
         if self._ends is not None:
             inlet = self._ends[1]
             async for event in inlet:

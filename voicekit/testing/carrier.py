@@ -121,7 +121,7 @@ class ScriptedCarrier:
         self._ours.stuck = True
 
     async def run(self) -> None:
-        """Play sound and answer messages, until our side closes the connection."""
+        """Play sound and answer messages until our side closes the connection."""
         self.say(*self.peer.begin())
         self.begun.set()
         while True:

@@ -16,7 +16,7 @@ from voicekit.events import ExpectedAnswer, Word
 
 
 class AdviceAct(Enum):
-    """The kinds of advice that an adviser may give in a pause."""
+    """The kinds of advice that an adviser may give during a pause."""
 
     FINALIZE = "finalize"  # ask the stt for final words, before it emits its own endpoint
     COMMIT = "commit"  # the turn is over when the pause has lasted `seconds`
@@ -44,7 +44,7 @@ NO_OPINION = Advice(AdviceAct.NONE, "no opinion")
 
 @dataclass(frozen=True, slots=True)
 class CallerPause:
-    """A pause of the caller, as an adviser sees it.
+    """A pause in the caller's speech, as an adviser sees it.
 
     `words` are the words of the question so far, in the order in which they were spoken. `seconds` is how long the
     pause has lasted since it was noticed, which was `GatePolicy.hangover` after the last sound. `final` is whether the

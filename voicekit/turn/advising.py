@@ -82,7 +82,7 @@ class Advising:
         self.expected = answer
 
     def finalized(self, event: Endpoint | Finalized) -> None:
-        """Note that all words up to the sample of `event` are final."""
+        """Note that all words up to the position of `event` are final."""
         self._final_to = max(self._final_to, event.at)
 
     def score(self, at: int, probability: float) -> None:

@@ -37,7 +37,7 @@ ANSWERS_WITHIN = 3.0
 
 @dataclass(slots=True)
 class LiveReply:
-    """The reply that is being made or spoken; there is at most one."""
+    """The reply that is being produced or spoken; there is at most one."""
 
     turn: int
     question: PendingQuestion | None

@@ -91,7 +91,7 @@ class Evidence:
 
 
 def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> DoubtVerdict:
-    """The verdict on `evidence`; `least` is the number of words that cut the reply."""
+    """The verdict on `evidence`; `least` is how many words it takes to cut the reply."""
     words = evidence.words
     if words and (why := weigher.cuts(words, least)):
         return DoubtVerdict(DoubtOutcome.CUT, why)

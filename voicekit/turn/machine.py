@@ -147,12 +147,12 @@ class TurnMachine:
 
     @property
     def live(self) -> int | None:
-        """The number of the reply that is being made or spoken; None if there is none."""
+        """The number of the reply that is being produced or spoken; None if there is none."""
         return self._floor.live.turn if self._floor.live is not None else None
 
     @property
     def guess(self) -> int | None:
-        """The number of the reply that is being made as a guess; None if there is none."""
+        """The number of the reply that is being produced as a guess; None if there is none."""
         return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
     @property

@@ -405,7 +405,7 @@ class TurnMemory(CallerMemory):
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """Note that the source has ended, so that no more sound comes."""
+        """Note that the source has ended, so no more sound will come."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

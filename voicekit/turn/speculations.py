@@ -15,7 +15,7 @@ from voicekit.writing import letters
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The guess that `words` are the whole question; reply `turn`, which answers that question, is being made."""
+    """The guess that `words` are the whole question; reply `turn`, which answers that question, is being produced."""
 
     turn: int
     words: str  # only the letters of the words

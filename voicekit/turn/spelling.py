@@ -87,6 +87,6 @@ def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
 
 
 def bare(text: str) -> str:
-    """The letters of one word; gives the same result as `letters`, but ten times as fast for a simple word."""
+    """The letters of one word; gives the same result as `letters`, but is ten times as fast for a simple word."""
     stripped = text.strip(_AROUND)
     return stripped.lower() if stripped.isascii() and stripped.isalnum() else letters(text)

@@ -48,7 +48,7 @@ class Utterance:
 
     @property
     def words(self) -> list[Word]:
-        """All words in the order in which they were spoken, which may differ from the order in which they came."""
+        """All words in the order in which they were spoken, which may differ from the order in which they arrived."""
         return sorted(self.finals + self.tail, key=lambda word: word.start)
 
     @property

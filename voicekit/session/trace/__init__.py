@@ -2,7 +2,7 @@
 
 taps.py       reports a session's milestones: `open_trace`, or `trace` with a log that is already open
 levels.py     which samples of a sound are audible
-call.py       reads a recorded call from the disk
+call.py       reads a recorded call from disk
 reading.py    finds in a log's events what happened in each turn
 bars.py       divides the wait in a turn into named bars
 recording.py  measures the same wait in the recorded sound alone

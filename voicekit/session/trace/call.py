@@ -1,4 +1,4 @@
-"""Reads a recorded call from the disk: its event log, and usually also the sound of both sides."""
+"""Reads a recorded call from disk: its event log, and usually also the sound of both sides."""
 
 from __future__ import annotations
 

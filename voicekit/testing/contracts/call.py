@@ -72,7 +72,7 @@ async def check_call(dialect: Dialect) -> None:
 
 
 class ClosedOnce:
-    """A stream that counts how often it was closed."""
+    """A stream that counts how many times it was closed."""
 
     def __init__(self, stream: MessageStream) -> None:
         self.closed = 0

@@ -1,4 +1,4 @@
-"""Checks the Stage contract (`voicekit.flow.stage`), also for sources, transcribers, handlers and voices."""
+"""Checks the Stage contract (`voicekit.flow.stage`), which sources, transcribers, handlers and voices also fulfil."""
 
 from __future__ import annotations
 
