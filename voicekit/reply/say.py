@@ -78,7 +78,7 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """End the turn: warn about each `say(...)` that was never awaited, and about each call from now on."""
+        """End the turn: warn about each `say(...)` that was never awaited, and about each one that comes later."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []

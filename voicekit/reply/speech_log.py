@@ -1,4 +1,4 @@
-"""Records how much of a reply's text a voice has spoken, so that another voice can continue there. Pure.
+"""Records how much of a reply's text a voice has spoken, so that another voice can continue from that point. Pure.
 
 Positions are counted in characters from the beginning of the reply.
 """

@@ -1,7 +1,8 @@
 """What a rule does when it matches: it says something, goes to a place in the dialogue, or calls the author's function.
 
 A function's parameters may be named after the slots that its phrases fill, or `turn`, `say` or `slots` (all slots of
-the dialogue so far, by name). When the rule is created, it is checked that values for all parameters are available.
+the dialogue so far, by name). When the rule is created, a check makes sure that a value is available for each
+parameter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measures how well the caller's words match a phrase's words and slots, in any order, with few other words (pure).
+"""Measures how well the caller's words match a phrase, whose words and slots may come in any order (pure).
 
 *Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
 count fully. A word in a slot that takes any words counts half, since such a slot would match anything. Fillers such as

@@ -1,4 +1,4 @@
-"""What a bot's rules remember about one call, in the session's stash, and how each turn changes that."""
+"""What a bot's rules remember about one call (in the session's stash), and how each turn changes it."""
 
 from __future__ import annotations
 

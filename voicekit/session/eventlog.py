@@ -218,7 +218,7 @@ def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
     skipped.
 
     A logged error becomes an exception with the same name and text. Raises ConfigError for a file that is not an event
-    log, or whose format has another version. The last line may be incomplete, since the program may have been killed.
+    log, or that has another format version. The last line may be incomplete, since the program may have been killed.
     """
     header, *lines = path.read_text(encoding="utf-8").split("\n")
     if header != HEADER:

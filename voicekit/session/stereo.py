@@ -1,9 +1,9 @@
 """A stereo WAV file whose two tracks are written independently, and which is playable at all times.
 
-The left track is the caller and the right track is the bot. Their sound comes in different pieces and at different
-times, so the tracks are not merged: each piece is written at its own position, which may be before or after the end of
-the other track. Positions that were never written are silence, and take no space on most disks. The header is correct
-after every batch: if the program is killed, the file can be played to the end of the last batch.
+The left track is the caller and the right track is the bot. The sound of the two sides arrives in different pieces and
+at different times, so the tracks are not merged: each piece is written at its own position, which may be before or
+after the end of the other track. Positions that were never written are silence, and take no space on most disks. The
+header is correct after every batch: if the program is killed, the file can be played to the end of the last batch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sounds for a scripted caller and for a voice that can be decoded even after they have passed over a telephone line.
+"""The sounds of a scripted caller and of a voice, encoded so that they can be decoded after a telephone call.
 
 G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's sound is cut into
 slots of 20 ms. Each slot spells out its own number in 20 bits, each a millisecond long. The bits are loud while the

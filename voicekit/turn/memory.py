@@ -278,7 +278,7 @@ class TurnMemory(CallerMemory):
 
     def note_hold(self, held: bool) -> None:
         """Note that the far side has put the call on hold, or has resumed it. While the call is on hold, the reply is
-        paused and no deadline comes closer."""
+        paused and every deadline is postponed."""
         if held is (self.held_since is not None):
             return
         if held:

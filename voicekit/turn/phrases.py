@@ -118,7 +118,7 @@ class InterruptionWeigher:
 
     def cuts(self, words: Sequence[Word], least: int | None = None) -> str | None:
         """Why `words` cut a reply immediately; None if they don't. `least` (by default `min_words`) is how many words
-        cut the reply, not counting backchannels.
+        it takes to cut the reply, not counting backchannels.
         """
         found, _ = self._stop.split(parts_of(words))
         if found:

@@ -37,8 +37,9 @@ async def check_source(
     each stream. Otherwise, a source must be able to open and run again.
 
     In addition to the Stage contract, a source must ignore its inbox. It must emit frames in the format `produces`,
-    with whole samples at positions without gaps. If it is `live`, it must keep pace with the clock; otherwise, no sound
-    may be lost when the consumer is slow. While its output is not read, it may store only a bounded amount of sound.
+    with whole samples and without gaps between positions. If it is `live`, it must keep pace with the clock; otherwise,
+    no sound may be lost when the consumer is slow. While its output is not read, it may store only a bounded amount of
+    sound.
     """
     part = make()
     async with bench(part):

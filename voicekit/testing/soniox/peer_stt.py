@@ -170,7 +170,7 @@ class PeerStt:
 
 
 def until(piece: SoundingPiece, end: int) -> SoundingPiece:
-    """The part of `piece` that is understood by `end`, which must be after the start of the piece."""
+    """The part of `piece` that is understood by sample `end`, which must be after the start of the piece."""
     if piece.end <= end:
         return piece
     return replace(piece, text=_letters(piece, piece.start, end), end=end)
