@@ -1,4 +1,4 @@
-"""Runs the handler, which answers the caller's words, and the transforms that prepare its text for the tts."""
+"""Runs the handler that answers the caller, and the transforms that prepare the handler's text for the tts."""
 
 from voicekit.reply.align import Aligner
 from voicekit.reply.emoji import strip_emoji

@@ -1,9 +1,9 @@
-"""Finds each spoken word in the text sent to the voice, which shows how much of the handler's text was heard.
+"""Finds each spoken word in the text sent to the voice, to show how much of the handler's text was heard.
 
 A service reports the words that it *speaks*, which may differ from the text: "5" becomes "five", a dash disappears, a
 word is omitted. So the spoken words are matched to the sent words, by letters and digits only. For each sent word that
-may be next, the aligner keeps the cost of assuming that the voice has reached this word, and chooses the cheapest
-assumption. After a spoken word that matches nothing, this choice is a guess; the next match corrects it. An earlier
+may be next, the aligner calculates the cost of assuming that the voice has reached it, and chooses the cheapest
+assumption. After a spoken word that matches nothing, the choice is a guess, which the next match corrects. An earlier
 approach always took the nearest equal word, and lost its place for good when several numbers were close together.
 """
 
@@ -127,11 +127,11 @@ class _Sent:
     at_most: int = 1
 
     def begun(self) -> float:
-        """The cost of assuming that a different spoken word is the beginning of this sent word."""
+        """The cost of assuming that this sent word begins with a spoken word that differs from it."""
         return NUMBER if self.usually else OTHER
 
     def gone_on(self, words: int) -> float:
-        """The cost of assuming that another spoken word belongs to this sent word, after `words` earlier ones."""
+        """The cost of assuming that one more spoken word belongs to this sent word, after `words` earlier ones."""
         if words >= self.at_most:
             return STRANGE
         return IN_NUMBER if words < self.usually else LONG_NUMBER

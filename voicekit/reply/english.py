@@ -1,9 +1,9 @@
 """Spells out English text that is not read aloud as it is written: money, times, dates, addresses, telephone numbers.
 
-Plain numbers are left to the voice, which can say them. Some voices skip "3:05" or the dot of "example.com", so
+Plain numbers are left to the voice, which can say them. Some voices skip "3:05" or the dot in "example.com", so
 everything that contains symbols is spelled out here. The rules are tried in order at each position; the first that fits
 wins. A match never begins with a word that has neither a digit nor a symbol, because such words have already been
-spoken (see `voicekit.reply.spoken`). If a rule finds that the matched text means something else, it returns this text
+spoken (see `voicekit.reply.spoken`). If a rule finds that the matched text means something else, it returns the text
 unchanged.
 """
 

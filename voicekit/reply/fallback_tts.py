@@ -1,6 +1,6 @@
-"""Provides standby voices: if a voice fails, the next continues at the word where it broke off, so no reply is lost.
+"""Provides standby voices: if one fails during a reply, the next continues at the word where the first broke off.
 
-    text ─log─▶ voice 1 ─▶ sound      fails, or owes sound for longer than `patience`
+    text ─log─▶ voice 1 ─▶ sound      fails, or is more than `patience` seconds late
            └──▶ voice 2 ─▶ sound      speaks the text that is unspoken according to the log; positions continue
 
 The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).
@@ -37,10 +37,10 @@ WAITING = 400
 
 
 class FallbackTts(Pipeable):
-    """A tts that tries `voices` in order, by the rules of `spec`; all must use the same format.
+    """A tts that tries `voices` in order, according to `spec`; all voices must use the same format.
 
-    If no voice opens, opening raises the last error. If no voice is left to continue a reply, the reply raises the last
-    voice's error.
+    If no voice can be opened, the last voice's error is raised. If no voice is left to continue a reply, the reply
+    raises that error.
     """
 
     name = "fallback tts"

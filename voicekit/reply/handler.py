@@ -2,9 +2,8 @@
 
 A handler sends its words with `await say(...)`. This waits while the voice has enough text, so a model does not write
 far ahead of the sound. When the caller interrupts, the handler is cancelled at its current `await`, like any other
-stage, and has nothing to clean up. The simpler forms are a text, a function that returns a text, and a generator of
-texts. Which form was given is determined when the call is set up, so a mistake raises ConfigError before any sound is
-heard.
+stage, and has nothing to clean up. The simpler forms are a string, a function that returns a string, and a generator of
+strings. The form is determined when the call is set up, so a mistake raises ConfigError before any sound is heard.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class CallView(Protocol):
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` alongside the conversation, for example a timer or a tool that reports later. The task ends
+        """Run `task(*args)`, such as a timer or a tool that reports later, alongside the conversation. The task ends
         with the call.
         """
         ...
@@ -56,7 +55,7 @@ class CallView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoCall:
-    """Stands for the call if a handler is used outside of a session."""
+    """Stands in for the call when a handler is used outside of a session."""
 
     stash: Stash = field(default_factory=Stash)
     call: CallEnds | None = None
@@ -84,7 +83,8 @@ def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
 
 
 class CommitmentEvent(Protocol):
-    """The part of `trio.Event` that a handler uses; the event is set when the caller's turn is certainly over."""
+    """The part of `trio.Event` that a handler uses; the event is set when it is certain that the caller's turn is
+    over."""
 
     def is_set(self) -> bool: ...
     async def wait(self) -> None: ...
@@ -96,14 +96,14 @@ def _unheeded(answer: ExpectedAnswer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of the caller, to be answered. `text` has the caller's words.
+    """One turn of the caller, to be answered. `text` holds the caller's words.
 
     `reason` is why the handler is called: "speech", "typed", "dtmf" (a key), "keys" (requested with `collect`),
-    "greeting" (the call has just begun), "idle" (a long silence), "machine" (an answering machine waits for a message)
-    or another reason from a Prompt; `text` is empty if the caller was silent. If `previous_cut`, the caller interrupted
-    the previous reply; `history` shows how much of that reply was heard.
+    "greeting" (the call has just begun), "idle" (a long silence), "machine" (an answering machine is waiting for a
+    message) or another reason from a Prompt; `text` is empty if the caller was silent. If `previous_cut` is true, the
+    caller interrupted the previous reply; `history` shows how much of that reply was heard.
 
-    If `speculative`, the handler is called ahead of time, before it is certain that the caller has finished. Its output
+    If `speculative` is true, the handler is called early, before it is certain that the caller has finished. Its output
     is held back until the turn is committed, and the handler is cancelled if the words change. Anything with an effect
     outside of the reply (a booking, an entry in a log) must come after `await turn.committed()`, which waits for
     `commitment`. `commitment` is None if the turn was committed from the beginning.
@@ -123,7 +123,7 @@ class Turn:
     commitment: CommitmentEvent | None = field(default=None, repr=False, compare=False)
 
     async def committed(self) -> None:
-        """Wait until the turn is committed; if it already is, this is only a checkpoint.
+        """Wait until the turn is committed; if it is already committed, this is only a checkpoint.
 
         If the turn is discarded instead, this never returns: the handler is cancelled while it waits here.
         """
@@ -133,24 +133,25 @@ class Turn:
             await self.commitment.wait()
 
     def expect(self, answer: ExpectedAnswer) -> None:
-        """Declare which answer this reply asks for: "number", "name", "yes_no", or the seconds of silence that end an
-        answer.
+        """Declare what kind of answer this reply asks for: "number", "name" or "yes_no"; or how many seconds of silence
+        end the answer.
 
         The declaration applies only to the caller's next turn and takes effect with the reply, so make it before the
-        handler returns. If you make several, the last one counts. Outside of a session it does nothing. Raises
+        handler returns. If you make several, the last one counts. Outside of a session, `expect` does nothing. Raises
         ConfigError for any other value.
         """
         self.listen_for(checked_answer(answer))
 
     @property
     def call(self) -> CallEnds | None:
-        """The connection to the caller (`voicekit.call`), for example to hang up or to send keys; None if there is no
-        connection."""
+        """The connection to the caller (`voicekit.call`), with which you can hang up or send key tones, for example;
+        None if there is no connection."""
         return self.session.call
 
     @property
     def keys(self) -> str:
-        """The keys at the end of `text`, joined, if the turn's reason is "dtmf" or "keys"; otherwise ""."""
+        """The telephone keys at the end of `text`, as one string, if the turn's reason is "dtmf" or "keys"; otherwise
+        ""."""
         return keys_at_the_end(self.text) if self.reason in KEYED else ""
 
     def collect(
@@ -160,8 +161,8 @@ class Turn:
 
         The first key cuts the reply. The collection is complete after `most` keys, at a key in `end` (which is dropped)
         or in `stop` (which is kept), or `within` seconds after the last key. If `first` is given and no key is pressed
-        within that many seconds of silence, the turn comes without keys. If the caller speaks instead, the words are
-        answered, and the collection ends.
+        within that many seconds of silence, the turn has no keys. If the caller speaks instead, the collection ends,
+        and the words are answered.
         """
         if not (isinstance(most, int) and most > 0 and within > 0 and (first is None or first > 0)):
             raise ConfigError(

@@ -1,9 +1,10 @@
 """Removes Markdown marks from streamed text, so that a voice reads the words and not the asterisks.
 
 No word is lost: headings, list items, quotes, code and table cells are all spoken. Only the marks are removed:
-emphasis, back-ticks, `#`, bullets, `>`, fences, rules, the bars of tables (a comma separates cells), the address of a
-link. An asterisk or underscore that is not markup stays: `2 * 3`, `5*3`, `snake_case`. Blocks are recognised at the
-start of a line, all other marks one by one; only text that can't be decided yet is held back.
+emphasis, back-ticks, `#`, bullets, `>`, fences, rules, the bars of tables (a comma replaces those between cells), the
+addresses of links. An asterisk or underscore that is not markup stays: `2 * 3`, `5*3`, `snake_case`. Blocks are
+recognised at the start of a line, all other marks anywhere. Text is held back only while it is unclear whether it is
+markup.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds the telephone keys at the end of a turn (pure)."""
+"""Finds the telephone keys at the end of a turn's text (pure)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ KEYED = ("dtmf", "keys")
 
 
 def keys_at_the_end(text: str) -> str:
-    """The keys at the end of `text`, one per word, joined.
+    """The keys at the end of `text` (one key per word), joined into one string.
 
     >>> keys_at_the_end("my number is 5 5 #")
     '55#'

@@ -1,4 +1,4 @@
-"""A voice without sound: it is silent for as long as it takes to read the text, and marks each word.
+"""A silent voice: it stays silent for as long as it takes to read the text, and marks each word.
 
 With it, a bot runs without speech, for example in a typed chat. Everything else is as in a spoken call: pacing,
 interruptions, and a history of the words that were read.
@@ -25,8 +25,8 @@ READING = 0.02
 
 
 class QuietTts(Pipeable):
-    """A voice that is silent for `per_character` seconds per character; to cut a reply, cancelling its scope is
-    enough."""
+    """A voice that stays silent for `per_character` seconds per character. To cut a reply, it is enough to cancel the
+    reply's scope."""
 
     name = "quiet voice"
     accepts = None

@@ -1,4 +1,4 @@
-"""Sends a handler's words in order, in pieces, with backpressure, and with an empty Text when the handler pauses."""
+"""Sends a handler's words in order, in pieces, with backpressure; sends an empty Text when the handler pauses."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ MOST_ASKED = 100
 class Say:
     """`await say(text)` hands `text` to the voice; text may come word by word, including white space.
 
-    The texts of several calls are joined unchanged, with one exception: between two texts that look like sentences
+    The texts from several calls are joined unchanged, with one exception: between two texts that look like sentences
     ("One moment." "Here it is.") a space is added. Empty text is only a checkpoint.
 
     `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no text is split by
     another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the moment it is
     handed over. So a cancelled `say` has handed over whole pieces, and all text that the voice has counts as `said`.
-    Raises TypeError for anything but str.
+    Raises TypeError if `text` is not a str.
     """
 
     __slots__ = (
@@ -78,7 +78,7 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """End the turn: warn about each `say(...)` that was never awaited, and about each call from now on."""
+        """End the turn: warn about each `say(...)` that was never awaited, and about each one that comes later."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
@@ -161,7 +161,7 @@ def pieces(text: str, most: int = PIECE) -> Iterator[str]:
 
 
 def breath_after(said: str) -> float:
-    """How many seconds to wait for more text after `said` before taking a breath."""
+    """How many seconds to wait for more text after `said` before sending the empty Text that signals a pause."""
     return BREATH_AFTER_SENTENCE if ends_sentence(said) else BREATH
 
 

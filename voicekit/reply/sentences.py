@@ -1,8 +1,8 @@
 """Splits streamed text into sentences, so that a voice can begin the first sentence while the second is being written.
 
 `voicekit.writing.ends` decides where a sentence ends, for all scripts. A sentence longer than `max_chars` is cut after
-its last clause. Without a clause, it is cut after its last white space, or else after its last whole character (with
-its accents, vowel signs and tone marks).
+its last clause. If it has no clauses, it is cut after its last white space, or else after its last whole character
+(with its accents, vowel signs and tone marks).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _BETWEEN_WORDS = re.compile(r"(?<=\S)\s")
 
 
 def sentences(max_chars: int = MAX_CHARS) -> TransformPart[Any, Any]:
-    """A transform that takes Text in any pieces, and emits sentences one by one, each of at most `max_chars`
+    """A transform that takes Text in pieces of any size, and emits sentences one by one, each of at most `max_chars`
     characters.
 
-    Together the sentences make up the whole text. Only white space at the very end, or longer than `max_chars`, is
-    dropped, so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError if `max_chars` is
-    below 20.
+    Together the sentences make up the whole text. White space is dropped only at the very end, or where it is longer
+    than `max_chars`, so that no sentence is empty. An empty Text, which is sent when the handler pauses, ends the
+    sentence. Raises ConfigError if `max_chars` is below 20.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext

@@ -1,4 +1,4 @@
-"""Records how much of a reply's text a voice has spoken, so that another voice can continue there. Pure.
+"""Records how much of a reply's text a voice has spoken, so that another voice can continue from that point. Pure.
 
 Positions are counted in characters from the beginning of the reply.
 """
@@ -33,8 +33,8 @@ class SpeechLog:
         self._frames = 0
 
     def give(self, text: Text) -> None:
-        """Note that `text` goes to the voice. After an empty text, or at the end of a sentence, the voice must speak
-        all text so far."""
+        """Note that `text` has been sent to the voice. After an empty text, or at the end of a sentence, the voice must
+        speak all the text so far."""
         self._text += text
         if not text.text or ends_sentence(self._text.text[-120:]):
             self._due = len(self._text)
@@ -66,14 +66,14 @@ class SpeechLog:
 
     @property
     def owes(self) -> bool:
-        """Whether the voice has text that it should be speaking."""
+        """Whether the voice has received text that it should be speaking by now."""
         if self.complete or not self._text.text[: self._due].strip():
             return False
         return not self._frames or self._behind()
 
     def place(self) -> int:
-        """The position at which another voice continues: the last word that was begun, since it may have been cut
-        off."""
+        """The position at which another voice continues: the start of the last word that was begun, since that word may
+        have been cut off."""
         if self._marks:
             before = self._marks[-2][0] if len(self._marks) > 1 else 0
             return bisect_right(self._text.to, before)
@@ -81,7 +81,7 @@ class SpeechLog:
         return self._text.text.rfind(" ", 0, place) + 1
 
     def rest(self) -> Text:
-        """The text for another voice, from the last word that was begun."""
+        """The text for another voice, starting with the last word that was begun."""
         return self._text.part(self.place(), len(self._text))
 
     def _behind(self) -> bool:

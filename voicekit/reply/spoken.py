@@ -1,8 +1,8 @@
-"""Writes text as a person would read it aloud: "$5" as "five dollars", "3:05" as "three oh five".
+"""Rewrites text as a person would read it aloud: "$5" as "five dollars", "3:05" as "three oh five".
 
 Text is rewritten phrase by phrase. A phrase ends with the first complete word that has no digit or symbol, since
-nothing after such a word changes how the phrase is read. So "3:0" waits in case a "5" follows, "$5" in case "million"
-follows, and "hello" only until the word is complete.
+nothing after such a word changes how the phrase is read. So "3:0" is held back in case a "5" follows, "$5" in case
+"million" follows, but "hello" only until the word is complete.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Removes speech tags (`<break time="500ms"/>`) from streamed text, because most voices would read them aloud.
 
-It removes the tags of SSML, the tags that some voices have of their own, and any tag with attributes, a slash or a
-prefix. The text between two tags is spoken. A `<` that begins no tag is text. If a voice has `reads_tags`, its text
-keeps the tags.
+It removes SSML tags, the special tags of some voices, and any tag with attributes, a slash or a prefix. The text
+between two tags is spoken. A `<` that does not begin a tag is kept. For a voice that has `reads_tags`, the tags are
+kept too.
 """
 
 # ruff: noqa: RUF001, SIM905  # typographic marks; a list of words reads better as one string
@@ -58,7 +58,7 @@ def strip_tags() -> TransformPart[Any, Any]:
 
 
 def default_texts(*, reads_tags: bool = False) -> tuple[TransformPart[Any, Any], ...]:
-    """The transforms that make any handler's text speakable; with `reads_tags`, speech tags stay in the text."""
+    """The transforms that make any handler's text speakable; if `reads_tags` is true, speech tags stay in the text."""
     return (*(() if reads_tags else (strip_tags(),)), strip_markdown(), strip_emoji())
 
 

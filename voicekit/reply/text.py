@@ -1,10 +1,9 @@
 """Rewrites text while it streams. How the stream happens to be split makes no difference to the result.
 
-A handler may emit "$5.50" in one piece or in five tokens; the spoken text must be the same. So each rewriter sees all
-the text that is held back, and decides from the characters alone whether to consume some of them or to wait for more.
-Text that can't be decided yet is held back, within a limit, until more text comes, the stream ends, or the handler
-takes a *breath*. A breath is an empty Text. It releases everything and is passed on, so that a slow tool call does not
-leave half a sentence unspoken.
+A handler may emit "$5.50" in one piece or in five tokens; the spoken text must be the same. So each rewriter decides
+from the characters alone whether to rewrite some of them or to wait for more. Meanwhile the text is held back, within a
+limit, until more text comes, the stream ends, or the handler takes a *breath*: an empty Text, which releases everything
+and is passed on, so that a slow tool call does not leave half a sentence unspoken.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ class Rewriter(Protocol):
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         """Return how many characters of `held` to consume (at least one) and their replacement; None to wait for more.
 
-        `held` is never empty. If `last`, no more text comes before a pause or the end, so hold back only text that must
-        wait in any case.
+        `held` is never empty. If `last` is true, no more text comes before a pause or the end, so hold back only text
+        that must wait even then.
         """
         ...
 
@@ -34,7 +33,7 @@ class Rewriter(Protocol):
 class Rewriting:
     """A transform that applies a rewriter to Text; items of other types pass unchanged.
 
-    If `whole`, each result of the rewriter is a separate item; otherwise, all results for one item are joined.
+    If `whole` is true, each result of the rewriter is a separate item; otherwise, all results for one item are joined.
     """
 
     __slots__ = ("_held", "_rewriter", "_whole")

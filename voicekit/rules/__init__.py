@@ -1,4 +1,4 @@
-"""Rules for bots that need no model: phrases with slots, dialogues, keys, opening hours; in Python or a TOML file.
+"""Rules for bots without a model, in Python or a TOML file: phrases with slots, dialogues, keys, opening hours.
 
 Start with `Rules` (voicekit/rules/book.py); docs/rules.md shows how to use it.
 """

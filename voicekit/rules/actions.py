@@ -1,7 +1,8 @@
 """What a rule does when it matches: it says something, goes to a place in the dialogue, or calls the author's function.
 
 A function's parameters may be named after the slots that its phrases fill, or `turn`, `say` or `slots` (all slots of
-the dialogue so far, by name). When the rule is made, a check makes sure that all its parameters are available.
+the dialogue so far, by name). When the rule is created, a check makes sure that a value is available for each
+parameter.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Step:
     """Says `say` and continues at `to`; without `to`, the dialogue ends. `end` also ends the call.
 
     `transfer` is a number or address to which the caller is transferred after `say` has been heard. `digits` are sent
-    as keys to the other side of the call.
+    to the other side of the call as key tones.
     """
 
     say: RuleLine | None = None
@@ -54,7 +55,7 @@ answer."""
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """The result of an action. Unless `moves`, the action does not change where the dialogue continues."""
+    """The result of an action. If `moves` is false, the action does not change where the dialogue continues."""
 
     sayings: tuple[Saying, ...] = ()
     moves: bool = False
@@ -66,7 +67,7 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """The turn that an action answers, the `say` that it may call, and the slots that are filled."""
+    """The turn that an action answers, the `say` that it may call, and the slots that have been filled."""
 
     turn: Turn
     say: Say
@@ -78,8 +79,8 @@ Perform: TypeAlias = Callable[[Occasion], Awaitable[RuleOutcome]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an answer does. `known` is the result, if it is known in advance. If `speaks`, the action may call `say`
-    itself."""
+    """What an answer does. `known` is its result, if that is known in advance. If `speaks` is true, the action may call
+    `say` itself."""
 
     perform: Perform
     known: RuleOutcome | None = None
@@ -102,7 +103,7 @@ def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Co
 
 
 def outcome(result: object, where: str) -> RuleOutcome:
-    """Return the outcome that `result` stands for: an answer that the author wrote, or that a function returned. Raises
+    """Return `result` as an outcome. `result` is an answer that the author wrote, or that a function returned. Raises
     TypeError if it is invalid."""
     match result:
         case None:

@@ -7,8 +7,8 @@
         return f"I will call you in {length}."
 
 As a handler, `rules` answers every turn (`voicekit.run(rules)`). In the hook `voicekit_answer`, `rules.answer(turn)`
-answers only those turns for which it has an answer, before a model is asked. The pure modules of this package decide
-without waiting; only speaking waits.
+answers only those turns for which it has an answer, before a model is asked. Deciding on an answer never waits (the
+modules that decide are pure); only speaking does.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def same_each_call() -> Random:
 
 
 class Rules(Table):
-    """The phrases and keys of a bot, each with its answer, and the dialogues that they lead to.
+    """The phrases and keys that a bot answers, their answers, and the dialogues that they lead to.
 
     `choices` are lists of choices by name; each name can be used as the kind of a slot. For `coverage`, see COVERAGE.
-    `random` makes the random generator that `vary` uses in a call; with `random.Random`, the choices differ from call
-    to call.
+    `random` makes the random generator that `vary` uses in a call; if you pass `random.Random`, the choices differ from
+    call to call.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class Rules(Table):
     ) -> Rules:
         """Read rules from the TOML file at `path`; docs/rules.md describes everything that the file may contain.
 
-        `now` returns the time, with its time zone, for rules with opening hours. An error in the file is a ConfigError
-        with the file, line and key, the value that was expected and the value that was found. You can add more rules to
+        `now` returns the time, with its time zone, for rules with opening hours. An error in the file raises a
+        ConfigError that names the file, line and key, what was expected and what was found. You can add more rules to
         the result.
         """
         return load(cls, path, now, random)
@@ -108,12 +108,12 @@ class Rules(Table):
     ) -> State:
         """Add a state that asks for the value of `slot`: a value of `kind`, or one of `choices`.
 
-        `phrases` are more ways to answer. `check(value)` returns an objection to the value, to be spoken, or None.
-        `expect` is how to listen to the answer (see `Turn.expect`); the default is "number" for three digits or more
-        and "yes_no" for yes/no. After an unusable answer, the next of `reprompts` is spoken, and after the last of them
-        `give_up` is the answer; by default the question is asked twice more. Digits may be keyed in: a key cuts the
-        prompt, and `key_timeout` seconds after the last key, the keys are taken as the answer, or rejected as too few.
-        Decorate the function for the next step with the state's `then`.
+        `phrases` are further ways to answer. `check(value)` returns an objection to the value, which is spoken, or
+        None. `expect` is what kind of answer to listen for (see `Turn.expect`); the default is "number" for three
+        digits or more and "yes_no" for yes/no. After an unusable answer, the next of `reprompts` is spoken, and after
+        the last reprompt `give_up` is the answer; by default the question is asked two more times. Digits may be keyed
+        in: a key cuts the prompt, and `key_timeout` seconds after the last key, the keys are taken as the answer, or
+        rejected as too few. Decorate the function for the next step with the state's `then`.
         """
         if choices is not None and kind != "text":
             raise ConfigError(f"ask({slot!r}): expected either kind or choices, got both (kind {kind!r})")
@@ -152,29 +152,29 @@ class Rules(Table):
         return form
 
     def otherwise(self, answer: F) -> F:
-        """Set the answer, outside of any dialogue, to words that no rule matches. Without it, `Rules.answer` returns
-        None."""
+        """Set the answer to words that no rule matches, outside of any dialogue. Without such an answer, `Rules.answer`
+        returns None."""
         self._otherwise = self._only(self._otherwise, answer, "rules.otherwise")
         return answer
 
     def on_silence(self, answer: F) -> F:
         """Set the answer to silence, outside of any dialogue.
 
-        There are two kinds of silence: `CallPolicy.idle_after` has passed and there is no `idle_prompt`, or the caller
-        interrupted without words.
+        There are two kinds of silence: either `CallPolicy.idle_after` has passed and there is no `idle_prompt`, or the
+        caller has interrupted without words.
         """
         self._silence = self._only(self._silence, answer, "rules.on_silence")
         return answer
 
     def begin(self, place: Place) -> None:
-        """Let calls begin in `place`. The prompt of `place` is not spoken automatically: put it into
+        """Let each call begin in `place`. The prompt of `place` is not spoken automatically: put it into
         `CallPolicy.greeting`."""
         self._start = place
 
     def answer(self, turn: Turn) -> Handler | None:
         """Return the handler for `turn`, or None if no rule has an answer. Call this once for each turn of a call.
 
-        Rules answer instantly, so they have no need to start early: the handler begins when the turn is committed.
+        Rules answer instantly, so they need no head start: the handler begins only when the turn is committed.
         """
         talk = self._talk(turn.session.stash)
         heard, before = talk.hear(turn)

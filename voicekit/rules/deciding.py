@@ -1,4 +1,4 @@
-"""Decides to which rule or question the caller's words, typed lines or keys belong (pure)."""
+"""Decides which rule or question the caller's words, typed lines or keys belong to (pure)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SILENCE = ("silence", "idle")
 
 
 class Book(NamedTuple):
-    """A bot's rules that apply everywhere, and its answers when no rule matches and when the caller is silent."""
+    """A bot's rules that apply everywhere, and its answers for when no rule matches or the caller is silent."""
 
     table: Table
     otherwise: Action | None = None
@@ -42,7 +42,7 @@ class _Candidate(NamedTuple):
 
 
 def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Decision | None:
-    """The decision for a turn with the words `text` or the `keys`; None if no rule has an answer."""
+    """The decision for a turn that consists of the words `text` or of `keys`; None if no rule has an answer."""
     if keys:
         return by_keys(book, memory, keys, late=turn.reason == "keys")
     fresh = replace(memory, keys="")
@@ -131,10 +131,10 @@ def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> 
 
 
 def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Decision | None:
-    """The decision for `keys`, taken one by one until together they have a meaning, or can't have one. The remaining
-    keys were pressed ahead.
+    """The decision for `keys`, which are taken one by one until together they have a meaning, or can't have one. Any
+    remaining keys were pressed ahead of the next question.
 
-    If `late`, no more keys will come, so the requested digits are either complete or too few.
+    If `late` is true, no more keys will come, so the requested digits are either complete or too few.
     """
     state = memory.state
     tables = [*([state.keys] if state is not None else []), book.table.keys]

@@ -1,4 +1,4 @@
-"""Follows a call's dialogue from place to place, as actions move it (pure).
+"""Follows a call's dialogue as actions move it from place to place (pure).
 
 The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So the dialogue can be restored
 when the caller rephrases the last sentence, and each step can be tested separately.
@@ -20,10 +20,10 @@ Slots: TypeAlias = Mapping[str, Filled]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is remembered between two turns.
+    """What is remembered from one turn to the next.
 
     `form` is the form to which the question of `state` belongs, if any. `misses` is how many times in a row the state
-    has not understood the caller. `keys` were pressed, but have no meaning yet.
+    has not understood the caller. `keys` have been pressed, but have no meaning yet.
     """
 
     state: State | None = None
@@ -35,11 +35,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do next: speak `sayings`, or carry out `action`. The rule of that action has filled the slots `fresh`.
+    """What to do next: speak `sayings`, or carry out `action`. `fresh` are the slots that the action's rule has filled.
 
-    If `own`, the action belongs to the current state. If `ends`, the dialogue is over after the action, unless the
-    action moves it. `ahead` are keys that were pressed for the following questions. For `transfer` and `digits`, see
-    Step.
+    If `own` is true, the action belongs to the current state. If `ends` is true, the dialogue ends after the action,
+    unless the action moves it to another place. `ahead` are keys that were pressed for later questions. For `transfer`
+    and `digits`, see Step.
     """
 
     memory: Memory
@@ -89,7 +89,8 @@ def enter(place: Place, slots: Slots) -> Decision:
 
 
 def answered(memory: Memory, fresh: Slots) -> Decision:
-    """The decision when `fresh` answers the state's question, and possibly other questions of the same form."""
+    """The decision when the slots in `fresh` answer the state's question, and possibly other questions of the same
+    form."""
     state, form = memory.state, memory.form
     assert state is not None
     assert state.question is not None

@@ -4,7 +4,7 @@
     hours = OpeningHours(weekly, zone, {"2026-12-24": "9-12", "2026-12-25": "closed"})
     hours.is_open(now)
 
-Hours may extend past midnight ("22-2"); they belong to the day on which they begin.
+Hours may extend past midnight ("22-2"); they then belong to the day on which they begin.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ Spans: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class OpeningHours:
-    """When a business is open. `weekly` has hours by day ("mon", "saturday", "mon-fri"), `exceptions` by date
+    """When a business is open. `weekly` gives the hours for days ("mon", "saturday", "mon-fri"), `exceptions` for dates
     ("2026-12-24").
 
-    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time zone `zone`; on days without an entry,
-    the business is closed. Raises ConfigError, which names the entry, if one is invalid.
+    Hours are a string such as "9-17:30", "9-12, 14-18" or "closed", in the time zone `zone`; on days without an entry,
+    the business is closed. Raises a ConfigError that names the entry if an entry is invalid.
     """
 
     def __init__(self, weekly: Mapping[str, str], zone: tzinfo, exceptions: Mapping[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Decides whether a sequence of telephone keys already has a meaning, may still get one, or no longer can."""
+"""Decides whether a sequence of telephone keys already has a meaning, may still acquire one, or can't have one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = "#"
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The keys form the value that a question asks for."""
+    """The keys make up the value that a question asks for."""
 
     digits: str
 
@@ -34,7 +34,7 @@ def press(
     have a meaning.
 
     `collects` is how many digits the current question takes, or UNTIL_HASH for any number of digits before a #; None if
-    it takes no keys. If the question takes digits, the keys belong to it, unless a sequence of the first table begins
+    it takes no keys. If the question takes digits, the keys belong to it, unless a sequence in the first table begins
     with the same key.
     """
     if collects is not None and not any(row.startswith(keys[0]) for row in tables[0]):

@@ -33,8 +33,8 @@ UNTIL_HASH = 0
 
 
 class Found(NamedTuple):
-    """A value and its position; `words` are the words in which to repeat the value, if they differ from the
-    caller's."""
+    """A value that was found, and its position; `words` are the words in which to say the value back; None for the
+    caller's own words."""
 
     start: int
     end: int
@@ -44,9 +44,10 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SlotKind:
-    """A kind of value. `find` is None for free text, which may be any words.
+    """A kind of value that a slot may hold. `find` is None for free text, which may be any words.
 
-    `keys` is how many telephone keys make a value, UNTIL_HASH for any number; None if a value can't be keyed in.
+    `keys` is how many telephone keys make up a value: UNTIL_HASH for any number of them, None if a value can't be keyed
+    in.
     """
 
     name: str
@@ -68,8 +69,8 @@ _NEITHER = ("i do not know", "do not know", "not sure", "not certain", "no idea"
 
 
 def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
-    """The kind of value that `name` stands for: a built-in kind, one of `named`, "4 digits", or "a|b|c". Raises
-    ConfigError, with a list of the kinds, for any other name.
+    """The kind of value that `name` stands for: a built-in kind, one of `named`, "4 digits", or "a|b|c". For any other
+    name, raises a ConfigError that lists the kinds.
     """
     name = name.strip()
     if name in named:

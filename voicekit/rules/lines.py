@@ -1,4 +1,4 @@
-"""The lines that a bot speaks. Each line is one text, or a random choice from several texts; slots fill its gaps.
+"""The lines that a bot speaks. Each line is one text, or one of several texts, chosen at random; slots fill its gaps.
 
 The random generator is an argument, so that a call can be repeated word for word.
 """
@@ -34,7 +34,7 @@ def vary(*texts: str) -> Vary:
     """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
     It is accepted wherever rules take a text.
 
-    Raises ConfigError unless there is at least one text, and all are different and not empty.
+    Raises ConfigError if there are no texts, if two are the same, or if one is empty.
     """
     if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")
@@ -43,7 +43,7 @@ def vary(*texts: str) -> Vary:
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """A line to be spoken; with `gaps`, every {name} in it is replaced by the words for that slot."""
+    """A line to be spoken; if `gaps` is true, every {name} in it is replaced by the words for that slot."""
 
     line: RuleLine
     gaps: bool = False
@@ -55,14 +55,14 @@ class Saying:
 
 
 class LineSpeaker:
-    """Chooses and fills the lines of one call; remembers the last choice of each `vary`."""
+    """Chooses the texts of one call's lines and fills their gaps; remembers the last choice of each `vary`."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._last: dict[Vary, str] = {}
 
     def text(self, saying: Saying, words: Mapping[str, str]) -> str:
-        """The text of `saying`. Raises ConfigError if a gap has no filled slot."""
+        """The text of `saying`, with its gaps filled. Raises ConfigError if the slot for a gap is not filled."""
         text = saying.line if isinstance(saying.line, str) else self._chosen(saying.line)
         return fill(text, words) if saying.gaps else text
 

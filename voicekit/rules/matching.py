@@ -1,14 +1,14 @@
-"""Measures how well the caller's words match a phrase: its words in any order, its slots, and few others (pure).
+"""Measures how well the caller's words match a phrase, whose words and slots may come in any order (pure).
 
 *Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
-count fully. A word in a slot for any words counts half, since such a slot would take anything. Fillers such as "please"
-don't count, unless they are part of the match. The best match is the one with the highest coverage. Of two matches with
-equal coverage, the one that has its words in the phrase's order wins, and then the one with more fixed words. A "not"
-that the phrase does not account for prevents a match.
+count fully. A word in a slot that takes any words counts half, since such a slot would match anything. Fillers such as
+"please" don't count, unless they are part of the match. The best match is the one with the highest coverage. Of two
+matches with equal coverage, the one whose words are in the phrase's order wins; failing that, the one with more fixed
+words. A "not" that the phrase does not account for prevents a match.
 
 A slot is placed next to its neighbours in the phrase: of two numbers, `from {first:number}` gets the one after "from".
-A slot for any words begins directly after the item before it in the phrase, and extends to the next word that another
-item needs.
+A slot that takes any words begins directly after the item before it in the phrase, and extends to the next word that
+another item needs.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ Pattern: TypeAlias = Phrase | re.Pattern[str]
 
 
 class Filled(NamedTuple):
-    """The value of a slot, and its words. If `used`, a form has already used the value, so a form that begins later
-    asks for it again."""
+    """The value of a slot, and its words. If `used` is true, a form has already used the value, so a form that begins
+    later asks for it again."""
 
     value: object
     words: str
@@ -86,8 +86,8 @@ _Placement: TypeAlias = dict[int, _Span]  # the keys are the indexes of the item
 def match(pattern: Pattern, said: Said) -> Match | None:
     """The best match of `pattern`, or None.
 
-    A regular expression is searched for in the caller's unchanged text. Its named groups are slots; a group that took
-    no part in the match is None.
+    A regular expression is applied to the caller's unchanged text. Its named groups are slots; a group that took no
+    part in the match has the value None.
     """
     if isinstance(pattern, re.Pattern):
         return _match_expression(pattern, said)

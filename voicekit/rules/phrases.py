@@ -1,4 +1,4 @@
-"""The small language of phrases and its parser: `(set|start) [me] a timer for {length:duration}`.
+"""The small language in which phrases are written, and its parser: `(set|start) [me] a timer for {length:duration}`.
 
     words               must occur, in any order
     (a|b c)             one of these
@@ -6,7 +6,7 @@
     {name:kind}         a slot, of a kind from `voicekit.rules.kinds`; `{name}` alone takes any words
     {name:a|b|c}        a slot for one of these choices
 
-A phrase is expanded into all its variants. Each is a sequence of words and slots, without any alternatives left.
+A phrase is expanded into all its variants. Each variant is a plain sequence of words and slots, without alternatives.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PhraseWords: TypeAlias = tuple[Item, ...]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One variant of a phrase; `need` is how often each of its words must occur."""
+    """One variant of a phrase; `need` says how many times each of its words must occur."""
 
     items: PhraseWords
     need: Counter[str] = field(compare=False)
@@ -63,7 +63,7 @@ class Phrase:
 
 
 def parse(text: str, named: Mapping[str, SlotKind]) -> Phrase:
-    """The phrase that `text` describes. A ConfigError says what is wrong with `text`, and where."""
+    """The phrase that `text` describes. Raises a ConfigError that says what is wrong with `text`, and where."""
     parser = _Parser(text, named)
     rows = dict.fromkeys(_without_small(row) for row in parser.alternatives(""))
     for row in rows:
@@ -81,8 +81,8 @@ class _Parser:
         self._at = 0
 
     def alternatives(self, closing: str) -> list[PhraseWords]:
-        """Read alternative sequences, separated by |, up to the bracket `closing`; if this is "", up to the end of the
-        phrase."""
+        """Read alternative sequences, separated by |, up to the bracket `closing`; if `closing` is "", up to the end of
+        the phrase."""
         rows = self._row(closing)
         while self._take("|"):
             rows = rows + self._row(closing)

@@ -1,13 +1,14 @@
 """The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions one by one.
 
-A dialogue of several turns is explicit here: a rule's answer names the next state, and the session keeps the current
+A dialogue over several turns is explicit here: a rule's answer names the next state, and the session keeps the current
 state as a plain value. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A handler
-answers one turn, and is cancelled whenever the caller interrupts, so such a coroutine would have to run outside of the
-turns. Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps
-could not be tested separately.
+answers one turn, and is cancelled whenever the caller interrupts, so such a coroutine would have to outlive the turns.
+Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps could
+not be tested separately.
 
-If a rule matches inside a state, the rule's answer is given and the state's question is asked again: so "help" and
-"what time is it" work anywhere. An answer set with `then` ends the dialogue, unless it names the next place.
+If another of the bot's rules matches while a state waits for an answer, that rule is followed, and then the state's
+question is asked again. So "help" and "what time is it" work anywhere. An answer set with `then` ends the dialogue,
+unless it names the next place.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class State(Table, Place):
         self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
 
     def then(self, answer: F) -> F:
-        """Set what happens after the question is answered: a function (`@day.then`), a text, a Step or another
+        """Set what happens after the question has been answered: a function (`@day.then`), a text, a Step or another
         place."""
         if self.question is None:
             raise ConfigError(
@@ -127,10 +128,10 @@ class State(Table, Place):
 
 
 class Form(Place):
-    """Asks several questions until all their slots are filled, and then for confirmation; made by `Rules.form`.
+    """Asks several questions until all their slots are filled, and then asks for confirmation; made by `Rules.form`.
 
-    Slots that are already filled, for example by the phrase that led to the form, are not asked for. If a caller
-    answers another question at the same time with one of its choices, that answer is used as well. At the end, "no,
+    Slots that are already filled, for example by the phrase that led to the form, are not asked for. If the caller's
+    words also contain one of the choices of another question, that question is answered as well. At the end, "no,
     Friday" corrects the day, and "no, four" corrects a number if it can belong to only one of the questions.
     """
 
@@ -153,7 +154,8 @@ class Form(Place):
         self.gaps: list[Gaps] = []
 
     def then(self, answer: F) -> F:
-        """Set what happens after the form is filled and confirmed; a function may take all slots of the form."""
+        """Set what happens after the form has been filled in and confirmed; a function may take all slots of the
+        form."""
         where = f"{self.where}.then"
         self.next = action(answer, where, sure=self.asks)
         known = self.next.known.sayings if self.next.known is not None else ()
@@ -169,8 +171,8 @@ class Form(Place):
 
 
 def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
-    """The objection to the value in `slots` that answers the question of `state`; None if there is no objection or no
-    value."""
+    """The objection to the answer in `slots` for the question that `state` asks; None if there is no objection or no
+    answer."""
     question = state.question
     if question is None or question.check is None or question.slot.name not in slots:
         return None

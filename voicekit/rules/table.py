@@ -26,8 +26,8 @@ KEYS = PHONE_KEYS
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Patterns and their answer. A phrase that accounts for less than `at_least` of the caller's words does not
-    match."""
+    """Patterns and their answer. A phrase that accounts for a smaller share of the caller's words than `at_least` does
+    not match."""
 
     patterns: tuple[Pattern, ...]
     action: Action
@@ -49,9 +49,9 @@ class Rule:
 class Table:
     """Rules in the order in which they were added, and keys.
 
-    `named` has the kinds of slots that were given names. A phrase must account for at least the share `coverage` of the
-    caller's words. `where` is the name of this table in error messages. If `in_dialogue`, texts may name slots that
-    earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
+    `named` holds the named kinds of slots. `coverage` is the smallest share of the caller's words that a matching
+    phrase may account for. `where` is the name of this table in error messages. If `in_dialogue` is true, texts may
+    name slots that earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Table:
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
         """Answer `phrases` with `answer` or with the decorated function: `@rules.on("what time is it")`.
 
-        If several rules match, the best match counts (see `voicekit.rules.matching`); among equal matches, the first.
-        `when` is called for every turn that the phrases match. Raises ConfigError for rules that can't work.
+        If several rules match, the best match counts (see `voicekit.rules.matching`); of equally good matches, the
+        first. `when` is called for every turn that the phrases match. Raises ConfigError for rules that can't work.
         """
         patterns = read(phrases, self.named, self.where)
         where = f"{self.where}.on({', '.join(repr(pattern_text(pattern)) for pattern in patterns)})"
@@ -120,8 +120,8 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note the slots that the texts of `doing` need and that are not in `sure`. Raises ConfigError if there are any
-        and no earlier turn can have filled them."""
+        """Note the slots that the texts of `doing` need and `sure` lacks. Raises ConfigError if there are any, and no
+        earlier turn can have filled them."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:
@@ -163,7 +163,7 @@ class Fills(NamedTuple):
 
 
 def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, SlotKind], where: str) -> tuple[Pattern, ...]:
-    """Return `phrases` as patterns. Raises ConfigError if there are none, or if one is wrong."""
+    """Return `phrases` as patterns. Raises ConfigError if there are no phrases, or if one is invalid."""
     if not phrases:
         raise ConfigError(f"{where}.on(): expected at least one phrase")
     if wrong := [phrase for phrase in phrases if not isinstance(phrase, str | re.Pattern)]:

@@ -1,4 +1,4 @@
-"""What a bot's rules remember of one call, which is kept in the session's stash, and what each turn adds to it."""
+"""What a bot's rules remember about one call (in the session's stash), and how each turn changes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CallerInput(NamedTuple):
 
 
 class Talk:
-    """The state of one call: the place of its dialogue, and the speaker that chooses its lines."""
+    """The state of one call: where its dialogue is, and the speaker that chooses its lines."""
 
     def __init__(self, start: Memory, random: Random) -> None:
         self.memory = start
@@ -29,12 +29,12 @@ class Talk:
         self._reason = ""
 
     def hear(self, turn: Turn) -> tuple[CallerInput, Memory]:
-        """Return what is new in `turn`, and the place of the dialogue when the turn begins. The talk itself does not
+        """Return what is new in `turn`, and where the dialogue is when the turn begins. The talk itself does not
         change.
 
-        If a caller continues before the reply has begun, the handler is called again with all the words; then the
-        previous turn is treated as if it had not happened. Keys are different: their effects stay, and only the new
-        keys count.
+        If the caller continues before the reply has begun, the handler is called again with all the words, and the
+        previous turn is treated as if it had not happened. Keys are different: the effects of earlier keys stay, and
+        only the new keys count.
         """
         text, memory, again = turn.text, self.memory, self._said_before(turn)
         if again is not None and (turn.reason in KEYED or self._reason in KEYED):
@@ -45,7 +45,7 @@ class Talk:
         return CallerInput("" if keys else text, keys), memory
 
     def begin(self, turn: Turn, before: Memory) -> None:
-        """Note that `turn` is being answered; the dialogue returns to `before` if the answer is not heard."""
+        """Note that `turn` is being answered; if nothing of the answer is heard, the dialogue returns to `before`."""
         self.memory = self._before = before
         self._turn, self._reason = turn.number, turn.reason
 
@@ -65,4 +65,4 @@ class Talk:
 
 
 class Talks(dict[object, Talk]):
-    """The talks of one call, by their Rules objects, since a bot and its plugins may each have rules of their own."""
+    """The talks of one call, one for each Rules object, since a bot and its plugins may each have their own rules."""

@@ -1,4 +1,4 @@
-"""Reads spoken English times of day and durations: "half past three", "an hour and a half" (pure; reads no clock)."""
+"""Reads spoken English times and durations: "half past three", "an hour and a half" (pure; reads no clock)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PARTS = {"half": Fraction(1, 2), "quarter": Fraction(1, 4)}
 def read_time(words: Sequence[str], start: int) -> Reading | None:
     """Read a `datetime.time`: "noon", "quarter to five", "three thirty pm", "15:30", "seven o'clock in the evening".
 
-    Without am or pm, the time is taken literally: "three" is 03:00.
+    A time without am or pm is taken literally: "three" is 03:00.
     """
     if word_at(words, start) in _NAMED:
         return Reading(time(_NAMED[words[start]]), start + 1)

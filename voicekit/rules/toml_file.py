@@ -23,7 +23,7 @@ _KEY = re.compile(r"""[\w-]+|"([^"]*)"|'([^']*)'""")
 
 
 class Section:
-    """A table of the file."""
+    """A table in the file."""
 
     def __init__(self, file: str, lines: dict[TomlPath, int], at: TomlPath, values: dict[str, Any]) -> None:
         self._file = file
@@ -36,7 +36,7 @@ class Section:
         return list(self._values)
 
     def get(self, key: str) -> Any:
-        """The value of `key`; None if it is missing."""
+        """The value of `key`; None if `key` is missing."""
         return self._values.get(key)
 
     def text(self, key: str) -> str | None:
@@ -69,7 +69,7 @@ class Section:
         return bool(value)
 
     def section(self, key: str) -> Section:
-        """The table under `key`; an empty one if it is missing."""
+        """The table under `key`; an empty table if `key` is missing."""
         value = self.get(key)
         if not isinstance(value, dict | None):
             raise self.wrong(key, f"a table, [{_dotted((*self._at, key))}]")
@@ -106,8 +106,8 @@ class Section:
 
     @contextmanager
     def blamed(self, key: str = "") -> Iterator[None]:
-        """Add the place of `key`, or of this table, to ConfigErrors raised inside the block, unless they already name a
-        place."""
+        """Add the place of `key`, or of this table, to any ConfigError raised inside the block, unless the error
+        already names a place."""
         try:
             yield
         except ConfigError as error:

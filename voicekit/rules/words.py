@@ -1,7 +1,7 @@
-"""Turns a text into bare words: without case, punctuation, accents or hesitations, and with "what is" for "what's".
+"""Turns text into bare words: without case, punctuation, accents or hesitations, and with "what is" for "what's".
 
-Phrases and speech are processed in the same way, so a word is always the same in phrases and in speech. The lists below
-are English; words of other languages pass unchanged.
+Phrases and speech are processed in the same way, so a word looks the same in both. The lists below are English; words
+in other languages pass unchanged.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class BareWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text and its bare words; `places` has the positions of each word."""
+    """A text and its bare words; `places` gives the positions of each word."""
 
     text: str
     tokens: tuple[BareWord, ...]
@@ -130,8 +130,8 @@ class Said:
         return self._fillers[end] - self._fillers[start]
 
     def corrects(self, start: int, end: int, new: int) -> bool:
-        """Whether the caller takes back the words from `start` up to `end`, and replaces them with the words that begin
-        at `new`."""
+        """Whether the caller takes back the words from `start` up to `end`, and replaces them with those from `new`
+        on."""
         between = self.words[end:new]
         again = self.words[start - 1 : start]  # for example the first "on" in "on Friday, no, on Saturday"
         if again and between[-1:] == again and again[0] not in CORRECTIONS:

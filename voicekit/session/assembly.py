@@ -1,10 +1,10 @@
-"""Puts the parts of a session together into pipelines, and checks them before anything opens.
+"""Assembles the parts of a session into pipelines, and checks the parts before any of them is opened.
 
     listen line:  source -> (resample) -> detect -> (encode) => transcriber           => is a link, -> a call
     reply line:   handler -> text transforms => voice -> (resample) => playout
 
 The listening side counts all positions in samples at one rate, the ear rate; sound is converted to this rate directly
-after the source. The transcriber and the voice choose their formats so that usually nothing needs to be converted.
+after the source. The transcriber and the voice choose their formats so that usually no conversion is needed.
 """
 
 from __future__ import annotations
@@ -88,14 +88,14 @@ VOICE_SECONDS = 2.0
 
 
 def open_signals() -> tuple[Outlet[Signal], Inlet[Signal]]:
-    """Open the link to the conductor. If only the latest signal of a type matters, a new one replaces the queued
-    one."""
+    """Open the link to the conductor. Where only the latest signal of a type matters, a new signal replaces the one
+    that is queued."""
     return open_link(SIGNALS, Full.FAIL, weigh=count, name="signals", conflate=LATEST)
 
 
 @dataclass
 class Parts:
-    """The parts that play the six roles of a session; a plugin's layers may still replace any of them."""
+    """The parts that play the six roles in a session; a plugin's layers may still replace any of them."""
 
     source: Source
     vad: Vad | None
@@ -110,7 +110,7 @@ class Parts:
     async def warm(self, call: CallView, report: Callable[[SessionEvent], None] | None) -> None:
         """Let a handler that has `warm(call)` connect to its services before it is called for an answer.
 
-        An error is only reported, since the first answer will show whether it matters. Without `report`, the error is
+        An error is passed to `report`, since the first answer will show whether it matters. Without `report`, it is
         raised.
         """
         try:
@@ -122,7 +122,8 @@ class Parts:
             report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
-        """The role of the part that raised `error`, by the stage that the error is marked with; None if no part did."""
+        """The role of the part that raised `error`, found by the stage with which the error is marked; None if no part
+        raised it."""
         named: dict[str, Role] = {
             HANDLER: "handler",
             self.tts.name: "tts",
@@ -152,7 +153,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A plugin's context around the conversation; its opening and closing have a time limit, like those of a part."""
+    """A plugin's context manager around the conversation; as for a part, there is a time limit for opening and closing
+    it."""
 
     context: AbstractAsyncContextManager[object]
     name: str = "a plugin's session context"
@@ -171,7 +173,7 @@ def assemble(
     stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None,
     vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
-    """Return the parts of a session; `registry` makes the parts that are given by name. Raises ConfigError for a part
+    """Return the parts of a session; `registry` creates those that are given by name. Raises ConfigError for a part
     that can't play its role."""
     texts, voice = _split(tts)
     by_name = asked_for("vad", vad, registry)
@@ -228,8 +230,8 @@ def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text
 
 
 def divert() -> TransformPart[Sound | Signal, Sound]:
-    """Leaves only sound in a source's output. Keys, typed lines, hang-ups and the like are emitted as signals, or
-    reported as events."""
+    """A transform that leaves only sound in a source's output. Keys, typed lines, hang-ups and the like are emitted as
+    signals, or reported as events."""
 
     def start(context: StreamContext) -> Each:
         report = tell.get()
@@ -264,9 +266,9 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listening pipeline, and the format with the rate at which the listening side counts positions.
+    """The listening pipeline, and the sound format whose rate the listening side uses to count positions.
 
-    `loudness` measures the sound that the vad judges to be speech.
+    `loudness` measures the level of the sound that the vad judges to be speech.
     """
     source = parts.source
     given = source.produces
@@ -297,8 +299,8 @@ def reply_pipeline(
     open_timeout: float,
     speculation: Speculation | None,
 ) -> Pipeline:
-    """The reply pipeline: it takes one Turn, and emits playout's signals. With `speculation`, the pipeline has a
-    gate."""
+    """The reply pipeline, which takes one Turn and emits playout's signals. If `speculation` is given, the pipeline has
+    a gate."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")

@@ -20,11 +20,11 @@ SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts")
 
 @dataclass(frozen=True)
 class Bot:
-    """A handler and the parts and policy that it needs. For `stt`, `tts` and `vad`, `...` is the default; see
+    """A handler and the parts and policy that it needs. For `stt`, `tts` and `vad`, `...` stands for the default; see
     `Session`.
 
-    `greeting` replaces the greeting of the policy. `language` is passed to an stt and a tts that are given by name, if
-    they have the option `language` and it is not set.
+    `greeting` replaces the policy's greeting. `language` is passed to an stt and a tts that are given by name, if they
+    have an option `language` that is not set.
     """
 
     handler: Any
@@ -49,8 +49,8 @@ class Bot:
         return {"handler": self.handler, "policy": self._policy(), **parts}
 
     def silent(self, usual: Any, /, **given: Any) -> dict[str, Any]:
-        """The keyword arguments of a Session for a typed or scripted call; `usual` is the voice, unless `given` has
-        another.
+        """The keyword arguments of a Session for a typed or scripted call; `usual` is the voice, unless `given`
+        contains another one.
 
         Of the bot's own parts, only the text transforms are used.
         """
@@ -73,8 +73,8 @@ class Bot:
 
 
 def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
-    """The Use for the part `thing` (for a sequence, its last item); None if the part is an object, and not given by
-    name or as the default.
+    """The Use that describes the part `thing` (if `thing` is a sequence, its last item); None if the part is given as
+    an object, not by name or as the default.
     """
     last = thing[-1] if _several(thing) else thing
     if last is ...:

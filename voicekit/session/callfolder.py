@@ -6,7 +6,7 @@
         await run_session(session)
 
     call.wav      each side as the other heard it, aligned to the sample: the caller left, the bot right
-    events.jsonl  every event with its time; `voicekit log` prints them, `voicekit trace` draws where the time went
+    events.jsonl  every event with its time; `voicekit log` prints the events, `voicekit trace` draws the waits
     wire.jsonl    every message from and to the services, without sound and API keys
 
 In all three files, time 0 is the start of the session. If the program is killed, at most the last half second is lost;
@@ -86,8 +86,8 @@ class CallFolder:
     def record(self, session: Session) -> None:
         """Record everything that happens in `session`, which must not have run yet.
 
-        The recording has the higher of the source's and the sink's rates. If a plugin replaces a part when the session
-        starts, the replacement is not recorded.
+        The recording uses the source's or the sink's rate, whichever is higher. If a plugin replaces a part when the
+        session starts, the replacement is not recorded.
         """
         session.watch(self._note)
         parts = session.parts
@@ -111,12 +111,12 @@ class CallFolder:
 
 @asynccontextmanager
 async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIterator[CallFolder]:
-    """Create the folder `path`, which must contain no call, and keep its files open. For `digits`, see
+    """Create the folder `path`, which must not contain a call yet, and keep its files open. For `digits`, see
     `open_event_log`.
 
     Raises ConfigError if the folder can't be written, or contains a call. If the disk fills up during the call, the
-    body is cancelled and DeviceError is raised; everything written until then is kept. If no call starts, so that
-    nothing is written, the files are removed, and the folder too if it was created here.
+    body is cancelled and DeviceError is raised; everything written until then is kept. If no call starts, and so
+    nothing is written, the files are removed, and so is the folder if it was created here.
     """
     folder = Path(path)
     tape, was_there = await in_thread(_made, folder)

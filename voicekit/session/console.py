@@ -1,7 +1,7 @@
-"""Runs a conversation in the console: the caller types lines, and the bot's words appear when they would be heard.
+"""Runs a conversation in the console: the caller types lines, and the bot's words appear as they would be heard.
 
 The conversation is an ordinary session with silence as its source and a quiet voice. So pacing, interruptions and
-history work as in a call: a line that is typed while the bot speaks cuts the reply.
+history work as in a call: a line that is typed while the bot is speaking cuts the reply.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ PROMPT, BOT, OVER = "you> ", "bot> ", "\r\x1b[K"
 async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> SessionEnded:
     """Run a typed conversation on standard input and output until the input ends or the bot ends it.
 
-    `bot` is a handler or a Bot. `parts` are keyword arguments of Session, which may replace the silent source and the
+    `bot` is a handler or a Bot. `parts` are keyword arguments for Session, which may replace the silent source and the
     quiet voice. At a terminal, a line may be typed at any time; from a file or a pipe, the next line is read only after
-    the answer. Each Trouble is one line on standard error. Ctrl-C ends the conversation immediately and raises
-    KeyboardInterrupt.
+    the answer. Each Trouble is printed as one line on standard error. Ctrl-C ends the conversation immediately and
+    raises KeyboardInterrupt.
     """
     quiet = {"source": SilenceSource(), "vad": None, "stt": None, "sink": NullSink()}
     session = Session(plugins=plugins, **Bot.of(bot).silent(QuietTts(), **{**quiet, **parts}))
@@ -58,7 +58,7 @@ async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> Sessio
 
 
 class Printer:
-    """Prints the bot's words when they would be heard, and tracks whether it is the caller's turn to type."""
+    """Prints the bot's words as they would be heard, and tracks whether it is the caller's turn to type."""
 
     def __init__(self, session: Session, out: TextIO, *, typing: bool = False) -> None:
         self.screen = Screen(out)
@@ -96,12 +96,13 @@ class Printer:
                 self._troubles.show(f"voicekit: {line}\n")
 
     def asked(self, text: str) -> None:
-        """Print `text`, which was read from a file or a pipe; a terminal would already show it. The bot speaks next."""
+        """Print the line `text`, which was read from a file or a pipe; a terminal would already show it. The bot speaks
+        next."""
         self.screen.show(f"{PROMPT}{text}\n")
         self._speaking = True
 
     async def until_silent(self) -> None:
-        """Wait until the bot has nothing to say; if the bot has ended the call, wait forever."""
+        """Wait until the bot has nothing more to say; if the bot has ended the call, wait forever."""
         while self._speaking or self._ending:
             await self._changed.park()
 

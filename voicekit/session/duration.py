@@ -1,4 +1,4 @@
-"""Ends a call at its maximum duration: after a warning, and when the caller has finished speaking."""
+"""Ends a call that reaches its maximum duration: after a warning, and as soon as the caller has finished speaking."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WARN_BEFORE = 30.0
 async def end_in_time(
     call: CallPolicy, conductor: Conductor, outlet: Outlet[Signal], order: Callable[[End], None]
 ) -> None:
-    """End the call when its duration reaches `max_duration`, if that is set. The time for which the far side puts the
+    """End the call when its duration reaches `max_duration`, if that is set. Time during which the far side has put the
     call on hold does not count."""
     if call.max_duration is None:
         return

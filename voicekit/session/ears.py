@@ -1,4 +1,4 @@
-"""Passes the turn machine's requests to the listening side, whatever its parts are."""
+"""Passes the turn machine's requests on to the listening side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Ears:
         self.scores = getattr(stt, "scores", False) is True
 
     def ask(self, command: EarCommand) -> None:
-        """Let the stt carry out `command`. An error is marked with the stage that raised it."""
+        """Let the stt carry out `command`. If it raises an error, the error is marked with the stt."""
         if self._stt is None:
             return
         able = self.finalizes if isinstance(command, Finalize) else self.scores

@@ -1,12 +1,13 @@
 """The event log: writes the events of a session to disk during the call, as lines of JSON, and describes them in words.
 
-The first line names the format and its version. Each other line is one event: `time` (in seconds since the session
+The first line names the format and its version. Every other line is one event: `time` (in seconds since the session
 started), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat many times
 a second, are left out.
 
-Events wait in a bounded link. One thread encodes and writes them, so a slow disk affects the log and not the call.
-Events that do not fit into the link are dropped, and the last line says how many. The caller's keys are written as "?",
-since they may be a PIN, unless the log is opened with `digits=True`. Spoken and typed words are written unchanged.
+Events wait in a bounded link. A separate thread encodes and writes them, so a slow disk affects the log but not the
+call. Events that do not fit into the link are dropped, and the last line says how many. The caller's keys are written
+as "?", since they may be a PIN, unless the log is opened with `digits=True`. Spoken and typed words are written
+unchanged.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ MilestoneKind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "si
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """The event that reply `turn` of a traced session (see `voicekit.session.trace`) has reached the milestone `what`.
+    """An event: reply `turn` of a traced session (see `voicekit.session.trace`) has reached the milestone `what`.
 
     The milestones are: "user": the turn is complete, and the caller's last audible sample is `seconds` old. "begun":
-    the handler is called. "word": the handler has sent its first word. "text": text has reached the tts. "sound": the
-    tts has produced its first frame. "silence": the first `seconds` of that sound are inaudible. "air": the first
+    the handler has been called. "word": the handler has sent its first word. "text": text has reached the tts. "sound":
+    the tts has produced its first frame. "silence": the first `seconds` of that sound are inaudible. "air": the first
     sample of the reply was heard `seconds` ago.
     """
 
@@ -151,10 +152,10 @@ def describe(event: LoggedEvent) -> str | None:
 
 
 class Troubles:
-    """A function to be called with each event of a call. If the event is an error that the user should see, it returns
-    a few words.
+    """A function to be called with each event of a call. If the event is an error that the user should see, the
+    function describes it in a few words.
 
-    If a Trouble and a ReplyFailed have the same error, it is described only once.
+    If a Trouble and a ReplyFailed report the same error, it is described only once.
     """
 
     def __init__(self) -> None:
@@ -175,12 +176,12 @@ class Troubles:
 async def open_event_log(
     path: str | Path, clock: CallClock | None = None, *, digits: bool = False
 ) -> AsyncIterator[Callable[[LoggedEvent], None]]:
-    """Yield a watcher for `Session.watch` that writes each event to the new file `path`.
+    """Yield a watcher for `Session.watch`, which writes each event to the new file `path`.
 
-    Times come from `clock`; by default they are seconds since the session started. The watcher accepts the milestones
-    of a traced session as well. Only the owner can read the file; an existing file at `path` is replaced. Raises
-    ConfigError if the file can't be written. When the log closes, waiting events are still written for half a second;
-    the others are counted as dropped.
+    Times come from `clock`; by default they are seconds since the session started. The watcher also accepts the
+    milestones of a traced session. Only the owner can read the file; an existing file at `path` is replaced. Raises
+    ConfigError if the file can't be written. When the log is closed, events that are still waiting are written for up
+    to half a second; the rest are counted as dropped.
     """
     try:
         await in_thread(renew, path)
@@ -213,10 +214,11 @@ def without_digits(event: LoggedEvent) -> LoggedEvent:
 
 
 def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
-    """Read the events in the log `path` with their times; events that this version does not know are skipped.
+    """Read the events in the log `path`, with their times; events that this version of voicekit does not know are
+    skipped.
 
     A logged error becomes an exception with the same name and text. Raises ConfigError for a file that is not an event
-    log, or that has another version. The last line may be incomplete, since the program may have been killed.
+    log, or that has another format version. The last line may be incomplete, since the program may have been killed.
     """
     header, *lines = path.read_text(encoding="utf-8").split("\n")
     if header != HEADER:
@@ -237,7 +239,8 @@ def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
 
 
 def log_lines(path: Path) -> list[str]:
-    """The log `path` for people to read: one line, with the time in seconds, for each event that has a description."""
+    """The log `path` in a form for people to read: one line, with the time in seconds, for each event that has a
+    description."""
     described = ((at, describe(event)) for at, event in read_events(path))
     return [f"{at:9.3f} {words}" for at, words in described if words is not None]
 

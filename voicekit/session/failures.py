@@ -1,4 +1,4 @@
-"""Decides what happens after a failed reply: an apology or the end of the call."""
+"""Decides what follows a failed reply: an apology or the end of the call."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_FAILURES = 3
 
 
 class Failures:
-    """Counts the failures of one call, and decides what follows."""
+    """Counts the failures in one call, and decides what follows each of them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -39,14 +39,14 @@ class Failures:
         self._stt_down: str | None = None  # why the stt is down; None if it is not
 
     def why_ended(self, why: str) -> str:
-        """`why`, with a remark if the stt is down. If `why` is the name of a signal, it stays unchanged."""
+        """Return `why`, plus a remark if the stt is down. If `why` is the name of a signal, it stays unchanged."""
         if self._stt_down is None or why in signal.Signals.__members__:
             return why
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins decide about `error`, given the error and the role of the part that raised it. A plugin that
-        fails is ignored.
+        """What the plugins decide about `error`; they are told the role of the part that raised it. A plugin that fails
+        is ignored.
         """
         session = self._session
         try:

@@ -1,4 +1,4 @@
-"""Transfers a caller after the reply that announces the transfer has been played to its end."""
+"""Transfers a caller once the reply that announces the transfer has been played to its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class HandOvers:
-    """Keeps a transfer until its reply has ended. If the caller interrupts the reply, the transfer is dropped."""
+    """Holds each transfer back until the reply that announces it has ended. If the caller interrupts the reply, the
+    transfer is dropped."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

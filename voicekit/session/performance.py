@@ -1,7 +1,8 @@
-"""Performs replies: each has a lease on the sink and a run of the reply pipeline, and can be cut, held and released.
+"""Performs replies: each has a lease on the sink and its own run of the reply pipeline, and can be cut, held and
+released.
 
-A reply that is a guess works in the same way, except that its turn has not been committed. Until the commit, the reply
-waits at the gate (see `voicekit.session.speculation`), and so does its handler's request to end the call.
+A guessed reply is performed in the same way, except that its turn has not been committed yet. Until the commit, the
+reply waits at the gate (see `voicekit.session.speculation`), and so does any request from its handler to end the call.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class ReplyRun:
 
 
 class Performer:
-    """Begins replies after everything has been opened."""
+    """Begins replies, but only after all parts have been opened."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
-"""Layers around the source and the sink of a call, which report the sound received and the sound heard, with times.
+"""Layers around the source and the sink of a call that report which sound was received and which was heard, with times.
 
 Each frame is reported with its position: `at` counts samples, at the frame's own rate, from second 0 of a clock. The
-caller's sound keeps the positions of its source, counted from the time at which the sound began. The bot's sound is
-placed at the time at which it was heard, according to the sink's position: held sound is late, discarded sound is
-missing, and a slow device leaves gaps.
+caller's sound keeps its source's positions, counted from the time at which the sound began. The bot's sound is placed
+at the time at which it was heard, according to the sink's position: sound that was held is late, sound that was
+discarded is missing, and a slow device leaves gaps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
 
 
 class OverheardSink(Layer):
-    """Wraps a sink; `tell` is called with the sound that has been heard, whenever playout reads the position."""
+    """Wraps a sink: whenever playout reads the sink's position, `tell` is called with the sound that has been heard."""
 
     def __init__(self, sink: Sink, tell: FrameTap, clock: Clock) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -79,8 +79,8 @@ class OverheardSpeaker:
     """An open sink (`voicekit.contracts.Speaker`) that keeps the written sound until it has been heard, and then
     reports it.
 
-    Between two readings of the position, sound is assumed to continue without a break. Only a write into silence or a
-    release begins new sound; the position then shows when the new sound began.
+    Between two readings of the position, sound is assumed to continue without a break. New sound begins only with a
+    write during silence, or with a release; the position then shows when it began.
     """
 
     def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, clock: Clock) -> None:  # noqa: A002
@@ -131,7 +131,7 @@ class OverheardSpeaker:
         self._held = False
 
     def look(self) -> int:
-        """Report the sound that has been heard since the last look; returns the position."""
+        """Report the sound that has been heard since `look` was last called, and return the position."""
         position = self._speaker.position
         new = position - self._heard
         self._heard = position

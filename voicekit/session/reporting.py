@@ -1,7 +1,7 @@
-"""Delivers a session's events: to watchers immediately, to the plugins' observers outside of the time-critical path.
+"""Delivers a session's events to watchers immediately, and to the plugins' observers outside of the time-critical path.
 
 It also reports sound that a link drops, with the exact number of samples. There is at most one such report per second
-and link, so that an outage does not drown out everything else.
+for each link, so that an outage does not drown out everything else.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Reporter:
     """Receives every event of one session. `observe` shows an event to the plugins, and returns the errors that they
     raised.
 
-    Without `observe`, there are no observers, and no events are queued. After every watcher has seen an event,
-    `follow_up` returns the further event that results from it, if any.
+    Without `observe`, there are no observers, and no events are queued. After all watchers have seen an event,
+    `follow_up` returns the event that results from it, if any.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Reporter:
         self._watchers.append(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Show `event` to all watchers and observers; after the last event, nothing more is shown."""
+        """Show `event` to all watchers and observers; after the session's last event, this does nothing."""
         if self._finished:
             return
         for watcher in self._watchers:
@@ -63,7 +63,7 @@ class Reporter:
             self.report(more)
 
     def losses(self, link: str) -> Callable[[int], None]:
-        """Return a callback that reports the samples dropped by the link named `link`."""
+        """Return a callback that reports how many samples the link named `link` has dropped."""
 
         def lost(samples: int) -> None:
             self._lost[link] = self._lost.get(link, 0) + samples
@@ -82,11 +82,12 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The observers' queue: how full it is or was, and how many events it has dropped; () before `start`."""
+        """The statistics of the observers' queue: how full it is or was, and how many events it has dropped; () before
+        `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
-        """Show the queued events to the observers in order, a few in each step, until cancelled."""
+        """Show the queued events to the observers in order, a few at a time, until cancelled."""
         if self._ends is not None:
             inlet = self._ends[1]
             async for event in inlet:
@@ -94,7 +95,7 @@ class Reporter:
                 self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
-        """Report all outstanding losses and then the event `last`, and show the observers all events that are still
+        """Report all outstanding losses, then the event `last`, and then show the observers all events that are still
         queued."""
         try:
             for link, samples in self._lost.items():

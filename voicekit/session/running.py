@@ -1,4 +1,4 @@
-"""Runs a session as a program's main task, so that Ctrl-C and SIGTERM end the call gracefully."""
+"""Runs a session as a program's main task; Ctrl-C and SIGTERM end the call gracefully."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def run(bot: Any, **parts: Any) -> SessionEnded:
     the bot's parts.
 
     This is meant for `trio.run(voicekit.run, bot)`. Without any parts, the conversation is typed in the console. If
-    Soniox is needed but there is no key, a local server replaces it, in a process that ends with the call.
+    Soniox is needed but there is no key, a local server stands in for it, in a process that ends with the call.
     """
     if not trio.lowlevel.in_trio_run():
         raise ConfigError("voicekit runs on trio: expected trio.run(voicekit.run, bot), not asyncio")
@@ -58,10 +58,11 @@ def _to_stderr(line: str) -> None:
 async def served(
     parts: Mapping[str, Any], registry: Registry, tell: Callable[[str], None] = _to_stderr
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield `parts` for a Session. A part that is given by name is replaced by its stand-in if its key is missing.
+    """Yield `parts` for a Session. A part that is given by name, and whose API key is missing, is replaced by its
+    stand-in.
 
-    The stand-in runs while this is open, and sends lines about its progress to `tell`. Raises ConfigError if the
-    stand-in is not installed. If it does not start, its own error is raised.
+    The stand-in runs while this is open; `tell` is called with lines about its progress. Raises ConfigError if the
+    stand-in is not installed. If the stand-in does not start, its own error is raised.
     """
     ready, opened = dict(parts), dict[Needs, dict[str, Any]]()
     asked = [(role, asked_for(role, parts.get(role, ...), registry)) for role in SPOKEN]
@@ -80,9 +81,9 @@ async def served(
 async def run_session(session: Session) -> SessionEnded:
     """Run `session.run()`; the first SIGINT or SIGTERM ends it gracefully, and the second immediately.
 
-    The third signal ends the process. The process also ends if the event loop is blocked for 5 s after a signal. Tasks
-    that block the event loop are reported as events of the type Blocked. Outside the main thread, where Python delivers
-    no signals, this is the same as `session.run()`.
+    The third signal ends the process. The process also ends if the event loop is blocked for 5 s after a signal. If a
+    task blocks the event loop, this is reported as a Blocked event. Outside the main thread, where Python delivers no
+    signals, this function does the same as `session.run()`.
     """
 
     def stop(number: int, times: int) -> None:

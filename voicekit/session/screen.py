@@ -1,4 +1,4 @@
-"""Prints text about a call, with the characters that the console supports, and never lets an error end the call."""
+"""Prints text about a call, using only characters that the console supports, and never lets an error end the call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TextIO
 
 
 class Screen:
-    """Prints to `out`, by default standard output. It never raises."""
+    """Prints to `out`, by default standard output; `show` never raises."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self._out = out if out is not None else sys.stdout
@@ -27,7 +27,7 @@ class Screen:
             self.gone = error
 
     def check(self) -> None:
-        """Raise BrokenPipeError if some output could not be written; call this at the end of a program, not during a
-        call."""
+        """Raise BrokenPipeError if some of the output could not be written; call this at the end of a program, not
+        during a call."""
         if isinstance(self.gone, BrokenPipeError):
             raise self.gone

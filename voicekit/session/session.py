@@ -5,7 +5,7 @@
              └──────────────── events ──────▶ watchers, observers
 
 A session runs only once. It ends when the source has ended, the caller has hung up, the program has called `end`, or a
-part has failed. Then all its tasks have ended, its links are closed, and so is the sink.
+part has failed. After it ends, none of its tasks is running, and its links and the sink are closed.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ class Session:
 
     A `call` (`voicekit.call`) is a connection that serves as both source and sink, and replaces `source` and `sink`.
 
-    `handler` is anything that `as_handler` takes. For `tts`, `stt` and `vad`, `...` is the default that a plugin
-    registers: Soniox for recognition and speech (SONIOX_API_KEY). `stt=None` allows only typed words and keys, and
-    `vad=None` leaves turn-taking to the stt. `tts` may be a sequence: text transforms, followed by the voice. If a
+    `handler` is anything that `as_handler` takes. For `tts`, `stt` and `vad`, `...` stands for the default that a
+    plugin registers: Soniox for recognition and speech (SONIOX_API_KEY). `stt=None` allows only typed words and keys,
+    and `vad=None` leaves turn-taking to the stt. `tts` may be a sequence: text transforms, followed by the voice. If a
     handler raises, the error is reported as Trouble, an apology is spoken and the call continues; with `strict`, for
     tests, the error ends the call. If the parts do not fit together, ConfigError or PluginError is raised here, or in
     `run` before any sound flows.
@@ -136,13 +136,13 @@ class Session:
 
     @property
     def running(self) -> bool:
-        """Whether everything is open and the conversation is in progress; only then can your program call `say` or
+        """Whether all parts are open and the conversation is in progress; only then can your program call `say` or
         `type`."""
         return self._outlet is not None
 
     @property
     def reply(self) -> Reply | None:
-        """The reply in progress, or else the last reply: its text so far, and how much of it was heard."""
+        """The reply in progress, or else the last one: its text so far, and how much of that text was heard."""
         return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
@@ -152,7 +152,7 @@ class Session:
         return (*lines, *self._reporter.statistics())
 
     def watch(self, watcher: Callable[[SessionEvent], object]) -> None:
-        """Call `watcher` with every event, immediately. This is in the time-critical path, so `watcher` must be quick
+        """Call `watcher` with every event, immediately. `watcher` runs in the time-critical path, so it must be quick
         and must not wait.
 
         For slow or third-party code, use the hook `voicekit_observe`.
@@ -170,7 +170,7 @@ class Session:
         outlet.offer(Prompt("say", text, interruptible))
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` alongside the conversation, for example a timer or a tool that reports later.
+        """Run `task(*args)`, such as a timer or a tool that reports later, alongside the conversation.
 
         The task is cancelled when the call ends. An error in the task ends the call.
         """
@@ -179,14 +179,14 @@ class Session:
         self._nursery.start_soon(task, *args, name=task)
 
     def type(self, text: str) -> None:
-        """Enter `text` as typed by the caller: it is answered immediately, and cuts a reply in progress.
+        """Enter `text` as if the caller had typed it: it is answered immediately, and cuts a reply in progress.
 
         Like `press`, this raises VoicekitError if 64 lines, keys or other signals are still waiting.
         """
         self._enter(Typed(text))
 
     def press(self, digit: str) -> None:
-        """Enter a key that the caller pressed on a telephone: 0-9, *, #, A-D."""
+        """Enter a key as if the caller had pressed it on a telephone: 0-9, *, #, A-D."""
         self._enter(Dtmf(digit))
 
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
@@ -203,8 +203,8 @@ class Session:
         self._order(Hangup())
 
     async def run(self) -> SessionEnded:
-        """Run the conversation, and return how it ended. Raises the error that made it fail; a single error is raised
-        without a group.
+        """Run the conversation, and return how it ended. Raises the error that made the conversation fail; a single
+        error is raised without a group.
 
         If the call ends while its stt is down, `SessionEnded.why` says so. Cancelling `run` ends the conversation
         immediately.

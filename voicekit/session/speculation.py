@@ -1,8 +1,8 @@
 """The gate at which a guessed reply waits until the caller's turn is committed.
 
-The gate is before a stage of the reply pipeline. The output of earlier stages collects in the link before that stage;
-when the link is full, those stages wait. So a guess can't produce more than fits into the link. The stage behind the
-gate begins with the commit; if a guess is discarded, that stage never begins.
+The gate is in front of one stage of the reply pipeline. The output of earlier stages accumulates in the link before the
+gate; when the link is full, those stages wait. So a guess can't produce more than fits into the link. The stage behind
+the gate starts when the turn is committed; if the guess is discarded, that stage never starts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voicekit.flow.stage import Run
 
 
 class Commitment:
-    """Whether a reply's turn is committed, and the actions that wait for the commit."""
+    """Whether a reply's turn has been committed, and the actions that are waiting for that."""
 
     def __init__(self, *, made: bool) -> None:
         self.event = trio.Event()  # set when the turn is committed
@@ -38,7 +38,7 @@ class Commitment:
         await self.event.wait()
 
     def when_made(self, order: Callable[[], None]) -> None:
-        """Call `order` when the turn is committed: now, if it already is, and never, if the turn is discarded."""
+        """Call `order` when the turn is committed: now if it already is, or never if the turn is discarded."""
         if self.event.is_set():
             order()
         else:

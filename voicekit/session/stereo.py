@@ -1,9 +1,9 @@
 """A stereo WAV file whose two tracks are written independently, and which is playable at all times.
 
-The left track is the caller and the right track is the bot. Their sound comes in different pieces and at different
-times, so the tracks are not merged: each piece is written at its own position, which may be before or after the end of
-the other track. Positions that were never written are silence, and take no space on most disks. The header is correct
-after every batch: if the program is killed, the file plays to the end of the last batch.
+The left track is the caller and the right track is the bot. The sound of the two sides arrives in different pieces and
+at different times, so the tracks are not merged: each piece is written at its own position, which may be before or
+after the end of the other track. Positions that were never written are silence, and take no space on most disks. The
+header is correct after every batch: if the program is killed, the file can be played to the end of the last batch.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ LARGEST_BYTES = 0x7FFF_0000
 class TwoTrackFile:
     """A new WAV file at `path`, which must not exist. Raises OSError if the file can't be created.
 
-    The file is opened for each batch, and then closed again. So nothing is left to close at the end, and an abandoned
-    thread can't write into another file.
+    The file is opened for each batch, and then closed again. So there is nothing to close at the end, and an abandoned
+    thread can't write to another file.
     """
 
     def __init__(self, path: Path, rate: int) -> None:
@@ -45,7 +45,7 @@ class TwoTrackFile:
             file.write(self._header())
 
     def write(self, pieces: Iterable[tuple[int, int, bytes]]) -> None:
-        """Write each of `pieces` into the file; a piece is a tuple (track, first sample, PCM16 mono).
+        """Write each of `pieces` to the file; a piece is a tuple (track, first sample, PCM16 mono).
 
         Raises DeviceError for more sound than a WAV file can hold, and OSError if the disk fails; the sound written so
         far stays playable.
@@ -92,7 +92,7 @@ class TwoTrackFile:
 
 
 class Track:
-    """Converts the frames of one side to PCM16 mono at the file's rate; their positions stay correct."""
+    """Converts the frames of one side to PCM16 mono at the file's rate, and their positions to match."""
 
     def __init__(self, number: int, source: AudioFormat, rate: int) -> None:
         self._number = number
@@ -105,7 +105,7 @@ class Track:
         return self._pieces(self._resampler.feed(frame))
 
     def finish(self) -> list[tuple[int, int, bytes]]:
-        """Return the sound that is still in the resampling filter."""
+        """Return the remaining sound, which is still in the resampling filter."""
         return [] if self._resampler is None else self._pieces(self._resampler.finish())
 
     def _pieces(self, sounds: list[Sound]) -> list[tuple[int, int, bytes]]:

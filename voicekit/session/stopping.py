@@ -1,14 +1,14 @@
-"""Lets signals reliably end a program: the first two signals end its calls, the third ends the process.
+"""Makes sure that signals can end a program: the first two signals end its calls, the third ends the process.
 
 Python runs a signal's handler in the main thread, between two steps of Python code. The handler requests the stop, but
 it does not run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the
-system wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces trio's own, so the
-thread passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop to call it back, which
-works even while the calls are ending. Code that blocks even the interpreter, such as a regular expression, also blocks
-the thread. In that case, `faulthandler` ends the process a little later, from its own thread in C, and prints all
-tracebacks.
+system wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces the one that trio uses,
+so the thread also passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop to call it
+back, which works even while the calls are ending. Code that blocks even the interpreter, such as a slow regular
+expression, also blocks the thread. In that case, `faulthandler` prints all tracebacks and ends the process a little
+later, from its own thread in C.
 
-Signals belong to the process, so all simultaneous calls share one watch.
+Signals are sent to the whole process, so all simultaneous calls share one such thread.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OURS: Final = (str(Path(__file__).parents[1]), str(Path(trio.__file__).parent), 
 
 
 class Stopping:
-    """One call's reaction to signals; `times` is how many signals have come."""
+    """How one call reacts to signals; `times` is how many signals have come."""
 
     def __init__(self, stop: Callable[[int, int], object], numbers: tuple[int, ...]) -> None:
         self.times = 0
@@ -66,7 +66,7 @@ def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stop
 
     The third signal ends the process. The process also ends if the event loop is blocked for 5 s after a signal; a line
     on standard error names the code that blocked it. Outside the main thread, where Python delivers no signals, this
-    does nothing.
+    function does nothing.
     """
     call = Stopping(stop, numbers)
     if threading.current_thread() is not threading.main_thread():

@@ -1,8 +1,8 @@
-"""Measures how long the caller waited for each reply: one TurnTimed for each reply that was heard.
+"""Measures how long the caller waited for each reply, and makes one TurnTimed for each reply that was heard.
 
-The detector's marks show at which sample speech ended. The mark that came with the least delay shows at what time a
+The detector's marks show at which sample speech ended. Whichever mark came with the least delay shows when a given
 sample was spoken. So the wait is counted from the end of the speech itself, not from the later moment at which the
-detector was sure.
+detector was sure of it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TurnTimer:
         self._committed: _Committed | None = None
 
     def follow_up(self, event: SessionEvent) -> TurnTimed | BargeInTimed | None:
-        """The timing event that results from `event`, if any."""
+        """The TurnTimed event that results from `event`, if any."""
         now = trio.current_time()
         match event:
             case SpeechStarted(at):

@@ -1,11 +1,11 @@
-"""A carrier in memory and in virtual time: it plays the sound of a call at normal speed, and records what was heard.
+"""An in-memory carrier in virtual time: it plays the sound of a call at normal speed, and records what was heard.
 
     carrier = ScriptedCarrier(TwilioPeer(), AudioFormat(8000, "mulaw"), delay=0.05)
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-`played` has the sound that was played, with its times; `marks` has the marks that were sent back. To run a whole
-conversation over such a carrier, give `hold_call` a `PhoneLine`.
+`played` holds the sound that was played, with its times; `marks` holds the marks that were sent back. To run a whole
+conversation over such a carrier, pass a `PhoneLine` to `hold_call`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ UNDER_WAY = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneLine:
-    """A transport (its name or its dialect) and how badly its line behaves; times are seconds of the call.
+    """A transport (its name or its dialect) and how badly its line behaves; times are in seconds since the call began.
 
-    Each message takes `delay` in either direction, plus at most `jitter`; messages stay in order, as on TCP. Every
-    `swap`-th message of the caller's sound comes after the next one (only Telnyx does this), and every `lose`-th is
-    lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost. Between the times in
-    `silences` (from, to) the wire sends no sound; between those in `holds`, the far side holds the call. At `dies_at`,
-    the connection is lost without a goodbye. From `stuck_at` on, the far side accepts no more messages from our side.
-    `control`, for example a `ScriptedControl`, carries out requests to the carrier.
+    In either direction, each message takes `delay` seconds plus up to `jitter`; messages stay in order, as on TCP.
+    Every `swap`-th message with the caller's sound comes after the next one (only Telnyx does this), and every
+    `lose`-th is lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost. Between the
+    times in `silences` (from, to), the wire sends no sound; between those in `holds`, the far side puts the call on
+    hold. At `dies_at`, the connection is lost without a goodbye. From `stuck_at` on, the far side accepts no more
+    messages from our side. `control`, for example a `ScriptedControl`, carries out requests to the carrier.
     """
 
     transport: str | Dialect
@@ -98,11 +98,12 @@ class ScriptedCarrier:
         return self._device.position(trio.current_time())
 
     def settle(self) -> None:
-        """Add the sound that has been played completely by now to `played`."""
+        """Add to `played` all sound that has been completely played by now."""
         self._device.position(trio.current_time())
 
     def say(self, *messages: WireMessage, late: float = 0.0) -> None:
-        """Send `messages` to our side, `late` seconds later than usual; messages sent in the meantime overtake them."""
+        """Send `messages` to our side, `late` seconds later than usual; other messages sent in the meantime overtake
+        them."""
         for message in messages:
             self._theirs.put(message, late)
 
@@ -116,11 +117,11 @@ class ScriptedCarrier:
         self._theirs.put(StreamClosed(code), 0.0)
 
     def get_stuck(self) -> None:
-        """Accept no more messages from our side."""
+        """From now on, accept no more messages from our side."""
         self._ours.stuck = True
 
     async def run(self) -> None:
-        """Play sound and answer messages, until our side closes the connection."""
+        """Play sound and answer messages until our side closes the connection."""
         self.say(*self.peer.begin())
         self.begun.set()
         while True:

@@ -1,4 +1,4 @@
-"""A carrier's control for tests: it records the requests, and refuses them if so configured."""
+"""A stand-in for a carrier's call control, for tests: it records all requests, and refuses them if told to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ANSWER_S = 0.2
 
 
 class ScriptedControl:
-    """A `voicekit.call.control.CallControl` in virtual time. `asked` has the requests, as pairs such as ("transfer",
+    """A `voicekit.call.control.CallControl` in virtual time. `asked` holds the requests, as pairs such as ("transfer",
     "+15550009").
 
     If `refuses` is an error, it is raised for each request.

@@ -1,7 +1,8 @@
 """A voice whose sound encodes its characters, so that the text that was heard can be read from the samples.
 
-Each character sounds for 60 ms, and the value of all its samples is that character's `to`: how much of the handler's
-text then counts as heard. So the highest value in a recording shows how much the caller heard, without any word marks.
+Each character sounds for 60 ms, and all its samples have the value of the character's `to`: how many characters of the
+handler's text then count as heard. So even without word marks, the highest value in a recording shows how much the
+caller heard.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class FakeTts(Pipeable):
         first_sound: float = FIRST_SOUND,
         levels: Sequence[int] = range(VALUES),
     ) -> None:
-        """Each sample of a character is `levels[to % len(levels)]`, with the `to` of that character."""
+        """Every sample of a character has the value `levels[to % len(levels)]`, where `to` is that of the character."""
         self.produces: AudioFormat | None = None
         self.cuts = 0
         self._per_character = per_character
@@ -82,5 +83,5 @@ class FakeTts(Pipeable):
 
 
 def heard_to(pcm: bytes) -> int:
-    """How many characters of the handler's text were heard, judged only by the samples of a FakeTts."""
+    """How many characters of the handler's text were heard, judging only by the samples from a FakeTts."""
     return max(array("h", pcm), default=0)

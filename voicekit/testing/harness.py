@@ -1,4 +1,4 @@
-"""Runs whole calls in virtual time: an hour takes only seconds, and the same script always gives the same call."""
+"""Runs whole calls in virtual time: an hour takes only seconds, and the same script always produces the same call."""
 
 from __future__ import annotations
 
@@ -70,15 +70,16 @@ def hold_call(
     over: str | Dialect | PhoneLine | None = None,
     **parts: Any,
 ) -> HeldCall:
-    """Run one call with `bot`, a handler or a Bot, in virtual time. Raises the same errors as `Session.run`.
+    """Run one call in virtual time with `bot`, which is a handler or a Bot. Raises the same errors as `Session.run`.
 
-    A Bot's policy, greeting and text transforms are used; `policy` overrides its policy. With `strict` (the default),
-    an error in the handler is raised; otherwise, the bot apologises and the call continues. `parts` replace the
-    scripted source, vad and stt, or the fake tts. `during(session)` may be an async function that runs alongside the
-    call after the call has started. By default, all installed plugins are used.
+    If `bot` is a Bot, its policy, greeting and text transforms are used; `policy` overrides the Bot's policy. With
+    `strict` (the default), an error in the handler is raised; otherwise, the bot apologises and the call continues.
+    `parts` replace the scripted source, vad and stt, or the fake tts. `during(session)` may be an async function that
+    runs alongside the call after the call has started. By default, all installed plugins are used.
 
-    With `over`, the call runs over a wire: `over` is the name of a transport, such as "twilio", or a `PhoneLine` that
-    defines how badly the line behaves. Then a scripted carrier speaks the script, and the call has its own sink.
+    If `over` is given, the call runs over a wire: `over` is the name of a transport, such as "twilio", or a `PhoneLine`
+    that defines how badly the line behaves. In that case, a scripted carrier speaks the script, and the call brings its
+    own sink.
     """
     plugins = plugins if plugins is not None else installed_plugins()
     if over is not None:
@@ -169,7 +170,7 @@ async def _hold_over(held: HeldCall, answer: CallAnswer, line: PhoneLine, dialec
 
 
 class HeldConversation:
-    """Lets a desk run the session of a held call."""
+    """Lets a desk run the session of a call that `hold_call` conducts."""
 
     def __init__(self, held: HeldCall, during: Callable[[Session], Any] | None) -> None:
         self._held = held

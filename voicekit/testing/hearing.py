@@ -15,8 +15,8 @@ ScriptHeard: TypeAlias = Interim | Final | Endpoint | Finalized
 class ScriptHearing:
     """Tracks which words of `utterances` (timed in samples) have been heard.
 
-    `delays` are the delays of an interim, a final, an endpoint, and the answer to `finalize`. A word is not heard if
-    half of it is missing.
+    `delays` are the delays, in samples, of an interim, a final, an endpoint, and the answer to `finalize`. A word is
+    not heard if half of it is missing.
     """
 
     def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
@@ -47,7 +47,7 @@ class ScriptHearing:
         self._asked.append(at)
 
     def say(self, endpoints: bool) -> list[ScriptHeard]:
-        """Return the transcripts that are due at position `to`."""
+        """Return the transcripts that are due once sound up to `to` has arrived."""
         out: list[ScriptHeard] = []
         while self._asked and self._asked[0] + self._fin <= self._to:
             out += self._finalized(self._asked.popleft())
@@ -85,7 +85,7 @@ class ScriptHearing:
         return out
 
     def finish(self) -> list[ScriptHeard]:
-        """Return the words that have arrived but have not become final, since the sound is over."""
+        """At the end of the sound, return as final the words that have arrived but are not final yet."""
         if not self._utterances:
             return []
         heard = [word for word in self._utterances[0] if not self._missed(word) and word.end <= self._to]

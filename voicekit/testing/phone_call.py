@@ -1,4 +1,4 @@
-"""Makes calls over a scripted carrier: speaks a script over a wire as the caller, and finds the wire of a transport."""
+"""Makes calls over a scripted carrier: speaks a script over a wire as the caller, and finds a transport's wire."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def line_of(over: str | Dialect | PhoneLine) -> PhoneLine:
 
 
 def dialect_of(line: PhoneLine, plugins: Plugins) -> Dialect:
-    """The dialect of the line's transport. Raises ConfigError for a transport without a peer."""
+    """The dialect of the line's transport. Raises ConfigError if the transport has no peer for tests."""
     if isinstance(line.transport, Dialect):
         return line.transport
     factory = plugins.registry.find("transport", line.transport).factory
@@ -58,7 +58,7 @@ async def dial(
 ) -> None:
     """Act as the caller of `script` on `line`, until the caller or our side hangs up, or the line is lost.
 
-    `sound` replaces the usual sound of the caller, which only `PhoneEars` understands.
+    `sound` replaces the caller's usual sound, which only `PhoneEars` understands.
     """
     if any(isinstance(act, Typed) for _, act in script.acts):
         raise ConfigError("a script over a wire: expected words, sounds and keys, got typed text")

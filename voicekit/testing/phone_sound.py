@@ -1,8 +1,8 @@
-"""The sounds of a scripted caller and of a voice, which can be decoded after a telephone call.
+"""The sounds of a scripted caller and of a voice, encoded so that they can be decoded after a telephone call.
 
 G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's sound is cut into
-slots of 20 ms. Each slot spells its own number in 20 bits, each a millisecond long. The bits are loud while the caller
-makes a sound:
+slots of 20 ms. Each slot spells out its own number in 20 bits, each a millisecond long. The bits are loud while the
+caller makes a sound:
 
     slot 5 at 8 kHz, quiet     8 samples of 4000, 8 of 1000, 8 of 4000, then 136 of 1000     (5 is 101, last bit first)
 
@@ -59,7 +59,7 @@ def read_slots(frame: AudioFrame) -> Iterator[int]:
 
 
 def caller_sound(script: Script, number: int, slots: int, form: AudioFormat) -> bytes:
-    """The sound of the caller of `script`: `slots` slots, beginning with slot `number`, in the wire's format."""
+    """The sound of the caller in `script`: `slots` slots, beginning with slot `number`, in the wire's format."""
     pcm = b"".join(spell(n, _sounds(script, (n + 0.5) * SLOT), form.rate) for n in range(number, number + slots))
     return convert(pcm, AudioFormat(form.rate), form)
 
@@ -71,8 +71,8 @@ def _sounds(script: Script, at: float) -> bool:
 class PhoneEars(ScriptedStt):
     """Understands a script's words over a telephone. A word is not heard if half of its slots are missing.
 
-    Words are timed by when their sound arrived. A Gap counts as silence, but only up to the end of the next word, since
-    a delayed wire may still send that word.
+    Words are timed by when their sound arrived. A Gap counts as silence, but at most up to the end of the next word,
+    since a delayed wire may still send that word.
     """
 
     name = "ears on a telephone"
@@ -96,8 +96,8 @@ class PhoneEars(ScriptedStt):
 
 
 class PhoneHearing(ScriptHearing):
-    """Decides from the slots that have arrived which words of the script have been heard; its positions are those of
-    the script."""
+    """Decides from the slots that have arrived which words of the script have been heard; all positions are positions
+    in the script."""
 
     def __init__(self, script: Script, rate: int, delays: list[int]) -> None:
         super().__init__(script.utterances(rate), delays)
@@ -143,14 +143,14 @@ class PhoneVoice(FakeTts):
 
 @cache
 def law_levels(law: AudioFormat) -> tuple[int, ...]:
-    """The positive PCM16 values that the encoding of `law` preserves exactly; for PCM16 those of mu-law."""
+    """The positive PCM16 values that the encoding of `law` preserves exactly; if `law` is PCM16, those for mu-law."""
     form = AudioFormat(8000, law.encoding if law.encoding in ("mulaw", "alaw") else "mulaw")
     decoded = array("h", convert(bytes(range(256)), form, AudioFormat(8000)))
     return tuple(sorted({level for level in decoded if level > 0}))
 
 
 def read_voice(pcm: bytes, form: AudioFormat) -> list[int]:
-    """For each played sample, which character of the reply it belongs to (modulo the number of levels); -1 for
+    """For each played sample, the character of the reply to which it belongs (modulo the number of levels); -1 for
     silence."""
     places = _places(form)
     return [places.get(level, -1) for level in array("h", convert(pcm, form, AudioFormat(form.rate)))]

@@ -1,8 +1,8 @@
 """Sound that encodes its position in each sample, so that lost or doubled samples can be detected anywhere.
 
 Sample number n has the value n modulo 8,192, plus 16,384 while the user makes a sound. Within each block of 8,192
-samples, the bit for 8,192 spells the number of the block in 32 bits, one bit per sample, again and again. So each
-sequence of WINDOW samples is unique.
+samples, the bit that stands for 8,192 spells out the block's number in 32 bits, one bit per sample, over and over. So
+each sequence of WINDOW samples is unique.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _LOUD = int.from_bytes(array("h", [SOUNDING] * POSITIONS).tobytes(), "little")
 
 
 def sounding(at: int, samples: int, spans: Iterable[tuple[int, int]]) -> bytes:
-    """PCM16 of `samples` samples from position `at` on. Within `spans`, which are ordered and don't overlap, the user
-    makes a sound."""
+    """`samples` samples of PCM16, from position `at` on. The user makes a sound during `spans`, which are in order and
+    don't overlap."""
     pcm, done = b"", at
     for start, end in spans:
         start, end = max(start, done), min(end, at + samples)

@@ -1,9 +1,9 @@
-"""A scripted user, with times for words, coughs, typed lines and keys, and a transcriber for exactly these words.
+"""A scripted user, whose words, coughs, typed lines and keys are timed, and a transcriber that knows these words.
 
-The samples of the sound encode their position (see `positions`), and whether the user makes a sound. So a dropped or
-doubled sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only when exactly
-its samples have arrived. All results are timed by the samples received and not by a clock, so in virtual time the same
-script always gives the same call.
+Each sample encodes its position (see `positions`), and whether the user is making a sound. So a dropped or doubled
+sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only when exactly its
+samples have arrived. All results are timed by the samples received and not by a clock, so in virtual time the same
+script always produces the same call.
 """
 
 from __future__ import annotations
@@ -58,11 +58,12 @@ class Script:
         self._until: float | None = None
 
     def says(self, text: str, *, at: float, for_: float) -> None:
-        """Speak `text` from `at` on, for `for_` seconds; each word gets time in proportion to its letters."""
+        """Speak `text` from `at` on, for `for_` seconds; each word takes time in proportion to its number of
+        letters."""
         self._sound(_Sound(at, at + for_, text))
 
     def coughs(self, *, at: float, for_: float = 0.5) -> None:
-        """Make a sound without words; a real cough takes 0.3 to 0.6 s."""
+        """Make a sound without words; a real cough lasts 0.3 to 0.6 s."""
         self._sound(_Sound(at, at + for_))
 
     def types(self, text: str, *, at: float) -> None:
@@ -75,7 +76,7 @@ class Script:
         self.acts.append((at, Hangup()))
 
     def stays(self, *, until: float) -> None:
-        """Let the source end at `until`."""
+        """Set the time at which the source ends."""
         self._until = until
 
     @property
@@ -158,17 +159,17 @@ class ScriptedVadStream:
         self.window = window
 
     def probability(self, pcm: bytes) -> float:
-        """The share of the window in which the user makes a sound."""
+        """The share of the window during which the user makes a sound."""
         return pcm[1::2].translate(_IS_LOUD).count(1) / self.window
 
 
 class ScriptedStt(Pipeable):
     """Understands the words of a Script when their samples have arrived; a word is not heard if half of it is missing.
 
-    A word becomes interim `interim` seconds after its last sample, and final after `final` seconds. An Endpoint comes
-    `endpoint` seconds after the last word of an utterance, unless the next utterance has begun or `endpoints` is False.
-    If `fin` is given, the transcriber can be asked to finalise, and answers `fin` seconds of sound after the requested
-    position.
+    A word is reported as interim `interim` seconds after its last sample, and as final `final` seconds after it. An
+    Endpoint comes `endpoint` seconds after the last word of an utterance, unless the next utterance has begun or
+    `endpoints` is False. If `fin` is given, the transcriber can be asked to finalise, and answers `fin` seconds of
+    sound after the requested position.
     """
 
     name = "scripted ears"

@@ -1,4 +1,4 @@
-"""A conversation as text, one line per event with its virtual time, for golden files and readable diffs."""
+"""A conversation as text, for golden files and readable diffs: one line per event, with its virtual time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicekit.session.eventlog import describe
 class Timeline:
     """Collects a session's events; pass `note` to `Session.watch`. `str(timeline)` is the text.
 
-    Times are seconds since the first event, to the millisecond. Interim words are left out unless `interims`.
+    Times are seconds since the first event, to the millisecond. Interim words are left out unless `interims` is true.
     """
 
     def __init__(self, *, interims: bool = False) -> None:

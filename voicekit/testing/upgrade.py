@@ -1,4 +1,4 @@
-"""A websocket's handshake in memory, to test a transport's websocket route with a scripted carrier."""
+"""An in-memory websocket handshake, to test a transport's websocket route with a scripted carrier."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from voicekit.call.wire import MessageStream
 
 
 class MemoryUpgrade:
-    """A `voicekit.call.transport.Upgrade` in memory. `answered` is set as soon as it is accepted, or refused with
-    `status`."""
+    """An in-memory `voicekit.call.transport.Upgrade`. `answered` is set as soon as the upgrade is accepted, or refused
+    with `status`."""
 
     def __init__(
         self,

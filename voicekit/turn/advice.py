@@ -1,4 +1,4 @@
-"""The interface of advisers: the facts that an adviser gets about a pause, and the advice that it may give.
+"""The interface for advisers: the facts that an adviser gets about a pause, and the advice that it may give.
 
 An adviser is a function that never waits and reads no clock. It is called when a pause begins, when the words before
 the pause change or become final, and when a sound model has judged the pause. The turn machine follows the advice
@@ -16,7 +16,7 @@ from voicekit.events import ExpectedAnswer, Word
 
 
 class AdviceAct(Enum):
-    """The kinds of advice that an adviser may give in a pause."""
+    """The kinds of advice that an adviser may give during a pause."""
 
     FINALIZE = "finalize"  # ask the stt for final words, before it emits its own endpoint
     COMMIT = "commit"  # the turn is over when the pause has lasted `seconds`
@@ -26,11 +26,11 @@ class AdviceAct(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One piece of advice: what to do (`act`), how many `seconds` the pause must last for that, and the reason (`why`).
-    The reason is for the event log and must not contain the caller's words.
+    """One piece of advice: what to do (`act`), how many `seconds` the pause must last before that is done, and the
+    reason (`why`). The reason is written to the event log, so it must not contain the caller's words.
 
-    With `melody`, the adviser asks for the judgement of a sound model. If there is such a model, it judges the pause,
-    and then the adviser is called again.
+    If `melody` is true, the adviser asks for a judgement from a sound model. If there is such a model, it judges the
+    pause, and then the adviser is called again.
     """
 
     act: AdviceAct
@@ -44,14 +44,14 @@ NO_OPINION = Advice(AdviceAct.NONE, "no opinion")
 
 @dataclass(frozen=True, slots=True)
 class CallerPause:
-    """A pause of the caller, as an adviser sees it.
+    """A pause in the caller's speech, as an adviser sees it.
 
     `words` are the words of the question so far, in the order in which they were spoken. `seconds` is how long the
-    pause has lasted since it was noticed, `GatePolicy.hangover` after the last sound. `final`: the stt will not change
-    the words any more. `expected` is the answer that the previous reply asked for, and `asked` is whether that reply
-    ended with a question mark. `score` is a sound model's probability that the utterance is finished; None without a
-    model, or before its answer. `languages` are the languages that the stt expects, for words whose language is
-    unknown.
+    pause has lasted since it was noticed, which was `GatePolicy.hangover` after the last sound. `final` is whether the
+    stt has stopped changing the words. `expected` is the answer that the previous reply asked for, and `asked` is
+    whether that reply ended with a question mark. `score` is the probability, according to a sound model, that the
+    utterance is finished; None if there is no model or it has not answered yet. `languages` are the languages that the
+    stt expects, for words whose language is unknown.
     """
 
     words: Sequence[Word]

@@ -2,17 +2,17 @@
 
 The first rule that applies gives the advice:
 
-1. The caller is searching for a word ("um"), is spelling or dictating a number, has stopped at a word with which no
-   sentence ends, or has only begun to ask ("Can you tell me?"): wait.
+1. The caller is searching for a word ("um"), is spelling or dictating a number, has stopped at a word that can't end a
+   sentence, or has only begun to ask ("Can you tell me?"): wait.
 2. The bot asked for a number or a name, and the answer so far may be only the beginning of one: wait.
 3. The words may still change: ask for final words, and judge again.
-4. The caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete according to the
-   recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since often another
-   one follows.
+4. The caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete, judging by the
+   recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since another one
+   often follows.
 5. Anything else is left to the recogniser's endpoint, or to silence.
 
-Apart from a yes or no, no rule ends a turn without a sentence mark, because words alone prove nothing: "I would like a
-table" may be a complete sentence or only its beginning.
+Except after a yes or no, no rule ends a turn without a punctuation mark that ends a sentence, because words alone prove
+nothing: "I would like a table" may be a complete sentence or only its beginning.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ TRAILS_OFF = ("...", "…")
 
 @dataclass(frozen=True, slots=True)
 class PausePatience:
-    """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, because of the gate's hangover).
+    """How many seconds a pause must last, counted from when it is noticed (0.3 s after the last sound, because of the
+    gate's hangover).
 
     `complete`: after a complete question, or a yes or no. Together with the hangover, this is about as long as the
-    vendor's own quickest endpoints take. `statement`: after any other complete sentence; people pause about as long
-    between two sentences of one thought. `unfinished`: after a word with which no sentence ends. `filler`: after an
-    "um", with which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart
-    when it is read from a card. `name`: while the caller remembers or spells a name. `unsettled`: if the words are
+    recogniser's own quickest endpoints take. `statement`: after any other complete sentence; people pause about as long
+    between two sentences of one thought. `unfinished`: after a word that can't end a sentence. `filler`: after an "um",
+    by which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart when
+    somebody reads it from a card. `name`: while the caller remembers or spells a name. `unsettled`: if the words are
     complete but do not sound finished.
     """
 

@@ -2,12 +2,12 @@
 
 The turn machine's memory asks for advice only in SETTLING. These limits apply to every adviser:
 
-- The stt is asked for final words after FINALIZE_AFTER of silence in its sound, at most once per FINALIZE_EVERY, and at
-  most FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will not
-  change any more.
+- The stt is asked for final words after it has received FINALIZE_AFTER of silence, at most once per FINALIZE_EVERY, and
+  at most FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will
+  no longer change.
 - If the stt can be asked for final words, a commit needs final words. If none come, or the limits forbid asking, the
   endpoint and the usual silence decide, as without an adviser.
-- A wait holds an endpoint back, for at most LONGEST_WAIT; a cough does not restart the wait.
+- Advice to wait holds an endpoint back for at most LONGEST_WAIT; a cough does not restart the wait.
 - A sound model is asked at most once per pause, if the advice asks for it.
 
 If a handler has called `Turn.expect` with a number of seconds, no advice is needed: a pause of that length ends the
@@ -45,8 +45,8 @@ LATE_END = 0.25
 
 
 class Advising:
-    """The advice in force in one call. `now` is a time on the turn machine's clock; positions are ear samples, `rate`
-    per second.
+    """The advice currently in force in one call. `now` is a time on the turn machine's clock; positions are counted in
+    ear samples, `rate` per second.
 
     `finalizes` is whether the stt can be asked for its final words, and `scores` is whether there is a sound model.
     """
@@ -82,26 +82,27 @@ class Advising:
         self.expected = answer
 
     def finalized(self, event: Endpoint | Finalized) -> None:
-        """Note that all words up to the sample of `event` are final."""
+        """Note that all words up to the position of `event` are final."""
         self._final_to = max(self._final_to, event.at)
 
     def score(self, at: int, probability: float) -> None:
-        """Note the sound model's answer; an answer about another pause is dropped."""
+        """Note the sound model's answer; an answer about an earlier pause is dropped."""
         if at == self._paused_at and self._score_asked_at is not None:
             self._score = probability
 
     def start_over(self) -> None:
-        """Forget the advice, because the turn is committed or its words are discarded."""
+        """Forget the advice, because the turn has been committed or its words have been discarded."""
         self.expected = self.held = None
         self.advice, self._seen = NO_OPINION, ()
         self._asked = 0
 
     def consult(self, words: Sequence[Word], *, tail: bool, asked: bool, now: float) -> list[EarCommand]:
-        """Ask the adviser about `words`; with `tail`, some of them may still change. Returns the commands to send.
+        """Ask the adviser about `words`; if `tail` is true, some of them may still change. Returns the commands to
+        send.
 
         `asked` is whether the previous reply ended in a question.
 
-        This has no effect if nothing has changed since the last call.
+        If nothing has changed since it was last asked, the adviser is not asked again.
         """
         if self._adviser is None or self._knows(words, tail):
             return []
@@ -117,7 +118,7 @@ class Advising:
         return [*self._finalize(now), *self._ask_model(now)]
 
     def finalize(self, now: float) -> list[EarCommand]:
-        """Ask the stt for the final words of the sound before this pause, as far as the limits allow it."""
+        """Ask the stt for the final words before this pause, if the limits allow it."""
         if not self._finalizes or self._asked >= FINALIZES or now < self._asked_at + FINALIZE_EVERY:
             return []
         self._asked += 1
@@ -159,15 +160,15 @@ class Advising:
         return _patience(self.advice)
 
     def settle_time(self, usual: float) -> float:
-        """How long the pause must last to end the turn; `usual` is how long without advice and without a held-back
-        endpoint."""
+        """How long the pause must last to end the turn; `usual` is how long it must last if there is no advice and no
+        endpoint has been held back."""
         if isinstance(self.expected, float):
             return self.expected
         return max(self.patience, 0.0 if self.held is not None else usual)
 
     def holds(self, at: int, words: Sequence[Word], now: float) -> bool:
-        """Hold back an endpoint at sample `at`, if the advice asks for it; `words` are now final. Returns whether it is
-        held back.
+        """Hold back the endpoint at sample `at`, if the advice asks for that; `words` are now final. Returns whether
+        the endpoint is held back.
         """
         patience = self.patience
         if self._adviser is not None and not isinstance(self.expected, float):
@@ -180,7 +181,7 @@ class Advising:
         return True
 
     def why_waited(self, usual: float) -> str | None:
-        """Why the pause was as long as it was; None if it would have been `usual` without advice as well."""
+        """Why the pause was as long as it was; None if it would also have lasted `usual` seconds without advice."""
         if isinstance(self.expected, float):
             return f"the question left {self.expected:g} s for its answer"
         return self.advice.why if self.patience and self.settle_time(usual) != usual else None

@@ -37,7 +37,7 @@ ANSWERS_WITHIN = 3.0
 
 @dataclass(slots=True)
 class LiveReply:
-    """The reply that is being made or spoken; there is at most one."""
+    """The reply that is being produced or spoken; there is at most one."""
 
     turn: int
     question: PendingQuestion | None
@@ -81,14 +81,14 @@ class CallerMemory:
 
     @property
     def reply(self) -> LiveReply:
-        """The live reply; only for states in which there is one."""
+        """The live reply. Use this only in states that have one."""
         assert self.live is not None, f"no live reply in {self.state}"
         return self.live
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last: shorter than usual while it is useless to wait for an Endpoint, because the stt
-        is down or has ended, or hears somebody go on talking in the background.
+        """How long a pause must last. It is shorter than usual when there is no point in waiting for an Endpoint,
+        because the stt is down or has ended, or hears somebody who keeps talking in the background.
         """
         overheard = self.overheard_to > self.book.noted.end
         awaits_endpoint = self.stt and not (self.ears_down or self.source_ended or overheard)
@@ -100,8 +100,8 @@ class CallerMemory:
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
         """Remember the words of `event`; returns the questions that they amend.
 
-        A word that sounded after everything known so far is a sign of speech: the pause starts again. Recognisers time
-        the end of a word only roughly, so a small difference does not count.
+        A word that was spoken after everything known so far is a sign of speech, so the pause starts again. Recognisers
+        time the end of a word only roughly, so a small difference does not count.
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)
@@ -161,7 +161,8 @@ class CallerMemory:
         return judge(self.scales, evidence, least)
 
     def start_speech(self, mark: SpeechStarted) -> bool:
-        """Note that speech has begun, unless it is too faint to be the caller's; returns whether it was noted."""
+        """Note that speech has begun, unless it is too faint to be the caller's. Returns whether the speech was
+        noted."""
         presumed = PRESUMED_DBFS if self.live is not None else self.whose.loud(self.book.noted.words)
         if why := self.whose.why_faint(mark.at, NEWEST, presumed=presumed):
             self.decide(TurnAct.IGNORE, f"sound {why}", self.live.turn if self.live is not None else None)

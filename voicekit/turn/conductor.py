@@ -1,9 +1,9 @@
 """The conductor: the thin trio driver of the turn machine, which carries out its commands and runs the replies.
 
 It waits only for the machine's deadline: signals are judged in the same step in which they are sent, and every command
-is carried out synchronously. So the conductor can't be late, and a cut takes effect at the moment at which it is
-decided. The conductor knows nothing about voices or handlers: to it, a reply is an object that can be run, confirmed,
-cut, held and released.
+is carried out synchronously. So the conductor can't be late, and a cut takes effect the moment it is decided. The
+conductor knows nothing about voices or handlers: to it, a reply is an object that can be run, confirmed, cut, held and
+released.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ can start."""
 class Performance(Protocol):
     """A reply that can be performed. `run` waits; the other members act immediately and may be called at any time.
 
-    A reply that is a guess makes no sound before `confirm`, which also passes the final spelling of the caller's words.
+    A guessed reply makes no sound before `confirm`, which also passes on the final spelling of the caller's words.
     """
 
     @property
     def reply(self) -> Reply: ...
     @property
     def queued(self) -> float:
-        """Seconds of sound that have been made but not heard."""
+        """Seconds of sound that have been produced but not heard yet."""
         ...
 
     async def run(self) -> None: ...
@@ -91,11 +91,12 @@ class _Live:
 
 
 class Conductor:
-    """Drives the turn machine `machine` until it is closed.
+    """Drives the turn machine `machine` until the machine is closed.
 
     `begin` makes the performance for a StartReply or a Speculate. `report` is called with every session event, and must
-    not wait. `failed` judges a reply's error: it returns signals with which the call continues, or None if the error is
-    to end the call. `ask` passes commands to the listening side, which answers with signals; it must not wait either.
+    not wait. `failed` judges an error in a reply: it returns signals with which the call continues, or None if the
+    error must end the call. `ask`, which must not wait either, passes commands to the listening side, which answers
+    with signals.
     """
 
     def __init__(
@@ -130,12 +131,12 @@ class Conductor:
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
-        """Wait until the caller is not speaking, and their words, if any were understood, have been answered."""
+        """Wait until the caller is not speaking, and any words that were understood have been answered."""
         while self._machine.caller_has_floor:
             await self._free.park()
 
     async def spend(self, seconds: float) -> None:
-        """Wait for `seconds` of the call, not counting holds by the far side."""
+        """Wait for `seconds`, not counting any time during which the far side has put the call on hold."""
         while seconds > 0:
             while self._machine.held:
                 await self._holds.park()

@@ -8,7 +8,7 @@ from voicekit.turn.table import TABLE, Cell
 
 
 def mermaid() -> str:
-    """The state diagram: an arrow for each transition between states, labelled with its possible causes.
+    """The state diagram, in which each transition between states is an arrow, labelled with its possible causes.
 
     Moves that don't change the state have no arrow; they are in `table()`.
     """
@@ -22,7 +22,7 @@ def mermaid() -> str:
 
 
 def table() -> str:
-    """The whole table: a row for each kind of event, a column for each state, "·" where nothing changes."""
+    """The whole table: a row for each kind of event, a column for each state, and "·" where nothing changes."""
     rows = [
         ["event", *(state.name for state in TurnState)],
         ["---"] * (len(TurnState) + 1),

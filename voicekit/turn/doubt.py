@@ -1,9 +1,9 @@
-"""Judges whether the caller's sound or words during a reply are an interruption. Pure; no clock is read.
+"""Judges whether the caller's sound or words during a reply are an interruption. Pure; reads no clock.
 
 While this is in doubt, the reply is held; the doubt ends as soon as possible. Enough words cut the reply. Backchannels
-release it as soon as the caller is quiet, and so does a sound in which the recogniser has found no word. If there are
-too few words, they are kept for later when they are final. While the caller talks, or words may still change, nothing
-is decided until the limit of the doubt (`voicekit.turn.interruptions`).
+release the reply as soon as the caller is quiet, and so does a sound in which the recogniser has found no word. If
+there are too few words, they are kept for later as soon as they are final. While the caller is talking, or words may
+still change, nothing is decided until the doubt reaches its limit (`voicekit.turn.interruptions`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Doubt:
         self.cap = self.until = now + longest
 
     def put_off(self, seconds: float) -> None:
-        """Postpone the end of the doubt by the `seconds` for which the call was on hold."""
+        """Postpone the end of the doubt by `seconds`, the time for which the call was on hold."""
         self.cap += seconds
         self.until += seconds
 
@@ -45,7 +45,7 @@ class Doubt:
         self.until = self.cap
 
     def wait(self, now: float, seconds: float) -> None:
-        """Let the doubt end in `seconds`, but not after its limit."""
+        """Let the doubt end in `seconds`, but no later than its limit."""
         self.until = min(self.cap, now + seconds)
 
 
@@ -67,9 +67,9 @@ class DoubtVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The facts about the caller's utterance; positions are ear samples at `rate`.
+    """The facts about the caller's utterance; positions are counted in ear samples at `rate`.
 
-    `unsure`: some of the words may still change. The recogniser has processed the sound up to `passed`.
+    If `unsure` is true, some of the words may still change. The recogniser has processed the sound up to `passed`.
     """
 
     words: Sequence[Word]
@@ -86,12 +86,12 @@ class Evidence:
 
     @property
     def is_explained(self) -> bool:
-        """Whether the words explain the sound: they reach to its end, or the recogniser has processed all of it."""
+        """Whether the words account for the sound: they reach its end, or the recogniser has processed all of it."""
         return self.words[-1].end >= self.stopped_at - TRAILING * self.rate or self.is_passed
 
 
 def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> DoubtVerdict:
-    """The verdict on `evidence`; `least` is the number of words that cut the reply."""
+    """The verdict on `evidence`; `least` is how many words it takes to cut the reply."""
     words = evidence.words
     if words and (why := weigher.cuts(words, least)):
         return DoubtVerdict(DoubtOutcome.CUT, why)

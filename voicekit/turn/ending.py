@@ -1,7 +1,7 @@
 """Limits how long a graceful end takes: text that already exists is still played, but no more text is awaited (pure).
 
-The limit is the length of the queued sound plus one second. The length of text that has not become sound is unknown, so
-the limit is extended while more of the text is heard or queued, up to `within` seconds after the request.
+The limit is the length of the queued sound plus one second. Text that has not become sound yet adds an unknown length,
+so the limit is extended while more of the text is heard or queued, up to `within` seconds after the request.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class GracefulEnd:
         self._heard_out = False
 
     def order(self, queued: float, reply: Reply | None, now: float, why: str) -> None:
-        """Note that the end was requested when `queued` seconds of `reply` had not been heard. A second request has no
-        effect."""
+        """Note that the end was requested while `queued` seconds of `reply` had not been heard yet. A second request
+        has no effect."""
         if self.deadline < inf:
             return
         self.why = why
@@ -45,8 +45,8 @@ class GracefulEnd:
         self.deadline = min(now + queued + (VOICE_BEGINS if is_silent else SPARE), self._latest)
 
     def listen(self, reply: Reply | None, now: float) -> None:
-        """Note that more of `reply` may have been heard. When all text from before the request has been heard, the last
-        word gets one more second.
+        """Note that more of `reply` may have been heard. When all text from before the request counts as heard, one
+        more second is allowed for its last word.
         """
         if self._heard_out or self.deadline == inf or reply is None or reply.turn != self._last[0]:
             return

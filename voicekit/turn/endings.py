@@ -1,7 +1,7 @@
-"""Lists of words by which the end of an utterance is judged, in the languages that voicekit supports itself.
+"""Lists of words by which the end of an utterance is judged, in the languages that voicekit itself supports.
 
-Words are compared by their letters (`voicekit.writing.letters`), so "c'est" is "cest". Other languages have no lists;
-there, only digits are recognised.
+Only the letters of words are compared (`voicekit.writing.letters`), so "c'est" is "cest". For other languages there are
+no lists, so only digits are recognised.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ _BY_LANGUAGE: Final = {
 
 
 def endings_of(languages: Iterable[str]) -> Endings:
-    """The joined lists of all `languages` (such as "en" and "pt-BR"); if there are no languages, the English lists.
+    """The combined lists of all `languages` (such as "en" and "pt-BR"); if no languages are given, the English lists.
 
     >>> "und" in endings_of(["de-AT"]).unfinished, bool(endings_of(["ja"])), "and" in endings_of([]).unfinished
     (True, False, True)

@@ -1,9 +1,9 @@
 """The exchanges of one call, oldest first: the words that were said, and how much of them was heard.
 
-An exchange joins the history when its reply is over, because only then is it known what was heard. Until then the
+An exchange is added to the history when its reply is over, because only then is it known what was heard. Until then the
 exchange is open; at most one exchange is open at a time. If there are more than `limit` exchanges, the oldest are
-dropped, since a handler needs the latest words most. A question that was put back is in two exchanges: in the one that
-was cut before anything was heard, and in the next one, together with the words that followed.
+dropped, since a handler needs the latest words most. A question that was put back appears in two exchanges: in the one
+whose reply was cut before any of it was heard, and in the next one, together with the words that followed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LIMIT = 200
 
 
 class History:
-    """A HistoryView that the conductor writes: for each reply, it calls `begin`, then `amend` any number of times, then
-    `end`."""
+    """A HistoryView that the conductor updates: for each reply, it calls `begin`, then `amend` any number of times,
+    then `end`."""
 
     __slots__ = ("_open", "_over")
 
@@ -46,8 +46,8 @@ class History:
         return bool(self._over) and self._over[-1].cut
 
     def begin(self, turn: int, user: str, reason: str) -> None:
-        """Note that reply `turn` to the words `user` starts. Raises LocalProtocolError while another exchange is
-        open."""
+        """Note that reply `turn`, which answers the words `user`, starts. Raises LocalProtocolError if another exchange
+        is still open."""
         if self._open is not None:
             raise LocalProtocolError(
                 f"history: expected the end of turn {self._open.turn}, got the start of turn {turn}"
@@ -55,7 +55,7 @@ class History:
         self._open = Exchange(turn, user, said="", heard="", cut=False, reason=reason)
 
     def amend(self, turn: int, text: str) -> None:
-        """Correct the caller's words in `turn` to `text`. A turn that has left the history is not amended."""
+        """Correct the caller's words in `turn` to `text`. If the turn is no longer in the history, nothing changes."""
         if self._open is not None and self._open.turn == turn:
             self._open = replace(self._open, user=text)
             return

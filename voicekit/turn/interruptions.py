@@ -1,7 +1,7 @@
 """The moves of the turn table while a reply is live. They decide what holds, cuts and releases the reply.
 
-They work like the moves in `voicekit.turn.moves`. The timing of a doubt is decided here; `voicekit.turn.doubt` judges
-the evidence.
+They are called like the moves in `voicekit.turn.moves`. The timing of a doubt is decided here; `voicekit.turn.doubt`
+judges the evidence.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def doubt(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def weigh(floor: TurnMemory, event: Interim | Final) -> None:
-    """Weigh the words against the reply; if speech can't interrupt, they are only kept."""
+    """Weigh the words against the reply; if speech can't interrupt it, the words are only kept."""
     floor.note(event)
     words = letters(floor.book.noted.text)
     if not floor.yields or words == floor.doubt.let_pass:
@@ -89,7 +89,7 @@ def reconsider(floor: TurnMemory, event: Progress | Translated) -> None:
 
 
 def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """Judge the utterance in doubt: it is complete, even if the detector still hears a sound."""
+    """Judge the utterance in doubt now, because it is complete, even if the detector still hears a sound."""
     if not _closes(floor, event) or not floor.book.noted.finals:
         return _consider(floor, fresh=False)
     verdict = floor.judge(talking=False)
@@ -100,8 +100,8 @@ def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
 
 
 def decide_doubt(floor: TurnMemory, event: None) -> None:
-    """Decide the doubt at its deadline. Words in progress cut; a sound without words cuts only if the policy says
-    so."""
+    """Decide the doubt at its deadline. Words that are still coming cut the reply; a sound without words cuts it only
+    if the policy says so."""
     verdict, policy = floor.judge(), floor.policy.interrupt
     if floor.now < floor.doubt.cap:
         floor.release(_why_let_go(floor, verdict))
@@ -132,7 +132,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
 
 
 def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
-    """The reply has ended by itself; unanswered words that the caller spoke during it now become a turn."""
+    """The reply has ended by itself; unanswered words that the caller spoke during the reply now become a turn."""
     floor.finish()
     if floor.ending is not None:
         floor.rest()

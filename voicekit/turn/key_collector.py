@@ -7,7 +7,7 @@ from voicekit.events import CollectKeys
 
 class KeyCollector:
     """Handles one request for keys at a time, from `order` to `stop`. Until a key is pressed, a newer request replaces
-    it."""
+    the current one."""
 
     __slots__ = ("complete", "pressed", "wanted")
 
@@ -23,16 +23,16 @@ class KeyCollector:
 
     @property
     def within(self) -> float:
-        """The seconds within which the next key must come."""
+        """How many seconds the caller has for pressing the next key."""
         return 0.0 if self.wanted is None else self.wanted.within
 
     @property
     def first(self) -> float | None:
-        """The seconds of silence within which the first key must come; None for no limit."""
+        """How many seconds of silence are allowed before the first key; None for no limit."""
         return None if self.wanted is None or self.begun else self.wanted.first
 
     def order(self, wanted: CollectKeys) -> bool:
-        """Accept the request `wanted`, unless keys have been pressed for another one; returns whether it was
+        """Accept the request `wanted`, unless keys have already been pressed for another one. Returns whether it was
         accepted."""
         if self.begun:
             return False
@@ -40,7 +40,7 @@ class KeyCollector:
         return True
 
     def press(self, digit: str) -> bool:
-        """Take a key during a collection; returns whether the key is part of the result."""
+        """Take a key during a collection. Returns whether the key is part of the result."""
         wanted = self.wanted
         if wanted is None or self.complete:
             return False

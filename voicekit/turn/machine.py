@@ -1,4 +1,4 @@
-"""Decides whose turn it is: gets events, returns commands and a deadline, and reads no clock.
+"""Decides whose turn it is: takes events, returns commands, sets a deadline, and reads no clock.
 
     machine.handle(event, now) -> commands        whenever an event comes
     machine.due(now)           -> commands        when `machine.deadline` has passed without an event
@@ -8,53 +8,53 @@ each event does in each state; `voicekit.turn.diagram` draws it. These are the r
 
 **Deadlines** exist in SETTLING (the end of the pause, and a guess before it), in DOUBTING (the end of the doubt), in
 WAITING (idle prompts, if they are on), in HEARING for sound that continues without words (`noise`), and in HEARING and
-SETTLING if the words that caused a cut have vanished (the regret, which then replaces all other deadlines of these
+SETTLING if the words that caused a cut have vanished (the regret, which then replaces all other deadlines in these
 states).
 
 **The end of a turn.** In stt mode, an Endpoint ends the turn, or a pause of `max_endpoint_delay + 0.5 s` without an
 Endpoint; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode, a
-pause of `settle` or a Finalized ends the turn, the latter only in a pause: a Finalized that comes while the caller
-speaks is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word that
-sounded after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive late do
-not lengthen the pause.
+pause of `settle` or a Finalized ends the turn, the latter only in a pause: a Finalized that comes while the caller is
+speaking is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word that
+was spoken after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive late
+do not lengthen the pause.
 
 **A question** consists of a question that was put back, then spoken words, then typed lines and keys, joined with
 spaces. All parts are committed together. A question that was put back is committed again even if no more words come.
 
-**Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then expected one after the
-other, in SETTLING, or in HEARING if the caller makes sounds; an Endpoint does not end this. The turn that consists of
-the keys, or any other turn, ends the collection.
+**Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then awaited one after the
+other, in SETTLING, or in HEARING if the caller is making sounds; an Endpoint does not end the collection, but any turn
+does, whether or not it consists of the keys.
 
 **A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in every state.
 
 **Speculation**, if the policy enables it, is a part of SETTLING: in a pause, words that have not changed for a while
-are guessed to be the whole question, and a reply to them is begun (Speculate) with the next number. A commit of the
-same words uses this number (Confirm); other words, or another reply, discard the guess (Discard). Sound without words
-does not discard the guess, so a cough after the words does not make a second guess necessary.
+are guessed to be the whole question, and a reply to them is begun (Speculate), with the next reply's number. A commit
+of the same words uses this number (Confirm); other words, or another reply, discard the guess (Discard). Sound without
+words does not discard the guess, so a cough after the words does not make a second guess necessary.
 
 **Rules for cases in which other rules seem to disagree:**
 
-- In WAITING, neither the caller nor the bot makes a sound. If a reply ends while the caller makes sounds, the state
-  becomes HEARING. After a release, the machine still listens to the words that follow. So words in WAITING lead to
-  SETTLING, never to HEARING.
-- A backchannel never cuts, even if the caller still makes sounds when the doubt ends: the reply is released. Ignored
-  words add no weight to other words, and a stop-word cuts wherever it is in the utterance.
-- A release forgets no words. Words that change after it are judged again. An Endpoint, or the longest pause, closes the
-  utterance: it is kept for the end of the reply, or set aside if it was a backchannel. An utterance that is not closed
-  when the reply ends is answered like any other words. An utterance that was set aside is answered only if it came in
-  the last 3 s of the reply and the reply ended in a question.
+- In WAITING, neither the caller nor the bot is making a sound. If a reply ends while the caller is making sounds, the
+  state becomes HEARING. After a release, the machine still listens to the words that follow. So words that come in
+  WAITING lead to SETTLING, never to HEARING.
+- A backchannel never cuts, even if the caller is still making sounds when the doubt ends: the reply is released.
+  Ignored words add no weight to other words, and a stop-word cuts wherever it is in the utterance.
+- No words are forgotten when a reply is released. Words that change afterwards are judged again. An Endpoint, or the
+  longest pause, closes the utterance: it is kept for the end of the reply, or set aside if it was a backchannel. An
+  utterance that is not closed when the reply ends is answered like any other words. An utterance that was set aside is
+  answered only if it came in the last 3 s of the reply and the reply ended in a question.
 - Fewer than `min_words` words cut in only two cases: if one of them is a stop-word, or if words are still coming or
   changing at the limit of the doubt. Before the first sound of a reply, one word that is not a backchannel is enough,
   since this cut is inaudible.
-- After the end of the source, nothing interrupts a reply; words that still come are kept for the end of the reply.
-- With `barge_in` off, during a reply that is not interruptible, and while a call is ending, speech has no effect. Typed
+- After the source has ended, nothing interrupts a reply; words that still arrive are kept for the end of the reply.
+- Speech has no effect if `barge_in` is off, during a reply that is not interruptible, and while a call is ending. Typed
   lines and keys cut even with `barge_in` off. If the reply is not interruptible, they are kept for its end; if the call
   is ending, they are ignored.
 - After a graceful End, the live reply, the waiting prompts and the End's farewell are still played, even if the caller
-  talks. Later prompts are dropped, and a second graceful End has no effect.
+  is talking. Later prompts are dropped, and a second graceful End has no effect.
 - If the words that caused a cut vanish, the cut is regretted: the question that was put back, if any, is asked again.
   The handler is never called with a question without words.
-- A prompt that is cut is neither repeated nor put back, because the caller had not asked for it.
+- A prompt that is cut is neither repeated nor put back, because the caller did not ask for it.
 """
 
 from __future__ import annotations
@@ -89,13 +89,14 @@ __all__ = ["TurnState", "TurnMachine"]
 class TurnMachine:
     """Decides the turn-taking of one call.
 
-    `rate` is the ear rate in Hz, `endpoints` is whether the transcriber emits Endpoint, and `now` is the time at which
-    the call begins to wait. All times are seconds of one clock that never goes back. `languages` are the languages that
-    the recogniser expects, for words whose language is unknown. `levels` returns the level of the sound between two
-    samples, which distinguishes the caller from background sound; without `levels`, no sound counts as too faint.
-    `finalizes` is whether the stt obeys Finalize, and `scores` whether there is a sound model that answers ScorePause.
+    `rate` is the ear rate in Hz, `endpoints` is whether the transcriber emits Endpoints, and `now` is the time at which
+    the call begins, in WAITING. All times are seconds of one clock that never goes back. `languages` are the languages
+    that the recogniser expects, for words whose language is unknown. `levels` returns the level of the sound between
+    two samples, by which the caller is distinguished from background sound; without `levels`, no sound counts as too
+    faint. `finalizes` is whether the stt responds to Finalize, and `scores` is whether there is a sound model that
+    answers ScorePause.
 
-    Raises ConfigError for an invalid rate, and for `endpointing="stt"` with a transcriber that emits no Endpoint.
+    Raises ConfigError for an invalid rate, and for `endpointing="stt"` with a transcriber that emits no Endpoints.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class TurnMachine:
 
     @property
     def deadline(self) -> float:
-        """The time at which to call `due` if no event comes before; `math.inf` for never."""
+        """The time at which to call `due` if no event comes before that; `math.inf` means never."""
         return self._floor.deadline
 
     @property
@@ -146,17 +147,17 @@ class TurnMachine:
 
     @property
     def live(self) -> int | None:
-        """The number of the reply that is being made or spoken; None if there is none."""
+        """The number of the reply that is being produced or spoken; None if there is none."""
         return self._floor.live.turn if self._floor.live is not None else None
 
     @property
     def guess(self) -> int | None:
-        """The number of the reply that is being made as a guess; None if there is none."""
+        """The number of the reply that is being produced as a guess; None if there is none."""
         return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
     @property
     def caller_has_floor(self) -> bool:
-        """Whether the caller speaks, has just paused, or may be about to interrupt."""
+        """Whether the caller is speaking, has just paused, or may be about to interrupt."""
         return self.state in (TurnState.HEARING, TurnState.SETTLING, TurnState.DOUBTING)
 
     @property
@@ -171,7 +172,7 @@ class TurnMachine:
 
     @property
     def limited(self) -> bool:
-        """Whether the call ends because it has reached its maximum duration or the longest silence."""
+        """Whether the call is ending because it has reached its maximum duration or the longest silence."""
         return self._floor.limited
 
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:
@@ -193,12 +194,12 @@ class TurnMachine:
         self._floor.whose.follow(said, said_to, now)
 
     def due(self, now: float) -> list[TurnCommand]:
-        """Return the commands that result if no event has come by `deadline`; none before that time."""
+        """Return the commands that result if no event has come by `deadline`; before that time, there are none."""
         self._floor.now = now
         return self._move(Column.DEADLINE, None) if now >= self.deadline else []
 
     def take_decisions(self) -> list[Decided]:
-        """Return the decisions since the last call, with their reasons."""
+        """Return the decisions made since this was last called, with their reasons."""
         taken, self._floor.decisions = self._floor.decisions, []
         return taken
 

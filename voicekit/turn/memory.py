@@ -1,6 +1,6 @@
 """What the turn machine remembers about a call, and the basic acts that its moves are made of.
 
-All changes of the machine's state are in this file. `commit`, `listen_on` and `rest` also choose the next state,
+All changes to the machine's state are made in this file. `commit`, `listen_on` and `rest` also choose the next state,
 depending on whether the caller is speaking. Every act that changes the course of a call records a Decided with its
 reason.
 """
@@ -113,12 +113,12 @@ class TurnMemory(CallerMemory):
 
     @property
     def first_key_due(self) -> float:
-        """The deadline for the first of the collected keys."""
+        """The time by which the first of the requested keys must come."""
         return math.inf if self.keys.first is None else self.waiting_since + self.keys.first
 
     @property
     def settled_at(self) -> float:
-        """The time at which the pause has lasted long enough."""
+        """The time at which the pause will have lasted long enough."""
         return self.settling_since + self.pause_time
 
     @property
@@ -133,7 +133,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def pause_time(self) -> float:
-        """How long the pause must last: `settle_time`, or the time that the adviser wants."""
+        """How long the pause must last: `settle_time`, or as long as the adviser wants."""
         advised = self.book.noted and not self.source_ended
         return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
@@ -163,7 +163,7 @@ class TurnMemory(CallerMemory):
         self._ask(commands, advice.why)
 
     def ask_for_finals(self, why: str) -> None:
-        """Ask the stt for the final words before this pause, if it can be asked and has not just been asked."""
+        """Ask the stt for the final words before this pause, if it supports that and has not just been asked."""
         self._ask(self.advising.finalize(self.now), why)
 
     def _ask(self, commands: Sequence[EarCommand], why: str) -> None:
@@ -179,7 +179,8 @@ class TurnMemory(CallerMemory):
             self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
-        """Note that the first sample of the reply was heard; if the reply is held now, it was heard before the hold."""
+        """Note that the first sample of the reply was heard; if the reply is being held now, the sample was heard
+        before that."""
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING
@@ -276,8 +277,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.RELEASE, why, self.reply.turn)
 
     def note_hold(self, held: bool) -> None:
-        """Note that the far side has put the call on hold, or has resumed it. During a hold, the reply and every
-        deadline are paused."""
+        """Note that the far side has put the call on hold, or has resumed it. While the call is on hold, the reply is
+        paused and every deadline is postponed."""
         if held is (self.held_since is not None):
             return
         if held:
@@ -301,14 +302,14 @@ class TurnMemory(CallerMemory):
             self.waiting_since = self.now
 
     def press(self, event: Dtmf) -> None:
-        """Note a key of the collection."""
+        """Note a key that belongs to the collection."""
         if self.keys.press(event.digit):
             self.discard("a key was pressed")
             self.book.read(event, "keys")
 
     def await_key(self) -> None:
-        """Wait for the next key, in silence or while the caller speaks. If a reply was cut before, the caller gets no
-        other reply for that."""
+        """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, no further
+        reply is owed for that."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -317,7 +318,7 @@ class TurnMemory(CallerMemory):
             self.pause()
 
     def take_keys(self, why: str) -> None:
-        """Make a turn of the keys, together with any words. If there are neither, the turn is empty."""
+        """Make a turn from the keys and any words. If there are neither, the turn is empty."""
         self.keys.stop()
         if self.book:
             self.commit(why)
@@ -327,7 +328,7 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.COMMIT, why, self.turn)
 
     def cut(self, why: str) -> None:
-        """Cut the reply; if nothing of it was heard, its question is put back. The next state is not decided here."""
+        """Cut the reply; if none of it was heard, its question is put back. The next state is not decided here."""
         live, self.live, self.sounded_at = self.reply, None, self.now
         if not live.audible and live.question is not None:
             self.book.put_back = live.question
@@ -336,13 +337,14 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CUT, why, live.turn)
 
     def cut_for_speech(self, why: str) -> None:
-        """Cut the reply because the caller speaks. The caller gets a reply even if the sound contains no words."""
+        """Cut the reply because the caller is speaking. The caller gets another reply even if the sound contains no
+        words."""
         self.cut(why)
         self.owed_since = self.settling_since = self.now
         self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
-        """Ask for a reply to all words that were put back, spoken or typed; if there are none, listen on."""
+        """Ask for a reply to all words that were put back, spoken or typed; if there are none, keep listening."""
         if not self.book:
             self.listen_on()
             return
@@ -376,7 +378,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """When there are no words, continue to listen, wait until a cut is regretted, or rest."""
+        """There are no words to answer, so keep listening, wait until a cut is regretted, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:
@@ -395,14 +397,15 @@ class TurnMemory(CallerMemory):
             self.waiting_since = self.now
 
     def order_end(self, event: End) -> None:
-        """Note a graceful end. Only the first one counts; its farewell is the last text that is spoken."""
+        """Note that a graceful end was requested. Only the first request counts; its farewell is the last text that is
+        spoken."""
         if self.ending is None:
             if event.farewell is not None:
                 self.queue(Prompt("farewell", event.farewell, interruptible=False))
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """Note that the source has ended, so that no more sound comes."""
+        """Note that the source has ended, so no more sound will come."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

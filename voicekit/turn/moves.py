@@ -2,7 +2,7 @@
 
 A move is called with the machine's memory (`floor`) and the event (None at a deadline). It leaves `floor.state` in one
 of the states that its cell declares. All changes are made by methods of `voicekit.turn.memory`. The effects that an
-event has in *every* state (for example on who is talking) come before the move, in `voicekit.turn.machine`.
+event has in *every* state (for example on who is talking) precede the move, and are in `voicekit.turn.machine`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def note(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def wake(floor: TurnMemory, event: Interim | Final) -> None:
-    """Note words that came without a speech mark: the stt has recognised speech that the detector missed."""
+    """Note words that came without a SpeechStarted: the stt has recognised speech that the detector missed."""
     floor.note(event)
     if floor.book.noted:
         floor.enter(TurnState.SETTLING)
@@ -84,8 +84,7 @@ def pause_over(floor: TurnMemory, event: None) -> None:
 
 
 def sound_over(floor: TurnMemory, event: None) -> None:
-    """Decide what to do about a sound that continues without words: it is noise, and a cut that it caused is
-    regretted."""
+    """Deal with a sound that continues without words: it counts as noise, and a cut that it caused is regretted."""
     if floor.keys.begun:
         floor.take_keys(f"no other key, though the sound goes on for {floor.policy.turn.noise:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
@@ -97,7 +96,7 @@ def sound_over(floor: TurnMemory, event: None) -> None:
 
 
 def regret(floor: TurnMemory, event: None) -> None:
-    """If the words that caused a cut have vanished, answer the question that was put back, or listen on."""
+    """If the words that caused a cut have vanished, answer the question that was put back, or keep listening."""
     floor.owed_since = None
     floor.commit(f"no word followed the cut within {floor.policy.interrupt.regret:g} s")
 
@@ -179,8 +178,8 @@ def hang_up(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """Whether `event` ends a turn. It must be an Endpoint in stt mode or a Finalized in vad mode, and lie after the
-    watermark."""
+    """Whether `event` ends a turn: it must be an Endpoint in stt mode or a Finalized in vad mode, and its position must
+    be after the watermark."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 

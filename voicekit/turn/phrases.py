@@ -1,7 +1,7 @@
-"""Weighs the caller's words against a running reply: stop-words, ignore-words, and the number of other words.
+"""Weighs the caller's words against a reply in progress, by stop-words, ignored words, and the number of other words.
 
 Words are compared by their joined letters, without case, punctuation or white space. So "uh-huh" equals "uh huh", and a
-phrase is found however the recogniser has split it, also in scripts without spaces.
+phrase is found however the recogniser has split it, even in scripts without spaces.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ lists."""
 
 
 class PhraseWord(NamedTuple):
-    """The letters of one word, with the index and the language of its Word, and whether its script has no spaces."""
+    """The letters of one word, the index and language of the Word that contains it, and whether its script has no
+    spaces."""
 
     place: int
     text: str
@@ -47,8 +48,8 @@ class Phrases:
     """Phrases of one or more words, by language.
 
     A word is looked up in the list of its language. If the language is unknown or has no list, the word is looked up in
-    the lists of `languages` and in the English list; a word that is not in Latin letters is looked up in all lists. The
-    phrases of "any" are in every list.
+    the lists of `languages` and in the English list; a word that is not in Latin letters is looked up in all lists.
+    Phrases under "any" are in every list.
     """
 
     __slots__ = ("_all", "_by_language", "_fallback", "_longest")
@@ -63,7 +64,7 @@ class Phrases:
         self._longest = max(map(len, self._all), default=0)
 
     def split(self, parts: Sequence[PhraseWord]) -> tuple[list[str], list[PhraseWord]]:
-        """The phrases found in `parts` (if several begin at the same part, only the longest), and the parts that belong
+        """The phrases found in `parts` (only the longest if several begin at the same part), and the parts that belong
         to no phrase.
         """
         found: list[str] = []
@@ -109,15 +110,15 @@ class InterruptionWeigher:
         self._min_words = policy.min_words
 
     def weight(self, words: Sequence[Word]) -> int:
-        """The number of `words` without backchannels; in scripts without spaces, it is calculated from the
-        characters."""
+        """The number of `words`, not counting backchannels; in scripts without spaces, it is calculated from the number
+        of characters."""
         _, rest = self._ignored.split(parts_of(words))
         characters = sum(part.unspaced for part in rest)
         return len({part.place for part in rest if not part.unspaced}) + -(-characters // CHARACTERS_A_WORD)
 
     def cuts(self, words: Sequence[Word], least: int | None = None) -> str | None:
         """Why `words` cut a reply immediately; None if they don't. `least` (by default `min_words`) is how many words
-        cut the reply, not counting backchannels.
+        it takes to cut the reply, not counting backchannels.
         """
         found, _ = self._stop.split(parts_of(words))
         if found:

@@ -1,7 +1,7 @@
 """The numbers and word lists by which turns are judged: frozen values, with a reason for each default.
 
 A policy is only data, which the turn machine, the conductor and the session read. All times are in seconds. A value
-that no call could use raises a ConfigError that names its field.
+that no call could use raises a ConfigError that names the field.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ APOLOGY = "I'm sorry, something went wrong. Could you say that again?"
 class Speculation:
     """Settings for replies that are begun before it is certain that the caller has finished.
 
-    `after`: how long the words must be unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s old.
-    `most`: how often per turn a reply may be begun, because each attempt may cost a model's fee. `ahead`: "text" holds
-    the handler's words back before the voice; "sound" holds the voice's sound back before the sink. The latter also
-    hides the voice's delay, but costs speech that may be discarded.
+    `after`: how long the words must have been unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s
+    old. `most`: how many times per turn a reply may be begun, limited because each attempt may incur a model's fee.
+    `ahead`: "text" holds the handler's words back before the voice; "sound" holds the voice's sound back before the
+    sink. The latter also hides the voice's delay, but you may pay for speech that is then discarded.
     """
 
     after: float = 0.2
@@ -53,12 +53,12 @@ class TurnPolicy:
     `endpointing`: "stt" uses the recogniser's Endpoint, "vad" uses silence, "auto" uses "stt" if the transcriber
     declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all pauses inside
     a sentence. `max_endpoint_delay`: the recogniser's longest delay for its Endpoint. `noise`: how long a sound may
-    continue after the last word until the words are answered, since steady noise would otherwise delay the answer for
-    ever; 4 s is longer than anyone draws out a word, and longer than a busy recogniser takes for the next word.
-    `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off by default,
-    because the handler must be prepared for replies that are discarded (see `Turn.committed`). `adviser`: a function
-    that judges each pause by its words, to end the turn before the recogniser's endpoint or to wait longer
-    (`voicekit.turn.advice`); True is `WordAdviser()`, False leaves the decision to endpoints and silence.
+    continue after the last word before the words are answered anyway, since steady noise would otherwise delay the
+    answer forever; 4 s is longer than anyone draws out a word, and longer than a busy recogniser takes for the next
+    word. `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off by
+    default, because the handler must be prepared for replies that are discarded (see `Turn.committed`). `adviser`: a
+    function that judges each pause by the words before it, to end the turn before the recogniser's endpoint or to wait
+    longer (`voicekit.turn.advice`); True is `WordAdviser()`, False leaves the decision to endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"
@@ -101,19 +101,19 @@ class InterruptPolicy:
     `barge_in`: whether speech interrupts at all; typed lines and keys always do. `min_words`: how many words cut a
     reply. Fewer words hold the reply while they are spoken, and are answered after it. Before the first sound of a
     reply, one word is enough, since the caller has not finished. In scripts without spaces, two characters count as a
-    word. `doubt`: the longest time for which a reply is held. At its end, words that are still coming cut the reply;
+    word. `doubt`: the longest time for which a reply is held. When it is up, words that are still coming cut the reply;
     otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless the
     recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for 0.4 s.
-    Later words can still cut. `sound_cuts`: whether sound without words cuts if it still continues at the end of the
-    doubt. This is for a recogniser whose words come later than the end of the doubt. `min_speech`: with `sound_cuts`,
-    how many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, and nothing of that
-    reply was heard, its question is asked again after this many seconds without words.
+    Later words can still cut the reply. `sound_cuts`: whether sound without words cuts the reply if it still continues
+    at the end of the doubt. This is for a recogniser whose words only come later than that. `min_speech`: with
+    `sound_cuts`, how many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, and
+    nothing of that reply was heard, its question is asked again after this many seconds without words.
 
     `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
-    much below the caller's usual level is ignored (television, side talk, echo); None turns this off. The speech of one
-    person varies by up to 10 dB. `stop_words`: phrases that always cut, by language code; "any" is the code for all
-    languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that the
-    recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in all lists.
+    much below the caller's usual level is ignored (television, side talk, echo); None turns this off. One person's
+    speech varies in level by up to 10 dB. `stop_words`: phrases that always cut, by language code; "any" is the code
+    for all languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that
+    the recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in all lists.
     `ignore_words`: phrases that never cut, also by language code.
     """
 
@@ -146,19 +146,19 @@ class CallPolicy:
     """Settings for the course of a call: how it begins, is kept alive and ends, and what is spoken when something
     fails.
 
-    For each text, None means silence. While the far side holds the call, none of these times runs.
+    For each text, None means silence. While the far side has put the call on hold, the clock stops for all these times.
 
     `greeting`: the text that is spoken before the caller speaks; with None, the bot waits for the caller.
     `greeting_interruptible`: whether speech can cut the greeting; if not, words spoken over it are answered after it.
-    `idle_after`: how long a silence lasts until the bot prompts; with None, it never prompts. `idle_prompt`: the words
-    with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after this many
-    prompts in a row, the next silence ends the call; None never ends it, 0 ends it without a prompt. `max_duration`:
-    after this time the call ends gracefully, as soon as the caller has finished speaking, and at most 10 s later.
-    `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of `max_duration` if
-    that is less. `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures end the call.
-    `apology`: the text that is spoken when a reply has failed, unless a plugin gives another. The call continues; after
-    three failed replies in a row, it ends. `open_timeout`: how long each stage may take to open. `end_within`: how long
-    a graceful end may take.
+    `idle_after`: how long a silence lasts before the bot prompts the caller; with None, it never does. `idle_prompt`:
+    the words with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after
+    this many prompts in a row, the next silence ends the call; None never ends it, 0 ends it without a prompt.
+    `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at most
+    10 s later. `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of
+    `max_duration` if that is less. `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures
+    end the call. `apology`: the text that is spoken when a reply has failed, unless a plugin provides another. The call
+    continues; after three failed replies in a row, it ends. `open_timeout`: how long each stage may take to open.
+    `end_within`: how long a graceful end may take.
     """
 
     greeting: str | None = None
@@ -185,7 +185,7 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All settings for the conversation of one call."""
+    """All settings for the conversation in one call."""
 
     turn: TurnPolicy = field(default_factory=TurnPolicy)
     interrupt: InterruptPolicy = field(default_factory=InterruptPolicy)

@@ -1,7 +1,7 @@
 """Decides when to guess that the caller has finished, and whether the guess is still valid (pure).
 
-A guess is about words: it is valid while the question has the same words, apart from case and punctuation, even if the
-caller makes sounds without words. A guess has the number of the next reply, but does not use it up.
+A guess is about words: it is valid as long as the question has the same words, apart from case and punctuation, even if
+the caller makes sounds without words. A guess takes the number of the next reply, but does not use it up.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from voicekit.writing import letters
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The guess that these `words` are the whole question; reply `turn`, which answers it, is being made."""
+    """The guess that `words` are the whole question; reply `turn`, which answers that question, is being produced."""
 
     turn: int
     words: str  # only the letters of the words
 
 
 class Speculations:
-    """The guesses of one call; at most one is live. If `policy` is None, there are none."""
+    """The guesses made in one call; at most one is live. If `policy` is None, no guesses are made."""
 
     __slots__ = ("_made", "_policy", "_since", "_words", "live")
 
@@ -39,7 +39,7 @@ class Speculations:
 
     @property
     def due(self) -> float:
-        """The time from which the words are worth a guess; infinity if there is to be no guess."""
+        """The time at which the words become worth a guess; infinity if no guess is to be made."""
         if self._policy is None or self.live is not None or self._made >= self._policy.most:
             return inf
         return self._since + self._policy.after
@@ -50,7 +50,7 @@ class Speculations:
         return f"the words have stood for {self._policy.after:g} s"
 
     def note(self, question: str, now: float) -> bool:
-        """Note that the question is now `question`; returns whether this refutes the live guess."""
+        """Note that the question is now `question`. Returns whether this refutes the live guess."""
         words = letters(question)
         if words != self._words:
             self._words, self._since = words, now
@@ -61,11 +61,11 @@ class Speculations:
         self._made += 1
 
     def confirmed_by(self, question: str) -> bool:
-        """Whether there is a live guess and it is about `question`."""
+        """Whether there is a live guess, and its words are those of `question`."""
         return self.live is not None and self.live.words == letters(question)
 
     def start_over(self) -> None:
-        """Forget the words, because they are answered or discarded; the next words begin another question."""
+        """Forget the words, because they have been answered or discarded; the next words begin another question."""
         self.live = None
         self._words = ""
         self._made = 0

@@ -7,8 +7,8 @@ from voicekit.events import SpeechStarted, SpeechStopped
 
 
 class CallerSpeech:
-    """The caller's speech, kept up to date in every state. Its length is counted in ear samples between marks, and by
-    the clock after the last mark."""
+    """The caller's speech, kept up to date in every state. The length of speech is counted in ear samples between
+    marks, and by the clock after the last mark."""
 
     __slots__ = ("_earlier", "_rate", "_started_at", "since", "stopped_at", "talking")
 
@@ -31,11 +31,11 @@ class CallerSpeech:
         self.stopped_at = mark.at
 
     def doubt(self) -> None:
-        """Start to count for a new doubt: earlier stretches of speech don't count, but the current one does."""
+        """Start counting for a new doubt: earlier stretches of speech don't count, but the current one does."""
         self._earlier = 0
 
     def evidence(self, now: float) -> int:
-        """The samples of speech since `doubt` was called, including the whole stretch that was in progress at that
-        time."""
+        """How many samples of speech there have been since `doubt` was called, including the whole stretch that was in
+        progress at that time."""
         running = round((now - self.since) * self._rate) if self.talking else 0
         return self._earlier + running

@@ -1,7 +1,7 @@
-"""Judges by the last words whether the caller is dictating a number, or spelling (pure).
+"""Judges by the last words whether the caller is dictating a number or spelling something (pure).
 
 Recognisers write digits as words ("oh one seven"), one by one ("5 5 5"), or in groups ("0171 55"). A single number is
-usually not dictated, but an amount or a time: "a table for two", "at half past eight", "in 1985".
+usually an amount or a time, and not dictated: "a table for two", "at half past eight", "in 1985".
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _JOINS = frozenset({"dash", "hyphen", "dot", "point", "slash", "bindestrich", "s
 
 @dataclass(frozen=True, slots=True)
 class Spelt:
-    """What the last words spell: the number of digit words, of groups of numerals, of digits in these groups, and of
-    single letters."""
+    """What the last words spell: how many digit words, groups of numerals, digits in these groups, and single letters
+    they contain."""
 
     digit_words: int = 0
     groups: int = 0
@@ -67,7 +67,7 @@ class Spelt:
 
 
 def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
-    """What the last of `words` spell, back to a word that is not a digit, a letter or a hesitation."""
+    """What the last of `words` spell, counting back to the first word that is not a digit, a letter or a hesitation."""
     digit_words = groups = numerals = singles = 0
     opens = False
     place = len(words)
@@ -87,6 +87,6 @@ def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
 
 
 def bare(text: str) -> str:
-    """The letters of one word; the same as `letters`, but ten times as fast for a simple word."""
+    """The letters of one word; gives the same result as `letters`, but is ten times as fast for a simple word."""
     stripped = text.strip(_AROUND)
     return stripped.lower() if stripped.isascii() and stripped.isalnum() else letters(text)

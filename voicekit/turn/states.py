@@ -21,7 +21,7 @@ class TurnState(Enum):
 
 
 class Column(Enum):
-    """The kinds of events in a call; each kind has a cell for every state."""
+    """The kinds of events in a call; the table has a cell for each kind in every state."""
 
     SPEECH_STARTED = "SpeechStarted"
     SPEECH_STOPPED = "SpeechStopped"

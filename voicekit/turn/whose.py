@@ -1,10 +1,10 @@
 """Judges whether recognised words are the caller's, an echo of the reply, or a voice in the background.
 
-Pure. Two signs show that words are not the caller's. The first sign: the bot has just spoken the same words, within an
-echo's delay, and they are not as loud as the caller. The second sign: the sound is far below the caller's usual level.
-Each sign is judged over a whole utterance, since callers may repeat a word of the reply, and speak some words softly. A
-recogniser understands about every second word of an echo and invents the others, so it is enough if half of the words
-also occur in the reply.
+Pure. Two signs show that words are not the caller's. The first is that the bot has just spoken the same words, within
+an echo's delay, and that they are not as loud as the caller. The second is that the sound is far below the caller's
+usual level. Each sign is judged over a whole utterance, since callers may repeat a word from the reply, and may speak
+some words softly. A recogniser understands only about every second word of an echo and invents the others, so it is
+enough if half of the words also occur in the reply.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """Estimates when a sample of the listening side was captured, by the fastest report about any sample so far."""
+    """Estimates when a given ear sample was captured, based on the fastest report so far about any sample."""
 
     __slots__ = ("_now", "_offset", "_rate")
 
@@ -84,7 +84,7 @@ class EarClock:
         self._now = 0.0
 
     def note(self, at: int, now: float) -> None:
-        """Note that a report about sample `at` came at `now`."""
+        """Note that a report about sample `at` arrived at the time `now`."""
         self._offset = min(self._offset + DRIFT * (now - self._now), now - at / self._rate)
         self._now = now
 
@@ -93,7 +93,7 @@ class EarClock:
 
 
 class Whose:
-    """Distinguishes the caller's words from other words during a reply.
+    """Distinguishes the caller's words from any other words that are heard during a reply.
 
     `follow` is called with the words of the reply, and `learn` with the words that were judged to be the caller's.
     """
@@ -122,7 +122,7 @@ class Whose:
         self._said, self._to = "", 0
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """Note that the first `said_to` characters of `said` have begun to sound."""
+        """Note that the first `said_to` characters of `said` have begun to be heard."""
         if self._watch_echo:
             self._spoken.extend((now, text) for text, _ in units(said[self._to : said_to]))
             while self._spoken and self._spoken[0][0] < now - KEPT:
@@ -135,7 +135,8 @@ class Whose:
         return self._said.rstrip(CLOSING)[-1:] in QUESTION_MARKS if self._said else False
 
     def learn(self, words: Sequence[Word]) -> None:
-        """The caller has spoken `words`; those far below the loudest of them may be somebody else's."""
+        """Note that the caller has spoken `words`; any that are far quieter than the loudest of them may be somebody
+        else's."""
         levels = self._loudest(words)
         if self._faint_db is None or not levels:
             return
@@ -146,8 +147,8 @@ class Whose:
     def why_faint(self, start: int, end: int, *, presumed: float | None = None, margin: float = 0.0) -> str | None:
         """Why the sound between two samples is too faint to be the caller's; None if it may be the caller's.
 
-        `presumed` is used as the caller's usual level while the real one is unknown. The caller must be `margin` dB
-        louder than the limit.
+        `presumed` is used as the caller's usual level while the real one is unknown. `margin` raises the limit by that
+        many dB.
         """
         below = self._below(start, end, presumed)
         if below is None or self._faint_db is None or below < self._faint_db - margin:
@@ -161,8 +162,8 @@ class Whose:
 
         From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 
-        `replying`: a reply is playing, or has just played. Then words are not the caller's if the detector found no
-        speech in them at all, although it found speech in the caller's other words.
+        `replying` is whether a reply is playing, or has just been played. If so, words are not the caller's if the
+        detector found no speech in them at all, although it did in the caller's other words.
         """
         if not words:
             return frozenset(), ""
@@ -191,7 +192,7 @@ class Whose:
         return frozenset(range(len(words))), why
 
     def loud(self, words: Sequence[Word]) -> float | None:
-        """The level of the caller, judged only by the loudest of `words`; None if it is unknown."""
+        """The caller's level, judging only by the loudest of `words`; None if it is unknown."""
         levels = self._loudest(words)
         return median(levels) if levels else None
 

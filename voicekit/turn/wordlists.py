@@ -1,7 +1,7 @@
-"""The words that always cut a reply, and the words that never do, in the languages that voicekit supports itself.
+"""The words that always cut a reply, and the words that never do, in the languages that voicekit itself supports.
 
-A session adds languages or phrases by passing its own lists to InterruptPolicy. Only letters count; case, punctuation,
-hyphens and white space don't: "uh-huh" equals "Uh huh,".
+To add languages or phrases, pass your own lists to InterruptPolicy. Only letters count, not case, punctuation, hyphens
+or white space: "uh-huh" equals "Uh huh,".
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
 """Remembers what the caller said: the words, and the questions that they became. Every word counts only once.
 
 Finals come about 260 ms late, and every interim repeats the whole tail of words that are not final. A final word comes
-only once, so it always counts: it corrects the question that it belongs to, or else it is new. A word in a tail comes
-again and again, so it is judged by where it *starts*: at or after the watermark `heard_to` it is new; before the
-watermark, it has already been handled. Final words and asked questions move the watermark; no word is discarded before
-it is final.
+only once, so it always counts: either it corrects the question that it belongs to, or it is new. A word in a tail comes
+again and again, so it is judged by where it *starts*: at or after the watermark `heard_to`, it is new; before the
+watermark, it has already been handled. Final words, and questions that have been asked, move the watermark; no word is
+discarded before it is final.
 
 A word belongs to a question if the question was asked with the same word at about the same position, or if the word
-starts in the question's span. The first rule is needed because recognisers change the times of words by some tenths of
-a second when they become final.
+starts within the question's span. The first rule is needed because recognisers change the times of words by a few
+tenths of a second when the words become final.
 
-The events leave two choices open. First, a final settles all sound before its end, so tail words that start before this
-end are dropped, even if a newer interim has overtaken the final. Second, a late final that reaches past the watermark
-moves the watermark to its own end: by then the recogniser knows how long the committed word was, and the Endpoint that
+The events leave two choices open. First, a final settles all sound before its end, so tail words that start before then
+are dropped, even if a newer interim has overtaken the final. Second, a late final that reaches past the watermark moves
+the watermark to its own end: by then the recogniser knows how long the committed word was, and the Endpoint that
 follows is out of date.
 """
 
@@ -35,20 +35,20 @@ def _ends(words: Iterable[Word]) -> int:
 
 @dataclass(slots=True)
 class Utterance:
-    """The final words of an utterance, and its tail, which may still change."""
+    """The final words of an utterance, and its tail: the words that may still change."""
 
     finals: list[Word] = field(default_factory=list)
     tail: list[Word] = field(default_factory=list)
 
     def settle(self, finals: Sequence[Word]) -> None:
-        """Append `finals`, and remove the tail words that they cover."""
+        """Append `finals`, and remove the tail words that those cover."""
         done = _ends(finals)
         self.tail = [word for word in self.tail if word.start >= done]
         self.finals.extend(finals)
 
     @property
     def words(self) -> list[Word]:
-        """All words in the order in which they were spoken, which may differ from the order in which they came."""
+        """All words in the order in which they were spoken, which may differ from the order in which they arrived."""
         return sorted(self.finals + self.tail, key=lambda word: word.start)
 
     @property
@@ -68,8 +68,8 @@ class PendingQuestion:
     """The question that reply `turn` answers: a question that was put back, then spoken words, then typed lines and
     keys.
 
-    Words that start in [start, end) belong to the question. So do the words with which it was asked before they were
-    final. Late finals for such words amend it.
+    Words that start in [start, end) belong to the question. So do words with which the question was asked before they
+    were final. Late finals for such words amend the question.
     """
 
     turn: int
@@ -92,7 +92,7 @@ class PendingQuestion:
 
     def asked_with(self, word: Word, near: int) -> bool:
         """Whether the question was asked with `word` before the word was final; since then, the word may have moved by
-        `near` samples."""
+        up to `near` samples."""
         return self._place(word, near) is not None
 
     def amend(self, word: Word, near: int) -> None:
@@ -119,11 +119,12 @@ def spaced(*texts: str) -> str:
 
 
 class QuestionMemory:
-    """The parts of the next question: a question that was put back, kept and noted words, typed lines and keys.
+    """The parts of the next question: a question that was put back, words that were kept or noted, typed lines and
+    keys.
 
     `noted` are the words of the current utterance. When an utterance ends during a reply, it is `kept` for the end of
     the reply, or set `aside` if it was a backchannel. An utterance that was set aside is used only if it turns out to
-    be an answer. `near` is by how many samples a word may move when it becomes final.
+    be an answer. `near` is how many samples a word may move by when it becomes final.
     """
 
     __slots__ = ("_asked", "_near", "aside", "heard_to", "kept", "noted", "put_back", "typed", "typed_reason")
@@ -170,7 +171,8 @@ class QuestionMemory:
         return self._amend(late) if late else []
 
     def read(self, event: Typed | Dtmf, reason: str = "dtmf") -> None:
-        """Note a typed line, or a key and its reason. The watermark is only for sound, so it does not change."""
+        """Note a typed line or a key, and the reason for its turn. The watermark is only for sound, so it does not
+        change."""
         self.typed.append(event.text.strip() if isinstance(event, Typed) else event.digit)
         self.typed_reason = "typed" if isinstance(event, Typed) else reason
 
@@ -190,7 +192,7 @@ class QuestionMemory:
         self.aside = []
 
     def ask(self, turn: int, upto: int = 0) -> PendingQuestion:
-        """Make question `turn` from all collected words, which are then cleared."""
+        """Make a question for reply `turn` from all collected words, which are then cleared."""
         reason, spoken = self._reason(), self._spoken
         start = min([self.heard_to, *(word.start for word in spoken.finals)])
         back, typed = self.put_back, spaced(*self.typed)

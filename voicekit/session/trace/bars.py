@@ -1,8 +1,8 @@
-"""Divides the wait of a turn, from the caller's last audible sample to the agent's first, into consecutive bars.
+"""Divides the wait in a turn, from the caller's last audible sample to the agent's first, into consecutive bars.
 
-Each bar begins where the previous bar ends, and ends at a milestone. So together the bars are the whole wait, and no
-time is counted twice. Some work is done ahead of time, for example a guessed answer while the caller may still be
-speaking. The bar of such work is short or empty, and the time that the work took is kept as the bar's `ahead`.
+Each bar begins where the previous bar ends, and ends at a milestone. So together the bars make up the whole wait, and
+no time is counted twice. Some work is done ahead of time, for example guessing an answer while the caller may still be
+speaking. The bar for such work is short or empty, and the time that the work took is kept as the bar's `ahead`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ SILENCE = "leading silence"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The caller waited for `name` from `start` to `end`, in seconds of the log. `ahead` is when earlier work on it
-    began and ended."""
+    """The caller waited for the step `name` from `start` to `end`, in seconds since the session started. `ahead` is
+    when any work done earlier on this step began and ended."""
 
     name: str
     start: float
@@ -41,7 +41,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """The wait of one turn. If `complete` is False, the reply was never audible, and the last bars are missing."""
+    """The wait in one turn, as bars. If `complete` is False, the reply was never audible, and the last bars are
+    missing."""
 
     number: int
     text: str
@@ -62,7 +63,7 @@ class Waterfall:
 
 
 def waterfall(turn: TurnTimes) -> Waterfall | None:
-    """The bars of `turn`; None if its session was not traced, or if its reply never began."""
+    """The bars for `turn`; None if the session was not traced, or if the reply never began."""
     reached = turn.reached
     if not reached:
         return None

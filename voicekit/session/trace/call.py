@@ -1,4 +1,4 @@
-"""Reads a recorded call from the disk: its event log, and usually also the sound of both sides."""
+"""Reads a recorded call from disk: its event log, and usually also the sound of both sides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TracedCall:
     decided: dict[int, float]
 
     def recorded(self, fall: Waterfall) -> float | None:
-        """The wait of the turn `fall`, as measured in the recording; None if it can't be measured."""
+        """The wait in the turn that `fall` shows, as measured in the recording; None if it can't be measured."""
         return None if self.recording is None else self.recording.wait(fall, self.decided[fall.number])
 
 

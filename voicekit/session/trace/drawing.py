@@ -1,4 +1,4 @@
-"""Draws a waterfall in a terminal: a line for each bar, with its milliseconds, and with colours if they are wanted."""
+"""Draws a waterfall in a terminal: a line for each bar, with its length in milliseconds, in colour if wanted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AHEAD = "░"
 
 
 def draw(fall: Waterfall, *, width: int = 100, colour: bool = True, recorded: float | None = None) -> str:
-    """Draw `fall` as text of at most `width` columns; `recorded` is its wait as measured in the recording."""
+    """Draw `fall` as text at most `width` columns wide; `recorded` is the same wait as measured in the recording."""
     room = max(width, LEAST_WIDTH) - LABEL - NUMBER - 1
     first = min([fall.start, *(bar.ahead[0] for bar in fall.bars if bar.ahead is not None)])
     scale = room / ((fall.end - first) or 1.0)
@@ -40,7 +40,7 @@ def draw(fall: Waterfall, *, width: int = 100, colour: bool = True, recorded: fl
 
 
 def as_numbers(fall: Waterfall, recorded: float | None = None) -> dict[str, object]:
-    """`fall` for programs: the seconds of each bar, by name and in order."""
+    """`fall` in a form for programs: the length of each bar in seconds, by name and in order."""
     return {
         "turn": fall.number,
         "seconds": round(fall.seconds, 4),

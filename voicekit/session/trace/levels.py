@@ -1,8 +1,8 @@
-"""Finds which samples of a sound are audible. Pure, and fast enough for every frame of a call.
+"""Finds which samples of a sound are audible. Pure, and fast enough to be used on every frame of a call.
 
-A sample is audible if it is loud enough to be heard at all, and also three times as loud as the background noise. The
-noise is estimated from the quietest recent frames: the estimate falls immediately, but rises by only half a per cent
-per frame, so that the breaths between words keep it low.
+A sample is audible if it is loud enough to be heard at all, and at least three times as loud as the background noise.
+The noise is estimated from the quietest recent frames: the estimate falls immediately, but rises by only half a per
+cent per frame, so that the breaths between words keep it low.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ seconds."""
 
 
 class Level:
-    """Follows one channel of PCM16, frame by frame.
+    """Follows the level of one channel of PCM16, frame by frame.
 
     `noise` is the first estimate of the noise, on a scale from 0 to 32,768. By default it is taken from the first
     frame, which usually comes before any speech.

@@ -15,12 +15,12 @@ from voicekit.session.eventlog import LoggedEvent, Milestone
 
 @dataclass(slots=True)
 class TurnTimes:
-    """Turn `number`: when it was `committed`, what the listening side had reported by then, and its milestones. Times
-    are seconds of the log.
+    """Turn `number`: when it was `committed`, what the listening side had reported by then, and the reply's milestones.
+    Times are seconds since the session started.
 
-    `heard` has the times of "voice detector" (the caller is quiet), "final transcript" and "endpoint". `user_until` is
-    the time of the caller's last audible sample; None if the caller has not spoken. `reached` has the milestones of the
-    reply. `silence` is how many seconds of sound at the beginning of the reply are inaudible.
+    `heard` holds the times of "voice detector" (the caller is quiet), "final transcript" and "endpoint". `user_until`
+    is the time of the caller's last audible sample; None if the caller has not spoken. `reached` holds the times of the
+    reply's milestones. `silence` is how many seconds at the beginning of the reply's sound are inaudible.
     """
 
     number: int

@@ -1,7 +1,8 @@
-"""Measures the wait of a turn in the recorded sound alone: caller left, agent right.
+"""Measures the wait in a turn from the recorded sound alone, with the caller on the left and the agent on the right.
 
-The log only shows where to look: the caller's last word is before the moment at which the turn was committed, and the
-agent's reply begins after it. The difference between the wait in the recording and the bars is reported as unexplained.
+The log only shows where to look: the caller's last word comes before the moment at which the turn was committed, and
+the agent's reply begins after it. The difference between the wait in the recording and the sum of the bars is reported
+as unexplained.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Recording:
     agent: tuple[tuple[float, float], ...]
 
     def wait(self, fall: Waterfall, decided: float) -> float | None:
-        """The seconds from the caller's last sound before `decided`, the time of the commit, to the agent's first sound
-        after it; None if either sound can't be found."""
+        """How many seconds passed from the caller's last sound before `decided`, the time of the commit, to the agent's
+        first sound after it; None if either sound can't be found."""
         ends = [end for _, end in self.caller if end <= decided + CLOCKS_S]
         starts = [start for start, _ in self.agent if start >= decided - CLOCKS_S]
         if not ends or not starts or starts[0] > fall.end + 2 * CLOCKS_S:
@@ -40,8 +41,7 @@ class Recording:
 
 
 def read_recording(path: str | Path) -> Recording:
-    """Find the audible pieces in the stereo file `path`. Raises ConfigError for a file with another number of
-    channels."""
+    """Find the audible pieces in the stereo file `path`. Raises ConfigError for a file that is not stereo."""
     with SoundFileReader(path) as reader:
         if reader.format.channels != 2:
             raise ConfigError(f"{path}: expected a recording with two channels (caller and bot), got one channel")

@@ -1,8 +1,8 @@
 """Traces a session: layers and taps watch its sound and text, and report each milestone when it is reached.
 
-They see the caller's sound when it leaves the source, the handler's words (after Markdown is removed), the text and the
-sound at the voice, and the position of the sink. This costs about 20 us for each frame of the caller, and nothing for a
-reply's sound after it has become audible.
+They see the caller's sound as it leaves the source, the handler's words (after Markdown is removed), the voice's text
+and sound, and the sink's position. This costs about 20 us for each frame from the caller, and nothing for a reply's
+sound after it has become audible.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MilestoneTap: TypeAlias = Callable[[Milestone], object]
 
 @asynccontextmanager
 async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
-    """While this is open, `session` writes an event log with its milestones to `path`, for `voicekit trace`.
+    """While this is open, the events of `session` and its milestones are logged to `path`, for `voicekit trace`.
 
     Open this before the session runs. Raises the same errors as `open_event_log` and `trace`.
     """
@@ -174,7 +174,7 @@ class _Air(Layer):
             yield speaker
 
     def begin(self) -> None:
-        """Note that a reply begins: the sound heard from now on belongs to this reply."""
+        """Note that a reply begins: any sound heard from now on belongs to this reply."""
         if self._speaker is not None:
             self._base = self._speaker.position
 

@@ -1,4 +1,4 @@
-"""Checks the contract of a wire, and of a call over it."""
+"""Checks the contract of a wire, and that of a call over it."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ async def check_call(dialect: Dialect) -> None:
     """Check the wire of `dialect` against its peer.
 
     The caller's sound and keys must arrive exactly once, complete and in order. Written sound must reach the far end in
-    the same way, even on a line that is slow or shaky, or that loses all marks. The position must never fall, never
+    the same way, even on a line that is slow or shaky, or that loses all marks. The position must never decrease, never
     exceed the written sound, and never exceed the played sound by more than the declared error. A cut must silence the
     far end. Invalid messages may raise only RemoteProtocolError. A goodbye, a lost connection and our own hang-up must
-    end the call in time and with the right reason; the connection must be closed only once. The call's sink must fulfil
-    the contract of sinks.
+    each end the call in time and with the right reason; the connection must be closed only once. The call's sink must
+    fulfil the sink contract.
     """
     wire: Any = dialect.wire()
     async with bench(wire):
@@ -72,7 +72,7 @@ async def check_call(dialect: Dialect) -> None:
 
 
 class ClosedOnce:
-    """A stream that counts how often it was closed."""
+    """A stream that counts how many times it was closed."""
 
     def __init__(self, stream: MessageStream) -> None:
         self.closed = 0
@@ -255,8 +255,8 @@ async def _does_not_start(dialect: Dialect) -> None:
 
 
 class CalledSink:
-    """The sink of a call, as a part that can be opened repeatedly. Each opening begins a call, which ends when the sink
-    is closed."""
+    """The sink of a call, as a part that can be opened repeatedly. Each time it is opened, a call begins, which ends
+    when the sink is closed."""
 
     def __init__(self, dialect: Dialect, **line: Any) -> None:
         wire = dialect.wire()

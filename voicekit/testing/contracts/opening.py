@@ -1,5 +1,4 @@
-"""Checks the promises of every `open()`: it can be called again, lets errors pass, and can be cancelled at any
-await."""
+"""Checks what every `open()` promises: it can be called again, lets errors pass, and can be cancelled at any await."""
 
 from __future__ import annotations
 
@@ -68,8 +67,8 @@ def _nothing() -> None:
 
 
 async def check_opening(make: Callable[[], Any], equip: Equip, *, once: bool = False) -> None:
-    """Check all promises of this module; `equip` is called for each use of a part. If `once`, a part need not open
-    again."""
+    """Check all promises that this module covers; `equip` is called for each use of a part. If `once` is true, a part
+    need not open again."""
     await _opens(make(), equip, ["only"] if once else ["first", "second"])
     await _lets_errors_pass(make())
     await _can_be_cancelled(make, equip)
@@ -77,7 +76,7 @@ async def check_opening(make: Callable[[], Any], equip: Equip, *, once: bool = F
 
 @asynccontextmanager
 async def open_part(part: Any) -> AsyncIterator[Any]:
-    """Open `part`; an error that opening or closing raises is a broken promise."""
+    """Open `part`; an error raised while it is opened or closed counts as a broken promise."""
     with telling(part, "while it was opened or closed"):
         async with part.open() as opened:
             yield opened
@@ -99,7 +98,7 @@ def spread(awaits: int) -> list[int]:
 async def cancelled_at(
     part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
 ) -> bool:
-    """Cancel `work` at its `place`-th await, after calling `first`; returns False if `work` ended before that."""
+    """Call `first` and cancel `work` at its `place`-th await. Returns False if `work` ended before that."""
     scope = trio.CancelScope()
 
     def cancel() -> None:

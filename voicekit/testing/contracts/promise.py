@@ -24,7 +24,7 @@ SETTLING = 1.0
 
 
 def promise(kept: bool, part: object, sentence: str) -> None:
-    """Unless the promise was `kept`, raise AssertionError with the name of the part and `sentence`."""
+    """If the promise was not `kept`, raise AssertionError with the name of the part and `sentence`."""
     if not kept:
         raise AssertionError(f"{who(part)} {sentence}")
 
@@ -48,7 +48,7 @@ def check_flag(part: Any, member: str) -> None:
 
 
 def check_format(part: Any, member: str) -> AudioFormat:
-    """Return the format that the part declares as `member`."""
+    """Return the format that the part declares in its attribute `member`."""
     stated: object = getattr(part, member, None)
     if not isinstance(stated, AudioFormat):
         raise AssertionError(f"{who(part)} must declare `{member}` as an AudioFormat, not {stated!r}")
@@ -56,7 +56,8 @@ def check_format(part: Any, member: str) -> AudioFormat:
 
 
 def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
-    """Return the format that the part chooses; from then on, the part must declare this format as `member`."""
+    """Return the format that the part chooses; from then on, the part must declare this format in its attribute
+    `member`."""
     with telling(part, f"when it was offered {offered}"):
         wanted = part.negotiate(offered)
     promise(isinstance(wanted, AudioFormat), part, f"negotiate({offered}) must return an AudioFormat, not {wanted!r}")
@@ -67,7 +68,7 @@ def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
 
 @asynccontextmanager
 async def bench(part: object) -> AsyncIterator[None]:
-    """Require virtual time, raise a single error without its group, and check that no task is left behind."""
+    """Require virtual time, unwrap an error that is alone in its group, and check that no task is left behind."""
     clock = trio.lowlevel.current_clock()
     if not isinstance(clock, MockClock) or clock.autojump_threshold == inf:
         raise ConfigError("contract checks run in virtual time: add pytest-trio's fixture autojump_clock to the test")
@@ -119,7 +120,7 @@ def call_now(part: object, plain: Callable[[], object]) -> None:
 
 @contextmanager
 def allocated() -> Iterator[Callable[[], int]]:
-    """Yield a function that returns the number of allocated bytes; memory kept by C libraries is not included."""
+    """Yield a function that returns the number of allocated bytes, not including memory that C libraries keep."""
     ours = not tracemalloc.is_tracing()
     if ours:
         tracemalloc.start()

@@ -55,13 +55,14 @@ A_WHILE = 1.0
 
 
 async def check_sink(make: Callable[[], Any]) -> None:
-    """Check the sinks that `make` makes.
+    """Check the sinks that `make` returns.
 
     `write` must wait while the device is full, and a cancelled `write` must not have taken the frame. All written sound
-    must be heard in the end. `position` must begin at 0, never fall, never exceed the written sound, and stand still
-    during a hold and after a `discard`. `hold` (if the sink is pausable), `release` and `discard` must be plain
-    functions; a second call of one must have no effect. `lead`, `packet` and `position_error`, if declared, must be
-    seconds within their bounds. The sink must open again, close within half a second, and be cancellable at any await.
+    must be heard in the end. `position` must begin at 0, never decrease, never exceed the written sound, and stay the
+    same during a hold and after a `discard`. `hold` (if the sink is pausable), `release` and `discard` must be plain
+    functions; calling one a second time must have no effect. `lead`, `packet` and `position_error`, if declared, must
+    be in seconds and within their bounds. The sink must open again, close within half a second, and be cancellable at
+    any await.
     """
     part = make()
     async with bench(part):
@@ -121,7 +122,7 @@ class _Listener:
         return position
 
     async def hear_all(self) -> None:
-        """Wait until all written sound has been heard, and a while longer."""
+        """Wait until all written sound has been heard, and then a while longer."""
         since, last = trio.current_time(), self.position()
         while (position := self.position()) < self.written:
             if position > last:

@@ -25,7 +25,7 @@ def check_sound(part: Any, said: Iterable[Any], format: AudioFormat) -> int:  # 
 
 
 def cut(sound: AudioFrame, seconds: float, at: int = 0) -> Iterator[AudioFrame]:
-    """`sound` cut into frames of `seconds`, each with a copy of its bytes; the first sample has number `at`."""
+    """`sound` cut into frames of `seconds`, each with a copy of its bytes; the first sample is number `at`."""
     size = sound.format.samples(seconds) * sound.format.sample_bytes
     for start in range(0, len(sound.pcm), size):
         frame = AudioFrame(bytes(bytearray(sound.pcm[start : start + size])), at, sound.format)

@@ -31,14 +31,15 @@ HOARD = 120.0
 async def check_source(
     make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0, once: bool = False
 ) -> None:
-    """Check the sources that `make` makes; each must end within `within` seconds, unless `ends` is False.
+    """Check the sources that `make` returns; each must end within `within` seconds, unless `ends` is False.
 
-    If `once`, a source is opened and run only once, like the source of a call; the check makes a new source for each
-    stream. Otherwise, one source must open and run again.
+    If `once` is true, a source is opened and run only once, like the source of a call; the check makes a new source for
+    each stream. Otherwise, a source must be able to open and run again.
 
     In addition to the Stage contract, a source must ignore its inbox. It must emit frames in the format `produces`,
-    with whole samples at positions without gaps. If it is `live`, it must keep pace with the clock; otherwise, a slow
-    consumer must not lose any sound. While its output is not read, it may keep only a bounded amount.
+    with whole samples and without gaps between positions. If it is `live`, it must keep pace with the clock; otherwise,
+    no sound may be lost when the consumer is slow. While its output is not read, it may store only a bounded amount of
+    sound.
     """
     part = make()
     async with bench(part):

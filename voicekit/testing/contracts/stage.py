@@ -1,4 +1,4 @@
-"""Checks the Stage contract (`voicekit.flow.stage`), also for sources, transcribers, handlers and voices."""
+"""Checks the Stage contract (`voicekit.flow.stage`), which sources, transcribers, handlers and voices also fulfil."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ STUCK = 60.0
 async def check_stage(
     make: Callable[[], Any], items: Sequence[Any] = (), *, within: float = 60.0, waits: bool = True
 ) -> None:
-    """Check the stages that `make` makes, with a stream of `items`. Raises AssertionError with the broken promise.
+    """Check the stages that `make` returns, with a stream of `items`. Raises an AssertionError that names the broken
+    promise.
 
-    A stage must end within `within` seconds of the end of its inbox. It must be cancellable at any await of opening,
-    running and closing, and then end within half a second. After a cancellation or a normal end, it must be able to run
-    again, and after closing, to open again. It must leave the ends of its links open, let errors pass, and end when the
-    far end of its outbox is closed. If `waits`, it must also stop taking items while its output is not read; for a
-    stage that only *offers* signals, pass `waits=False`.
+    A stage must end within `within` seconds of the end of its inbox. It must be cancellable at any await while it
+    opens, runs or closes, and must then end within half a second. After a cancellation or a normal end, it must be able
+    to run again; after closing, it must be able to open again. It must leave the ends of its links open, let errors
+    pass, and end when the far end of its outbox is closed. If `waits` is true, it must also stop taking items while its
+    output is not read; for a stage that only *offers* signals, pass `waits=False`.
     """
     part = make()
     async with bench(part):
@@ -51,8 +52,8 @@ async def check_streams(
 ) -> None:
     """Check every promise that does not depend on the stage's items, with streams that follow `plan`.
 
-    `before_cancel(part)` is called before each cancellation that leaves the stage open. If `once`, each stage runs only
-    one stream.
+    `before_cancel(part)` is called before each cancellation that leaves the stage open. If `once` is true, each stage
+    is run with only one stream.
     """
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Runs one stream through a stage: feeds it, reads and times its output, and checks its behaviour."""
+"""Runs one stream through a stage: feeds the stage, reads and times its output, and checks its behaviour."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def anything(stream: CheckedStream) -> None:
 class Plan:
     """How a stage is run.
 
-    The stage is fed `items` (if `paced`, each frame at its end time), and then the end of the stream if it `ends`. From
-    then on, the stage has `within` seconds to end. Its output is read from a link with the capacity `room`, with a
-    pause of `slow` seconds after each item, and passed to `judge`. After `enough` items, the stage is stopped.
+    The stage is fed `items` (if `paced`, each frame at the time at which the frame ends), and then the end of the
+    stream if `ends` is true. From then on, the stage has `within` seconds to end. Its output is read from a link with
+    the capacity `room`, with a pause of `slow` seconds after each item, and passed to `judge`. After `enough` items,
+    the stage is stopped.
     """
 
     items: Iterable[Any] = ()
@@ -69,7 +70,7 @@ class CheckedStream:
 
     @property
     def backed_up(self) -> bool:
-        """Whether a task of the stage waits for room in its outbox."""
+        """Whether a task of the stage is waiting for room in its outbox."""
         return bool(self._outbox._link.senders or self._outbox._link.watchers)
 
     async def run_through(self, run: Run[Any, Any]) -> None:
@@ -157,7 +158,7 @@ class CheckedStream:
 
 @asynccontextmanager
 async def stream(part: Any, plan: Plan, *, reads: bool = True) -> AsyncIterator[CheckedStream]:
-    """A stream to run `part` with; unless `reads`, its output is not read."""
+    """A stream to run `part` with; unless `reads` is true, its output is not read."""
     held = CheckedStream(part, plan, reads)
     try:
         async with trio.open_nursery() as nursery:

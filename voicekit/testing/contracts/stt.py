@@ -29,13 +29,13 @@ connection is full."""
 
 
 async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: float = 60.0) -> None:
-    """Check the transcribers that `make` makes. They hear `speech`, which must contain words, in real time.
+    """Check the transcribers that `make` returns. They hear `speech`, which must contain words, in real time.
 
     In addition to the Stage contract, `negotiate` must return a format, and `accepts` must declare it. The transcriber
     must emit only transcripts, and all their words must be within the sound that was sent. Finals must be in order, and
     each word must be final only once. There must be no Endpoint unless `endpoints` is true. Marks and Gaps in the sound
-    must do no harm. The transcriber must end within `within` seconds of the end of its inbox, and may keep only a
-    bounded amount of a long call.
+    must do no harm. The transcriber must end within `within` seconds of the end of its inbox, and may store only a
+    bounded part of a long call.
     """
     part = make()
     async with bench(part):

@@ -26,11 +26,12 @@ A_LOT = 10_000
 async def check_tts(
     make: Callable[[], Any], text: str = "Hello there. How are you today?", *, within: float = 60.0
 ) -> None:
-    """Check the voices that `make` makes. They get the words of `text` one by one, with a breath after the first.
+    """Check the voices that `make` returns. They get the words of `text` one by one, with an empty Text after the
+    first.
 
     In addition to the Stage contract, `negotiate` must return a format; `produces` must declare it, and all frames must
-    use it. Positions must begin at 0 and have no gaps. Each WordMark must be at a position within the sound. Neither
-    `at` nor `said_to` of the marks may ever fall, and the last mark must reach the end of the text. `cut` must be a
+    use it. Positions must begin at 0 and have no gaps. Each WordMark must be at a position within the sound. From mark
+    to mark, neither `at` nor `said_to` may decrease, and the last mark must reach the end of the text. `cut` must be a
     plain function that is harmless at any time. After a cut and a cancellation, no more sound may come, and the next
     reply must be spoken completely. While the sound is not read, text must wait.
     """

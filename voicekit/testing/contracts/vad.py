@@ -20,7 +20,7 @@ SAME = 1e-6
 
 
 def check_vad(make: Callable[[], Any]) -> None:
-    """Check the detectors that `make` makes, with generated silence, noise and a buzz.
+    """Check the detectors that `make` returns, with generated silence, noise and buzzing.
 
     `start` must return a judge for each of `rates`, and raise ConfigError for any other rate. A judge must declare its
     `window` in samples, and return a probability from 0 to 1 for each window. Judges that are used alternately must not

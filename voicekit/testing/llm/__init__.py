@@ -1,11 +1,12 @@
-"""A stand-in for language model services, with scripted answers over the real wires, on loopback or in memory.
+"""A stand-in for language model services: it sends scripted answers over the real wires, on loopback or in memory.
 
     server = ModelServer("Good morning!", ScriptedAnswer(AnswerCalls("weather")), Status(429, retry_after=1))
 
     async with server.serve() as url: ...            # over loopback: base_url=f"{url}/v1"
     openai(model="any", transport=server.transport)  # in memory, for virtual time
 
-Like the services, it refuses invalid conversations, for example calls without results, or roles that don't alternate.
+Like the services, it refuses invalid conversations, such as those with tool calls without results, or roles that don't
+alternate.
 """
 
 from voicekit.testing.llm.answering import Asked

@@ -29,14 +29,14 @@ JSON = "application/json"
 
 
 class ConnectionCut(Exception):
-    """Raised where the script ends the connection."""
+    """Raised at the point at which the script ends the connection."""
 
 
 @dataclass
 class Asked:
     """One request, and whether its answer was sent completely (`complete`) or the client left before that (`left`).
 
-    `sent` has the times, by trio's clock, at which the tokens of the answer were sent.
+    `sent` holds the times, by trio's clock, at which the tokens of the answer were sent.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Asked:
 
     @property
     def transcript(self) -> list[tuple[str, str]]:
-        """The roles and texts of the conversation, without tool calls and results; the same on every wire."""
+        """The roles and texts of the conversation, without tool calls and results, in the same form for every wire."""
         items = self.body.get("messages") or self.body.get("input") or []
         spoken = [(item.get("role", ""), _text(item.get("content"))) for item in items]
         return [(role, text) for role, text in spoken if text and role in ("user", "assistant")]
@@ -74,7 +74,7 @@ Take: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[Asked, Respons
 
 
 async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> AsyncGenerator[bytes, None]:
-    """Yield the events of `answer`. Raises ConnectionCut where the script ends the connection."""
+    """Yield the events of `answer`. Raises ConnectionCut at the point at which the script ends the connection."""
     for chunk in wire.begin():
         yield chunk
     stop, calls = "end", 0

@@ -1,4 +1,4 @@
-"""The answers of a stand-in model: words, calls, refusals, and everything that can go wrong."""
+"""The answers from a stand-in model: words, tool calls, refusals, and everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 
 @dataclass(frozen=True, slots=True)
 class AnswerCalls:
-    """The model calls a tool; if `arguments` are a text, it is sent unchanged, valid or not.
+    """The model calls a tool. If `arguments` is a str, it is sent unchanged, valid or not.
 
-    `index` replaces the number of the call in the answer: some services give all calls the same number, and some give
-    no numbers (None).
+    `index` replaces the number of the call within the answer: some services number all calls the same, and some don't
+    number them (None).
     """
 
     name: str
@@ -28,12 +28,12 @@ class AnswerCalls:
     index: int | Literal["its own"] | None = "its own"
 
     def numbered(self, name: str, own: int) -> Mapping[str, int]:
-        """The field `name` with the call's index; `own` is the correct index."""
+        """A field called `name` with the call's index; `own` is the correct index."""
         index = own if self.index == "its own" else self.index
         return {} if index is None else {name: index}
 
     def cut(self) -> list[str]:
-        """The JSON of the arguments, cut into `pieces` pieces, or fewer if it is too short."""
+        """The arguments as JSON, cut into `pieces` pieces, or fewer if the JSON is too short."""
         text = self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
         size = max(1, -(-len(text) // self.pieces))
         return [text[start : start + size] for start in range(0, len(text), size)]
@@ -48,7 +48,7 @@ class Refuses:
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """The answer ends for the reason `why`, and not because it is complete."""
+    """The answer ends early, for the reason `why`."""
 
     why: Literal["length", "filtered", "refused"]
 
@@ -69,8 +69,8 @@ class AnswerStall:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCut:
-    """The connection is lost at this point of the answer. With `behind`, it is lost only after the event that ends the
-    answer ("stop"), or after the one that ends the stream ("done")."""
+    """The connection is lost at this point in the answer. If `behind` is given, it is lost only after the event that
+    ends the answer ("stop"), or after the one that ends the stream ("done")."""
 
     behind: Behind = None
 
@@ -92,7 +92,7 @@ AnswerPart: TypeAlias = str | AnswerCalls | Refuses | Stops | Pause | AnswerStal
 
 
 class ScriptedAnswer:
-    """A streamed answer: its parts in order. Text is sent as single tokens, `every` seconds apart."""
+    """A streamed answer: its parts in order. Text is sent token by token, `every` seconds apart."""
 
     def __init__(self, *parts: AnswerPart, every: float = 0.0) -> None:
         self.parts = parts
@@ -104,7 +104,7 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An error instead of an answer, with HTTP status `code`. With code 200, the error is sent as if it were the
+    """An error instead of an answer, with HTTP status `code`. If `code` is 200, the error is sent as if it were the
     answer."""
 
     code: int
@@ -115,5 +115,5 @@ class Status:
 
 
 def tokens(text: str) -> list[str]:
-    """`text` as a model would write it: word by word, with white space before each."""
+    """`text` as a model would write it: word by word, with the white space before each word."""
     return _TOKEN.findall(text)

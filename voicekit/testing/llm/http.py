@@ -14,7 +14,7 @@ MOST = 64 * 1024
 
 
 async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[], None]) -> None:
-    """Answer the requests of one connection until the client leaves, or the script ends it.
+    """Answer the requests on one connection until the client leaves, or the script ends the connection.
 
     `greeted` is called for each request other than POST, since such a request only opens the connection.
     """

@@ -1,4 +1,4 @@
-"""The stand-in in memory: an httpx transport without a network, for virtual time."""
+"""The stand-in without a network: an in-memory httpx transport, for virtual time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicekit.testing.llm.answering import Asked, ConnectionCut, Take
 
 
 class ModelServerInMemory(httpx.AsyncBaseTransport):
-    """Answers requests with `take`, whatever their address; `greeted` is called for each request other than POST."""
+    """Answers requests to any address by calling `take`; `greeted` is called for each request other than POST."""
 
     def __init__(self, take: Take, greeted: Callable[[], None]) -> None:
         self._take = take

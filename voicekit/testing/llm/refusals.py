@@ -1,6 +1,7 @@
-"""Refuses requests with invalid conversations, as language model services do; as strict as the strictest service.
+"""Refuses requests with invalid conversations, as language model services do, and as strictly as the strictest of them.
 
-Some services accept two messages with the same role in a row, but the templates of self-hosted models don't.
+For example, some services accept two messages in a row with the same role, but the templates of self-hosted models
+don't.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def why_refused(path: str, body: JsonObject) -> str | None:
-    """Why the service would answer with 400 to `body` at `path`; None if it would accept the request."""
+    """Why the service would refuse the request `body` to `path` with status 400; None if it would accept the
+    request."""
     if not isinstance(body.get("model"), str) or body.get("stream") is not True:
         return "expected a model, and stream: true"
     if path.endswith("/chat/completions"):

@@ -1,4 +1,4 @@
-"""The stand-in server: takes requests over loopback or in memory, answers them by its script, and remembers them."""
+"""The stand-in server: takes requests over loopback or in memory, answers them as scripted, and remembers them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ ScriptedReply: TypeAlias = str | ScriptedAnswer | Status
 
 
 class ModelServer:
-    """Answers each request with the next of `replies`, and all later requests with the function `otherwise`.
+    """Answers each request with the next of `replies`; when there are no more, the function `otherwise` gives the
+    answers.
 
-    If `key` is given, any other key is refused with 401. `asked` has the requests so far, oldest first, including
-    refused ones. `greetings` counts the requests other than POST, which only open a connection; `connections` and
-    `open_connections` count the connections over loopback.
+    If `key` is given, any other key is refused with 401. `asked` holds the requests so far, oldest first, including
+    those that were refused. `greetings` counts the requests other than POST, which only open a connection;
+    `connections` and `open_connections` count the connections over loopback.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class ModelServer:
 
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
-        """An httpx transport to this server in memory, for virtual time; it ignores the address."""
+        """An in-memory httpx transport to this server, for virtual time; it ignores the address of a request."""
         return ModelServerInMemory(self.take, self._was_greeted)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The three wires of language models, from the service's side: they write answers and refusals."""
+"""The service's side of the three wires for language models: writes answers and refusals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ GIVEN, WRITTEN, CACHED = 24, 7, 16
 
 
 class ModelWire(Protocol):
-    """Writes the events of one answer as bytes. The answer's number makes the ids of its calls unique."""
+    """Writes the events of one answer as bytes. The ids of tool calls contain the answer's number, so they are
+    unique."""
 
     def begin(self) -> Iterable[bytes]: ...
     def words(self, text: str) -> Iterable[bytes]: ...
@@ -33,7 +34,7 @@ def event(data: JsonObject, kind: str | None = None) -> bytes:
 
 
 class ChatWire:
-    """The chat completions wire: unnamed chunks, and a last line that is not JSON."""
+    """The chat completions wire: it has unnamed chunks, and a last line that is not JSON."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -74,7 +75,7 @@ class ChatWire:
 
 
 class ResponsesWire:
-    """The responses wire: named and numbered events, most of which repeat earlier ones."""
+    """The responses wire: it has named and numbered events, most of which repeat the content of earlier ones."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -135,7 +136,7 @@ class ResponsesWire:
 
 
 class MessagesWire:
-    """The messages wire: blocks of text and of calls, each with a beginning and an end."""
+    """The messages wire: it has blocks for text and for tool calls, each with a start and a stop event."""
 
     _WHY: Mapping[str, str] = {"calls": "tool_use", "length": "max_tokens", "filtered": "refusal", "refused": "refusal"}
 

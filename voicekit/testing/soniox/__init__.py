@@ -1,10 +1,10 @@
-"""A scripted peer that imitates the Soniox realtime services, for tests of clients, with results and faults on demand.
+"""A scripted peer that simulates the Soniox realtime services for tests of clients, with results and faults on demand.
 
     peer = SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     async with peer.transport.connect(Address(peer.endpoints.stt, headers=...)) as socket: ...
 
 The peer uses the same protocol code as voicekit's other servers, but has its own recogniser, voice and faults. In
-memory, it works in virtual time; over loopback (`peer.serve()`), any client can connect to it.
+memory, it works in virtual time; over loopback (`peer.serve()`), any client can connect.
 """
 
 from voicekit.testing.soniox.faults import (

@@ -42,9 +42,10 @@ class _Raw:
 
 
 class PeerConnection:
-    """Serves a connection until it ends, and keeps its history in `record`. `head` has already been read from `stream`.
+    """Serves a connection until it ends, and keeps its history in `record`. `head` is what has already been read from
+    `stream`.
 
-    If a cut makes the whole service unreachable, `leave` is called with the number of seconds that this lasts.
+    If a cut makes the whole service unreachable, `leave` is called with how many seconds this lasts.
     """
 
     def __init__(

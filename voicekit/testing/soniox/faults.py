@@ -3,10 +3,10 @@
     SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     SonioxPeer(script, faults=[Refuse(At(seconds=3.0), "service_unavailable", connection=None)])
 
-A fault happens once on a connection: by default on the first connection to each service. `connection=None` means every
-connection, and `service` restricts the fault to one service. Messages are counted from 1, without pings and closing
-frames; bytes are counted from the beginning of the connection, including the upgrade. Unless its class says otherwise,
-a fault without an `At` happens when it is passed to `peer.suffer`.
+A fault happens once on a connection, by default on the first connection to each service. `connection=None` means that
+it happens on every connection, and `service` restricts the fault to one service. Messages are counted from 1, without
+pings and closing frames; bytes are counted from the beginning of the connection, including the upgrade. Unless its
+class says otherwise, a fault without an `At` happens when it is passed to `peer.suffer`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ Where: TypeAlias = Literal["before", "inside", "after"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class At:
-    """A moment in a connection. Exactly one of the fields must be given.
+    """A moment during a connection. Exactly one of the fields must be given.
 
-    `received` and `sent` are the number of a message from the client or from the peer. `bytes_received` and
-    `bytes_sent` are a number of bytes after which the moment comes. `seconds` are counted from the opening of the
-    connection.
+    `received` is the number of a message from the client, `sent` that of a message from the peer. `bytes_received` and
+    `bytes_sent` are how many bytes come before the moment. `seconds` are counted from when the connection was opened.
     """
 
     received: int | None = None
@@ -44,7 +43,7 @@ class At:
 
     @property
     def kind(self) -> str:
-        """The name of the field that is given."""
+        """The name of the field that was given."""
         return self._given()[0]
 
     def _given(self) -> list[str]:
@@ -59,7 +58,8 @@ BEFORE_ANSWER: Final = At(bytes_sent=0)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """When a fault happens, and on which connection. `moments` are the fields of At that this kind of fault allows."""
+    """When a fault happens, and on which connection. `moments` names the fields of At that this kind of fault
+    allows."""
 
     moments: ClassVar[tuple[str, ...]] = ("received", "sent", "seconds")
 
@@ -75,8 +75,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class WireFault(Fault):
-    """A fault of the line. If `at` names a message, `where` is whether the fault happens before any part of the message
-    is read or written, inside the message, or after it.
+    """A fault on the line. If `at` names a message, `where` says whether the fault happens before any part of the
+    message is read or written, inside the message, or after it.
     """
 
     moments = ("received", "sent", "bytes_received", "bytes_sent", "seconds")
@@ -86,8 +86,8 @@ class WireFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Cut(WireFault):
-    """The connection is lost without a closing frame. The service then accepts no other connection for `away`
-    seconds."""
+    """The connection is lost without a closing frame. For the next `away` seconds, the service accepts no other
+    connection."""
 
     away: float = field(default=0.0, kw_only=True)
 
@@ -99,7 +99,7 @@ class HalfOpen(WireFault):
 
 @dataclass(frozen=True, slots=True)
 class StopReading(WireFault):
-    """From this moment on, the peer reads nothing, so that the client soon can't send any more. The peer still sends
+    """From this moment on, the peer reads nothing, so the client soon can't send anything more. The peer still sends
     its messages."""
 
 
@@ -122,9 +122,10 @@ class Reject(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Refuse(Fault):
-    """The peer sends an error frame with a type from `voicekit.soniox.server.refusal.CODES`, and acts accordingly.
+    """The peer sends an error frame with a type from `voicekit.soniox.server.refusal.CODES`, and does what such an
+    error entails.
 
-    With `stream`, the error belongs to the stream of speech that was started last.
+    If `stream` is true, the error belongs to the stream of speech that was started last.
     """
 
     error_type: str = "internal_error"
@@ -134,7 +135,7 @@ class Refuse(Fault):
 
 @dataclass(frozen=True, slots=True)
 class SayMessage(Fault):
-    """The peer sends a message with any content, in addition to those of the protocol: garbage, nulls, ten
+    """In addition to the protocol's messages, the peer sends a message with any content: garbage, nulls, ten
     megabytes."""
 
     message: Message = "not even JSON"
@@ -142,8 +143,8 @@ class SayMessage(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """The peer sends the result of `change` instead of its message, or nothing if the result is None. Without an `At`,
-    every message is changed."""
+    """The peer sends the result of `change` instead of the message itself, or nothing if the result is None. Without an
+    `At`, every message is changed."""
 
     moments = ("sent",)
 

@@ -1,4 +1,4 @@
-"""The peer's end of a byte stream that fails on demand: at a byte, or before, inside or after a message."""
+"""The peer's end of a byte stream that fails on demand: at a given byte, or before, inside or after a message."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ DATA_FRAMES: Final = (1, 2)  # the opcodes that begin text and binary messages (
 
 
 class FaultyStream(trio.abc.Stream):
-    """A server's `stream`, with `faults`. `head` has already been read from `stream`.
+    """A server's `stream`, to which `faults` happen. `head` is what has already been read from `stream`.
 
-    `gone` is called when the client is gone, or has been cut off. For each Cut, `cut` is called with its `away`.
+    `gone` is called when the client has gone or has been cut off. For each Cut, `cut` is called with the fault's
+    `away`.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""Lets clients, including httpx, connect to a double: over loopback, or in memory through pairs of bounded streams."""
+"""Lets clients, including httpx, connect to a simulated service: over loopback, or in memory through bounded
+streams."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ WINDOW_BYTES: Final = 64 * 1024
 
 
 def stream_pair(window: int = WINDOW_BYTES) -> tuple[trio.abc.Stream, trio.abc.Stream]:
-    """Make a pair of streams like `trio.testing.memory_stream_pair`, but with bounded buffers."""
+    """Make a pair of streams, like `trio.testing.memory_stream_pair` but with bounded buffers."""
     one, other = memory_stream_pair()
     there, back = _Window(window), _Window(window)
     return _End(one, there, back), _End(other, back, there)
@@ -148,18 +149,18 @@ def _seconds(timeout: float | None) -> float:
 
 
 class Doors:
-    """The addresses of a double, and the nursery in which its method `_serve` serves its connections."""
+    """The addresses of a simulated service, and the nursery in which its method `_serve` serves connections."""
 
     _nursery: trio.Nursery | None = None
 
     @property
     def endpoints(self) -> Endpoints:
-        """Addresses for connections in memory."""
+        """Addresses for in-memory connections."""
         return _endpoints(HOST)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """While this is open, connections can be made in memory."""
+        """While this is open, in-memory connections can be made."""
         with alone():
             async with trio.open_nursery() as self._nursery:
                 yield
@@ -168,14 +169,14 @@ class Doors:
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[Endpoints]:
-        """Serve on a port of 127.0.0.1; yields the addresses."""
+        """Serve on a port of 127.0.0.1; yields the addresses to connect to."""
         listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
         async with self.listening():
             await self._group.start(trio.serve_listeners, self._serve, listeners)
             yield _endpoints(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
 
     def connected(self, nursery: trio.Nursery | None = None) -> trio.abc.Stream:
-        """Return the client's end of a new connection in memory; the other end is served in `nursery`, or while
+        """Return the client's end of a new in-memory connection; the other end is served in `nursery`, or while
         `listening` is open."""
         group = nursery or self._group
         ours, theirs = stream_pair()

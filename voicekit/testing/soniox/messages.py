@@ -1,4 +1,4 @@
-"""Messages that a peer should never send, for `SayMessage`, and changes of normal messages, for `Change`."""
+"""Messages that a peer should never send, for `SayMessage`, and changes to normal messages, for `Change`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ UNKNOWN: Final = {"from_the_future": {"level": 1, "marks": [None, "x"]}}
 
 
 def huge(size: int = 10_000_000) -> str:
-    """A message of `size` bytes, which is valid but too large."""
+    """A message of `size` bytes that is valid but too large."""
     return '{"tokens":[],"padding":"' + "x" * size + '"}'
 
 
 def nulled(*fields: str) -> Callable[[Message], Message]:
-    """A change that sends null in these fields, wherever they occur in the message and its tokens."""
+    """A change that replaces the values of these fields with null, wherever the fields occur in the message and its
+    tokens."""
     return _edited(lambda part: {**part, **dict.fromkeys(fields)})
 
 
@@ -31,7 +32,7 @@ def with_unknown_fields(message: Message) -> Message:
 
 
 def out_of_order(message: Message) -> Message:
-    """A change that reverses the tokens: final tokens come after the others, and times go backwards."""
+    """A change that reverses the order of the tokens: final tokens come after the others, and times go backwards."""
     return _edited(lambda part: {**part, "tokens": part["tokens"][::-1]} if "tokens" in part else part)(message)
 
 

@@ -33,7 +33,7 @@ itself."""
 
 
 class SonioxPeer(Doors):
-    """Soniox's two realtime services for one account, with a scripted recogniser, a voice of its own, and faults.
+    """Simulates Soniox's two realtime services for one account, with a scripted recogniser, its own voice, and faults.
 
     Speech to text understands only `script`, played by a ScriptedSource in pcm_s16le mono at any rate. Text to speech
     supports every format without a header; `spoken` decodes its sound. `faults` is a list that may be extended: it is
@@ -68,12 +68,12 @@ class SonioxPeer(Doors):
 
     @property
     def transport(self) -> PeerInMemory:
-        """A transport to this peer in memory; the server's side of each connection lives as long as the client's
+        """An in-memory transport to this peer; the peer's side of each connection lasts as long as the client's
         side."""
         return PeerInMemory(self)
 
     async def open_stream(self, host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
-        """Open a connection in memory, without TLS, for `TrioWebsocket(stream=peer.open_stream)`."""
+        """Open an in-memory connection, without TLS, for `TrioWebsocket(stream=peer.open_stream)`."""
         await trio.lowlevel.checkpoint()
         return self.connected()
 
@@ -105,8 +105,8 @@ class SonioxPeer(Doors):
         return [stream.cancelled_at for stream in self.streams if stream.cancelled_at is not None]
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault`, which needs no `At`, happen now, on the connection that was opened last (to the fault's service,
-        if it has one).
+        """Let `fault`, which needs no `At`, happen now, on the connection that was opened last (if the fault names a
+        service, the last connection to it).
         """
         for place in sorted(self._living, reverse=True):
             if fault.service in (None, self.connections[place].service):
@@ -146,7 +146,7 @@ class SonioxPeer(Doors):
 
 
 class PeerInMemory:
-    """A Transport to a scripted peer in memory. The peer's side of each connection ends with the client's side."""
+    """An in-memory Transport to a scripted peer. The peer's side of each connection ends with the client's side."""
 
     def __init__(self, peer: SonioxPeer) -> None:
         self._peer = peer

@@ -1,7 +1,7 @@
-"""Recognises pieces of words from samples, for the scripted peer. Pure.
+"""Recognises pieces of words from their samples, for the scripted peer. Pure.
 
-The samples of a ScriptedSource encode their position. A piece of a word is understood only if all of its samples have
-arrived once and in order. Of a torn piece, only the letters that arrived are understood, followed by TORN. So 20 ms
+The samples from a ScriptedSource encode their position. A piece of a word is understood only if all of its samples have
+arrived once and in order. If a piece is torn, only the letters that arrived are understood, followed by TORN. So 20 ms
 that are dropped or doubled within a word change the transcript; within silence, they shift the times of the following
 words. At either end of a piece, less than SLACK_S may be missing, since times on the wire are whole milliseconds. Other
 sound is not understood, but its samples are counted.
@@ -38,7 +38,8 @@ class SoundingPiece:
 
 @dataclass(slots=True)
 class SoundRun:
-    """`samples` consecutive samples, starting at sample `at` of the session and at sample `source` of the script.
+    """A run of `samples` consecutive samples, which starts at sample `at` of the session and at sample `source` of the
+    script.
 
     `source` is None if the sound is not from the script.
     """
@@ -49,8 +50,8 @@ class SoundRun:
 
 
 class PeerStt:
-    """Listens to the PCM16 of one session at `rate`. Pieces, timed in the session's samples, are added to `said`; the
-    user of this class removes them.
+    """Listens to the PCM16 of one session at `rate`. Pieces of words, timed in the session's samples, are added to
+    `said`; the user of this class removes them.
     """
 
     def __init__(self, script: Script, rate: int) -> None:
@@ -74,11 +75,11 @@ class PeerStt:
         self._pending = pcm
 
     def skip(self, samples: int) -> None:
-        """Hear `samples` samples of sound that is certainly not from the script."""
+        """Take `samples` samples of sound that is certainly not from the script."""
         self._take_unknown(samples)
 
     def pause(self) -> None:
-        """Note that another segment begins, which tears an unfinished piece."""
+        """Note that another segment begins; if a piece is unfinished, it is torn."""
         self._take_unknown(len(self._pending) // 2)
         self._pending = b""
         run = self.runs[-1] if self.runs else None
@@ -169,14 +170,14 @@ class PeerStt:
 
 
 def until(piece: SoundingPiece, end: int) -> SoundingPiece:
-    """The part of `piece` that is understood by `end`, which must be after the start of the piece."""
+    """The part of `piece` that is understood by sample `end`, which must be after the start of the piece."""
     if piece.end <= end:
         return piece
     return replace(piece, text=_letters(piece, piece.start, end), end=end)
 
 
 def pieces(script: Script, rate: int) -> list[SoundingPiece]:
-    """All speech of the script, cut into pieces of words, timed in the script's samples at `rate`."""
+    """All speech in the script, cut into pieces of words, timed in the script's samples at `rate`."""
     return [
         piece
         for utterance in script.utterances(rate)

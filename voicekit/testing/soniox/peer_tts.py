@@ -1,4 +1,5 @@
-"""The voice of the scripted peer: each character sounds for a fixed time, and each sample is its code point. Pure.
+"""The voice of the scripted peer: each character sounds for a fixed time, and its samples have the value of its code
+point. Pure.
 
 So the text that was heard can be read from the samples, without word marks: see `spoken`.
 """
@@ -31,8 +32,8 @@ class Speaking:
     """How a peer speaks: it begins `first_sound` seconds after a stream's first text, and then speaks `faster` times as
     fast as real time.
 
-    A message has `chunk` seconds of sound. Text is held back until `holds` characters or the end of the text have
-    arrived.
+    A message contains `chunk` seconds of sound. The voice does not begin until `holds` characters, or the end of the
+    text, have arrived.
     """
 
     per_character: float = PER_CHARACTER
@@ -45,7 +46,7 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """A piece of a stream's sound, and the times of its characters; `end` is whether it is the last piece."""
+    """A piece of a stream's sound, and the times of its characters; `end` says whether it is the last piece."""
 
     data: bytes
     seconds: float
@@ -120,7 +121,7 @@ def can_speak(config: TtsConfig) -> bool:
 
 
 def spoken(pcm: bytes, rate: int, per_character: float = PER_CHARACTER) -> str:
-    """Read the text from PCM16 of this voice; silence is ignored. Raises AssertionError if a character is torn."""
+    """Read the text from this voice's PCM16; silence is ignored. Raises AssertionError if a character is incomplete."""
     letter = round(per_character * rate)
     text = ""
     for value, run in groupby(array("h", pcm)):

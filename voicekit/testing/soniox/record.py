@@ -17,7 +17,7 @@ KEPT: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class KeptMessage:
-    """A message and its time, by trio's clock: its text, or "" and the length of the binary data."""
+    """A message and its time by trio's clock. It holds the message's text or, for binary data, "" and the length."""
 
     at: float
     text: str
@@ -31,7 +31,7 @@ class KeptMessage:
 
 @dataclass
 class SpokenStream:
-    """A stream of speech that was started. A time is None until its event has happened."""
+    """A stream of speech that was started. Each time is None until the event has happened."""
 
     stream: str
     config: TtsConfig
@@ -50,9 +50,9 @@ class SpokenStream:
 class ConnectionRecord:
     """One connection; `number` counts the connections to the same service from 1. The repr shows no key.
 
-    For speech to text, `config` is the client's configuration, `transcript` has the final words, and `runs` has the
-    stretches of the script's sound that arrived. `most_ahead` is how many seconds the received sound was ahead of real
-    time at most. For text to speech, `streams` has the streams of speech.
+    For speech to text, `config` is the client's configuration, `transcript` holds the final words, and `runs` holds the
+    stretches of the script's sound that arrived. `most_ahead` is the maximum number of seconds by which the received
+    sound was ahead of real time. For text to speech, `streams` holds the streams of speech.
     """
 
     service: Service
@@ -84,7 +84,8 @@ class ConnectionRecord:
 
     @property
     def key_places(self) -> list[str]:
-        """Where a key was sent: "header", "subprotocol" or "message", with one entry for each time."""
+        """Where the API key was sent: "header", "subprotocol" or "message", with one entry for each time it was
+        sent."""
         places = [("header", self.header_key), ("subprotocol", self.subprotocol_key)]
         return [place for place, key in places if key is not None] + ["message"] * len(self.message_keys)
 

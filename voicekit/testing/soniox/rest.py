@@ -1,4 +1,4 @@
-"""A double of the Soniox REST API, for tests of clients, with scripted results and faults on demand.
+"""A simulated Soniox REST API (a test double) for tests of clients, with scripted results and faults on demand.
 
     peer = RestPeer(outcomes={"bad.wav": Outcome(error=("invalid_audio_file", "No audio."))})
     async with peer.listening():                              # in memory, for virtual time
@@ -50,7 +50,7 @@ BODY_KEPT: Final = 64 * 1024  # how many bytes of each body are remembered, at m
 
 
 def said(text: str) -> tuple[TranscriptToken, ...]:
-    """Tokens for `text`, one for each word, 400 ms each."""
+    """Tokens for `text`, one for each word; each is 400 ms long."""
     words = [word if place == 0 else f" {word}" for place, word in enumerate(text.split())]
     return tuple(
         TranscriptToken(text=word, start_ms=400 * place, end_ms=400 * place + 320, confidence=0.98)
@@ -60,7 +60,8 @@ def said(text: str) -> tuple[TranscriptToken, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The course of a transcription: seconds in the queue, then seconds of work, then the words or an error."""
+    """The course of a transcription: how many seconds it is queued, how many seconds the work takes, and then the words
+    or an error."""
 
     tokens: tuple[TranscriptToken, ...] = said("this is what was said")
     error: tuple[str, str] | None = None
@@ -71,7 +72,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Stored:
-    """The part of an uploaded file that has arrived; `complete` is whether this is the whole file."""
+    """The part of an uploaded file that has arrived; `complete` says whether this is the whole file."""
 
     filename: str
     size: int = 0
@@ -94,10 +95,10 @@ class Seen:
 
 
 class RestPeer(Doors):
-    """The REST API of an account, with scripted transcriptions, a voice of its own, and faults.
+    """Simulates the REST API for one account, with scripted transcriptions, its own voice, and faults.
 
-    `outcomes` has an outcome for each file name; the one for "" applies to all other files. `faults` may be extended.
-    Without an `account`, every key is accepted. Webhook calls are kept in `notified`, and not posted.
+    `outcomes` gives the outcome for each file name; the one for "" applies to all other files. `faults` may be
+    extended. Without an `account`, every key is accepted. Webhook calls are not posted, but kept in `notified`.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class RestPeer(Doors):
     # --- how clients connect ---
 
     def http(self) -> httpx.AsyncBaseTransport:
-        """An httpx transport to this double, in memory."""
+        """An in-memory httpx transport to this double."""
         return InMemoryHttp(self.connected)
 
     def connected(self, nursery: trio.Nursery | None = None) -> trio.abc.Stream:
@@ -226,7 +227,7 @@ class RestPeer(Doors):
 
 
 def endless_wav(rate: int) -> bytes:
-    """The header of a WAV of PCM16 mono with unknown length, as in streamed files."""
+    """The header of a PCM16 mono WAV file of unknown length, as in streamed files."""
     unknown = 0xFFFFFFFF.to_bytes(4, "little")
     numbers = (16).to_bytes(4, "little") + (1).to_bytes(2, "little") + (1).to_bytes(2, "little")
     numbers += rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little")

@@ -2,8 +2,8 @@
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 
-A fault happens at the first request that has its method and a path that begins with the fault's path; `times` is how
-often it happens in total. Bytes are counted in the body.
+A fault happens at the first requests that have its method, and a path that begins with the fault's path; `times` is how
+many times it happens in total. Only the bytes of the body are counted.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CutAnswer(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Instead(RestFault):
-    """A wrong answer is sent instead of the right one, and the request has no effect."""
+    """The given answer is sent instead of the right one, and the request has no effect."""
 
     status: int = field(default=200, kw_only=True)
     headers: tuple[tuple[str, str], ...] = field(default=(("content-type", "text/html"),), kw_only=True)
@@ -48,7 +48,7 @@ class Instead(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest(RestFault):
-    """The service does no work, and answers with an error of a type in
+    """The service does no work, and answers with an error whose type is in
     `voicekit.soniox.server.rest.refusal.REST_CODES`."""
 
     error_type: str = field(default="internal_error", kw_only=True)
@@ -58,7 +58,7 @@ class RefusedRequest(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Trickle(RestFault):
-    """The answer's body comes in pieces of `piece` bytes, with `every` seconds before each piece."""
+    """The answer's body arrives in pieces of `piece` bytes, with a pause of `every` seconds before each."""
 
     every: float = field(default=1.0, kw_only=True)
     piece: int = field(default=1, kw_only=True)
@@ -66,8 +66,8 @@ class Trickle(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Unframed(RestFault):
-    """The answer does not declare its length, so only the end of the connection ends it. With `after`, the connection
-    ends early, after that many bytes."""
+    """The answer does not declare its length, so only the end of the connection ends it. If `after` is given, the
+    connection ends early, after that many bytes."""
 
     after: int | None = field(default=None, kw_only=True)
 
@@ -79,4 +79,4 @@ class Silence(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class StopReadingRest(RestFault):
-    """Only the request's headers are read, so that the client soon can't send any more."""
+    """Only the request's headers are read, so the client soon can't send anything more."""

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection of the REST double: the server's usual driver, with faults on demand."""
+"""One HTTP/1.1 connection to the REST double: the server's usual driver, with faults on demand."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from voicekit.testing.soniox.rest_faults import (
 
 @dataclass(frozen=True, slots=True)
 class RestWatch:
-    """The double's callbacks for its connections: to choose the fault of a request, and to note each request and its
-    end."""
+    """The callbacks with which the double chooses a fault for each request on a connection, and notes each request and
+    its end."""
 
     fault: Callable[[RestRequest], RestFault | None]
     seen: Callable[[RestRequest, RestExchange], None]

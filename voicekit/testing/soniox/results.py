@@ -1,7 +1,7 @@
-"""Makes the scripted peer's messages from pieces of words, timed by the samples received. Pure.
+"""Makes the scripted peer's messages from pieces of words, and times them by the samples received. Pure.
 
 While a piece sounds, it is sent as a non-final token, with the letters that have sounded so far. Later messages replace
-the token until it is final. Endpoints, speakers, languages and translations are added if they are configured.
+the token until a final one is sent. Endpoints, speakers, languages and translations are added if they are configured.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LANGUAGE: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """How quickly a peer recognises: delays in seconds of sound, and the `latency` of each answer.
+    """How quickly a peer recognises speech: delays in seconds of sound, and the `latency` of each answer.
 
     A letter is shown `interim` seconds after it has sounded, with at most one message every `cadence` seconds. A piece
-    becomes final `final` seconds after its end. A silence of `endpoint` seconds, or of the configured delay if that is
-    shorter, ends an utterance. A message is sent at least every `progress` seconds.
+    becomes final `final` seconds after its end. A silence that lasts `endpoint` seconds, or the configured delay if
+    that is shorter, ends an utterance. A message is sent at least every `progress` seconds.
     """
 
     interim: float = 0.12
@@ -88,7 +88,7 @@ class Recogniser:
         return self.ears.total / self._rate
 
     def finalize(self) -> PeerResult:
-        """Make all tokens final; a <fin> follows them."""
+        """Make all tokens final, followed by <fin>."""
         return self._result([*self._rest(), FIN], (), self.ears.total)
 
     def finish(self) -> PeerResult:

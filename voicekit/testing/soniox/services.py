@@ -1,4 +1,4 @@
-"""The services of the scripted peer on one connection: the protocol code, with a scripted engine behind it.
+"""The scripted peer's service on one connection: the protocol code, with a scripted engine behind it.
 
 Neither service waits: `due_at` is the time at which to act next, and `tick` does everything that is due.
 """
@@ -24,7 +24,7 @@ from voicekit.testing.soniox.results import Hearing, PeerResult, Recogniser
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a peer answers; this is the same on all its connections."""
+    """How a peer answers, which is the same on all its connections."""
 
     script: Script
     account: Account
@@ -34,7 +34,7 @@ class Behaviour:
 
 
 class Answering(Protocol):
-    """A service on one connection. `latency` is the delay of each of its messages in seconds."""
+    """A service on one connection. `latency` is the delay of each of its messages, in seconds."""
 
     latency: float
 
@@ -50,7 +50,7 @@ class Answering(Protocol):
 
 
 def answering(record: ConnectionRecord, key: str | None, how: Behaviour, now: float) -> Answering:
-    """The service that `record` names, for a connection with `key` in its handshake."""
+    """The service that `record` names, for a connection whose handshake contained `key`."""
     if key is not None:
         judged = how.account.authenticate(key, record.service, now)
         record.refusal = judged if isinstance(judged, Refusal) else None
