@@ -72,13 +72,13 @@ class FarTask(Generic[T]):
         return self._cancelled
 
     def works(self) -> None:
-        """Note that the task is working, so that virtual time stands still."""
+        """Record that the task is working, so that virtual time stands still."""
         if self._time is not None and not self._working:
             self._working = True
             self._time.begin()
 
     def waits(self) -> None:
-        """Note that the task is waiting for trio or has ended, so that virtual time may continue."""
+        """Record that the task is waiting for trio or has ended, so that virtual time may continue."""
         if self._time is not None and self._working:
             self._working = False
             self._time.end()

@@ -92,7 +92,7 @@ class Near(Generic[T]):
         self._news.unpark_all()
 
     def wait_at(self, wanted: int) -> None:
-        """Note that the task is waiting until item `wanted` has been handled."""
+        """Record that the task is waiting until item `wanted` has been handled."""
         if wanted > self._acknowledged:
             self._wanted.append(wanted)
             self.job.waits()

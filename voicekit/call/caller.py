@@ -87,7 +87,7 @@ class CallSource(Pipeable):
         self._offer(event)
 
     def finish(self) -> None:
-        """Note that the caller has hung up. The session is told after the caller's last sound."""
+        """Record that the caller has hung up. The session is told after the caller's last sound."""
         self._offer(Hangup())
         self._outlet.close()
 

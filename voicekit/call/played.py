@@ -48,7 +48,7 @@ class PlayedEstimate:
         self._marks: deque[tuple[str, int]] = deque()
 
     def send(self, samples: int, now: float) -> None:
-        """Note that `samples` samples were sent at `now`. If everything sent earlier has been heard, the pause since
+        """Record that `samples` samples were sent at `now`. If everything sent earlier has been heard, the pause since
         then is not counted as playing time.
         """
         if not self._started or self.heard(now) >= self.sent:
@@ -56,12 +56,12 @@ class PlayedEstimate:
         self.sent += samples
 
     def mark(self, name: str) -> None:
-        """Note that a mark was sent after everything sent so far."""
+        """Record that a mark was sent after everything sent so far."""
         self._marks.append((name, self.sent))
 
     def passed(self, name: str, now: float) -> bool:
-        """Note that the mark came back. Returns False for the name of a mark that has come back before, or that belongs
-        to another generation.
+        """Record that the mark came back. Returns False for the name of a mark that has come back before, or that
+        belongs to another generation.
         """
         if all(name != waiting for waiting, _ in self._marks):
             return False
@@ -84,13 +84,13 @@ class PlayedEstimate:
                 self._marks.popleft()
 
     def hold(self, now: float) -> None:
-        """Note that the far end pauses from `now` on."""
+        """Record that the far end pauses from `now` on."""
         if self._started and not self._held:
             self._anchor, self._anchored_at = self.heard(now), now
         self._held = True
 
     def release(self, now: float) -> None:
-        """Note that the far end resumes playing at `now`."""
+        """Record that the far end resumes playing at `now`."""
         self._held, self._anchored_at = False, now + self._delay
 
     def heard(self, now: float) -> int:

@@ -164,16 +164,16 @@ class CallSpeaker:
             self._changed.unpark_all()
 
     def pinned(self, samples: int, now: float) -> None:
-        """Note that, by the far end's count, `samples` samples of this generation have been played."""
+        """Record that, by the far end's count, `samples` samples of this generation have been played."""
         self._estimate.pin(samples, now)
 
     def keep_back(self, full: bool) -> None:
-        """Note that the far end has no room (`full`), or has room again."""
+        """Record that the far end has no room (`full`), or has room again."""
         self._far_full = full
         self._changed.unpark_all()
 
     def lose(self) -> None:
-        """Note that nothing can be sent any more: from now on, `write` raises an error."""
+        """Record that nothing can be sent any more: from now on, `write` raises an error."""
         self._lost = True
         self._changed.unpark_all()
 
@@ -197,7 +197,7 @@ class CallSpeaker:
         return None
 
     def sent(self, now: float) -> None:
-        """Note that the message from `next_message` was sent. A packet's sound counts as sent when the packet's last
+        """Record that the message from `next_message` was sent. A packet's sound counts as sent when the packet's last
         message has been sent.
         """
         if self._unsent and not self._messages:

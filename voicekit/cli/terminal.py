@@ -1,4 +1,4 @@
-"""Overwriting, colouring and cutting text to a terminal's width, for every command that prints."""
+"""Overwriting and colouring text, and cutting it to the terminal's width, for every command that prints."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Backoff:
             self._works_since = now
 
     def reset(self) -> None:
-        """Note that the attempt was successful: the next failure counts as the first."""
+        """Record that the attempt was successful: the next failure counts as the first."""
         self.failures, self._down_since, self._works_since = 0, None, None
 
     def failed(self, now: float, waits: Waits | None = SOON, *, asked: float = 0.0) -> float | None:

@@ -1,6 +1,6 @@
 """The ends of a link, with transforms attached: items pass through the transforms when they are sent or received.
 
-Outputs that could not be delivered yet are kept, and precede those of the next item. A cancelled `send` has taken the
+Outputs that cannot yet be delivered are kept, and precede those of the next item. A cancelled `send` has taken the
 item either completely or not at all. Nothing piles up, because an item is fed only after all output of the previous
 items has been delivered.
 """

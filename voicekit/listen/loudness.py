@@ -49,13 +49,13 @@ class Loudness:
         self._since = 0  # how many windows ago the current speech began, rose or fell
 
     def note(self, pcm: bytes, at: int) -> None:
-        """Note that the window `pcm` (PCM16 mono) at sample `at` is speech."""
+        """Record that the window `pcm` (PCM16 mono) at sample `at` is speech."""
         samples = memoryview(pcm).cast("h")[::EACH]
         self._windows.append((at, math.hypot(*samples) ** 2 / len(samples)))
         self._loudest = max(self._loudest * FADE, self._recent())
 
     def begin(self) -> None:
-        """Note that speech has begun in the latest windows."""
+        """Record that speech has begun in the latest windows."""
         self._start(self._recent())
 
     def rises(self) -> bool:

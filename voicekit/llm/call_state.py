@@ -93,7 +93,7 @@ class CallState:
             del self.begun[number]
 
     def cold(self) -> None:
-        """Note that the connection is lost, so that another is opened for the next question."""
+        """Record that the connection is lost, so that another is opened for the next question."""
         self._cold.set()
 
     def hear(self, event: SessionEvent) -> None:

@@ -25,7 +25,7 @@ class Rewind:
         return sum(frame.samples for frame in self.taken_back)
 
     def keep(self, frame: AudioFrame, position: int) -> None:
-        """Note that `frame` was written, and that everything up to `position` has been heard."""
+        """Record that `frame` was written, and that everything up to `position` has been heard."""
         self._unheard.append(frame)
         self._forget(position)
 

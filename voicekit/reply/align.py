@@ -76,7 +76,7 @@ class Aligner:
         self._said_to = 0
 
     def sent(self, text: Text) -> None:
-        """Note that `text` was sent to the voice, after all earlier text."""
+        """Record that `text` was sent to the voice, after all earlier text."""
         self._text += text
 
     def mark(self, word: str) -> int:

@@ -33,8 +33,9 @@ class SpeechLog:
         self._frames = 0
 
     def give(self, text: Text) -> None:
-        """Note that `text` has been sent to the voice. After an empty text, or at the end of a sentence, the voice must
-        speak all the text so far."""
+        """Record that `text` has been sent to the voice. After an empty text, or at the end of a sentence, the voice
+        must speak all the text so far.
+        """
         self._text += text
         if not text.text or ends_sentence(self._text.text[-120:]):
             self._due = len(self._text)
@@ -44,7 +45,7 @@ class SpeechLog:
         self._due = len(self._text)
 
     def sound(self, item: AudioFrame | WordMark) -> None:
-        """Note that the voice has produced `item`."""
+        """Record that the voice has produced `item`."""
         if isinstance(item, WordMark):
             self._marks.append((item.said_to, self._seconds))
         else:

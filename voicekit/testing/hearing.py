@@ -34,11 +34,11 @@ class ScriptHearing:
         return self._to
 
     def take(self, end: int) -> None:
-        """Note that sound has arrived up to `end`."""
+        """Record that sound has arrived up to `end`."""
         self._to = end
 
     def miss(self, gap: Gap) -> None:
-        """Note that the sound in `gap` will never arrive."""
+        """Record that the sound in `gap` will never arrive."""
         self._to = gap.end
         self._gaps.append(gap)
 

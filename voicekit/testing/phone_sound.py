@@ -118,7 +118,7 @@ class PhoneHearing(ScriptHearing):
                 self.take(max(to, self._expected * self._slot))
 
     def wait(self, gap: Gap) -> None:
-        """Note that time has passed without sound."""
+        """Record that time has passed without sound."""
         nothing_before = min((end - 1 for end in self._ends if end > self.to), default=self.to + gap.samples)
         self.take(max(self.to, min(self.to + gap.samples, nothing_before)))
 

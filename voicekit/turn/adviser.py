@@ -57,7 +57,7 @@ class PausePatience:
     """
 
     complete: float = 0.15
-    statement: float = 0.6
+    statement: float = 0.57
     unfinished: float = 1.4
     filler: float = 1.8
     number: float = 1.4

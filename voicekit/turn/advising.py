@@ -73,7 +73,7 @@ class Advising:
         self._seen: tuple[object, ...] = ()  # the facts on which the advice in force is based
 
     def pause(self, paused_at: int, now: float) -> None:
-        """Note that a pause has begun, with silence from sample `paused_at` on."""
+        """Record that a pause has begun, with silence from sample `paused_at` on."""
         self._since, self._paused_at = now, paused_at
         self._score = self._score_asked_at = None
         self.advice, self.held, self._seen = NO_OPINION, None, ()
@@ -82,7 +82,7 @@ class Advising:
         self.expected = answer
 
     def finalized(self, event: Endpoint | Finalized) -> None:
-        """Note that all words up to the position of `event` are final."""
+        """Record that all words up to the position of `event` are final."""
         self._final_to = max(self._final_to, event.at)
 
     def score(self, at: int, probability: float) -> None:

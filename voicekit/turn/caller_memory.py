@@ -133,11 +133,11 @@ class CallerMemory:
         return [word for place, word in enumerate(event.words) if place not in foreign]
 
     def pass_by(self, at: int) -> None:
-        """Note that the recogniser has processed all sound up to sample `at`."""
+        """Record that the recogniser has processed all sound up to sample `at`."""
         self.passed = max(self.passed, at)
 
     def close_utterance(self, upto: int) -> None:
-        """Note that an utterance during a reply is complete up to sample `upto`: it is kept for later, unless it was
+        """Record that an utterance during a reply is complete up to sample `upto`: it is kept for later, unless it was
         only a backchannel.
         """
         over = [word for word in self.book.noted.finals if word.start < upto]
@@ -161,7 +161,7 @@ class CallerMemory:
         return judge(self.scales, evidence, least)
 
     def start_speech(self, mark: SpeechStarted) -> bool:
-        """Note that speech has begun, unless it is too faint to be the caller's. Returns whether the speech was
+        """Record that speech has begun, unless it is too faint to be the caller's. Returns whether the speech was
         noted."""
         presumed = PRESUMED_DBFS if self.live is not None else self.whose.loud(self.book.noted.words)
         if why := self.whose.why_faint(mark.at, NEWEST, presumed=presumed):

@@ -31,7 +31,7 @@ class GracefulEnd:
         self._heard_out = False
 
     def order(self, queued: float, reply: Reply | None, now: float, why: str) -> None:
-        """Note that the end was requested while `queued` seconds of `reply` had not been heard yet. A second request
+        """Record that the end was requested while `queued` seconds of `reply` had not been heard yet. A second request
         has no effect."""
         if self.deadline < inf:
             return
@@ -45,7 +45,7 @@ class GracefulEnd:
         self.deadline = min(now + queued + (VOICE_BEGINS if is_silent else SPARE), self._latest)
 
     def listen(self, reply: Reply | None, now: float) -> None:
-        """Note that more of `reply` may have been heard. When all text from before the request counts as heard, one
+        """Record that more of `reply` may have been heard. When all text from before the request counts as heard, one
         more second is allowed for its last word.
         """
         if self._heard_out or self.deadline == inf or reply is None or reply.turn != self._last[0]:

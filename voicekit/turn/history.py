@@ -46,8 +46,9 @@ class History:
         return bool(self._over) and self._over[-1].cut
 
     def begin(self, turn: int, user: str, reason: str) -> None:
-        """Note that reply `turn`, which answers the words `user`, starts. Raises LocalProtocolError if another exchange
-        is still open."""
+        """Record that reply `turn`, which answers the words `user`, starts. Raises LocalProtocolError if another
+        exchange is still open.
+        """
         if self._open is not None:
             raise LocalProtocolError(
                 f"history: expected the end of turn {self._open.turn}, got the start of turn {turn}"
@@ -64,7 +65,7 @@ class History:
                 self._over[place] = replace(exchange, user=text)
 
     def end(self, turn: int, said: str, heard: str, cut: bool) -> Exchange:
-        """Note that reply `turn` is over; returns its exchange. Raises LocalProtocolError for a turn that is not
+        """Record that reply `turn` is over; returns its exchange. Raises LocalProtocolError for a turn that is not
         open."""
         if self._open is None or self._open.turn != turn:
             expected = "no end, as no turn is open" if self._open is None else f"the end of turn {self._open.turn}"

@@ -189,7 +189,7 @@ class TurnMachine:
         return self._move(column, event)
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """Note that the caller has heard the first `said_to` characters of `said`, the live reply's whole text so
+        """Record that the caller has heard the first `said_to` characters of `said`, the live reply's whole text so
         far."""
         self._floor.whose.follow(said, said_to, now)
 

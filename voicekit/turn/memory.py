@@ -179,14 +179,14 @@ class TurnMemory(CallerMemory):
             self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
-        """Note that the first sample of the reply was heard; if the reply is being held now, the sample was heard
+        """Record that the first sample of the reply was heard; if the reply is being held now, the sample was heard
         before that."""
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING
 
     def finish(self) -> None:
-        """Note that the reply has ended by itself."""
+        """Record that the reply has ended by itself."""
         self.live, self.sounded_at = None, self.now
 
     def note_stt(self, *, down: bool) -> None:
@@ -277,7 +277,7 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.RELEASE, why, self.reply.turn)
 
     def note_hold(self, held: bool) -> None:
-        """Note that the far side has put the call on hold, or has resumed it. While the call is on hold, the reply is
+        """Record that the far side has put the call on hold, or has resumed it. While the call is on hold, the reply is
         paused and every deadline is postponed."""
         if held is (self.held_since is not None):
             return
@@ -397,15 +397,16 @@ class TurnMemory(CallerMemory):
             self.waiting_since = self.now
 
     def order_end(self, event: End) -> None:
-        """Note that a graceful end was requested. Only the first request counts; its farewell is the last text that is
-        spoken."""
+        """Record that a graceful end was requested. Only the first request counts; its farewell is the last text that
+        is spoken.
+        """
         if self.ending is None:
             if event.farewell is not None:
                 self.queue(Prompt("farewell", event.farewell, interruptible=False))
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """Note that the source has ended, so no more sound will come."""
+        """Record that the source has ended, so no more sound will come."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

@@ -50,7 +50,7 @@ class Speculations:
         return f"the words have stood for {self._policy.after:g} s"
 
     def note(self, question: str, now: float) -> bool:
-        """Note that the question is now `question`. Returns whether this refutes the live guess."""
+        """Record that the question is now `question`. Returns whether this refutes the live guess."""
         words = letters(question)
         if words != self._words:
             self._words, self._since = words, now

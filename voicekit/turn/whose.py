@@ -84,7 +84,7 @@ class EarClock:
         self._now = 0.0
 
     def note(self, at: int, now: float) -> None:
-        """Note that a report about sample `at` arrived at the time `now`."""
+        """Record that a report about sample `at` arrived at the time `now`."""
         self._offset = min(self._offset + DRIFT * (now - self._now), now - at / self._rate)
         self._now = now
 
@@ -118,11 +118,11 @@ class Whose:
         self._background_to = 0  # a faint word that begins up to this sample belongs to the faint words before it
 
     def begin(self) -> None:
-        """Note that another reply begins; the echo of the last reply may still come."""
+        """Record that another reply begins; the echo of the last reply may still come."""
         self._said, self._to = "", 0
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """Note that the first `said_to` characters of `said` have begun to be heard."""
+        """Record that the first `said_to` characters of `said` have begun to be heard."""
         if self._watch_echo:
             self._spoken.extend((now, text) for text, _ in units(said[self._to : said_to]))
             while self._spoken and self._spoken[0][0] < now - KEPT:
@@ -135,7 +135,7 @@ class Whose:
         return self._said.rstrip(CLOSING)[-1:] in QUESTION_MARKS if self._said else False
 
     def learn(self, words: Sequence[Word]) -> None:
-        """Note that the caller has spoken `words`; any that are far quieter than the loudest of them may be somebody
+        """Record that the caller has spoken `words`; any that are far quieter than the loudest of them may be somebody
         else's."""
         levels = self._loudest(words)
         if self._faint_db is None or not levels:

@@ -131,7 +131,7 @@ class AriLegs:
             (self.partner_ready if started else self.partner_gone).set()
 
     def lose(self) -> None:
-        """Note that ARI's events have ended, so the state of the channels is unknown from now on."""
+        """Record that ARI's events have ended, so the state of the channels is unknown from now on."""
         self.stream.lose()
         self.gone.set()
         self.partner_gone.set()

@@ -177,7 +177,7 @@ class Ari:
             await trio.sleep_until(again)
 
     async def _read(self, stream: MediaStream, calls: trio.Nursery) -> None:
-        """Read events until the connection is over."""
+        """Read events until the connection closes."""
         async with trio.open_nursery() as nursery:
 
             async def ping() -> None:

@@ -79,7 +79,7 @@ class AudioSocketStream:
             raise self._closed
 
     async def pace(self, silence: bytes) -> None:
-        """Send a frame every TICK_S until the connection is over; a `send` that is waiting then raises StreamClosed."""
+        """Send a frame every TICK_S until the connection closes; a `send` waiting at that point raises StreamClosed."""
         due = trio.current_time()
         while self._closed is None:
             await trio.sleep_until(due)

@@ -54,7 +54,7 @@ class PageSource(CallSource):
         self._at += samples
 
     def skip(self, samples: int) -> None:
-        """Note that `samples` samples of the page's sound will never come."""
+        """Record that `samples` samples of the page's sound will never come."""
         known = min(samples, self._filled)
         self._filled -= known
         self._made_up -= known

@@ -62,7 +62,7 @@ class HeardAtEar:
         self._held = False
 
     def report(self, samples: int, now: float, *, playing: bool) -> None:
-        """Note that `samples` samples have been heard. During a hold, the position does not change."""
+        """Record that `samples` samples have been heard. During a hold, the position does not change."""
         self._reported, self._at, self._playing = max(samples, self._reported), now, playing
 
     def hold(self, now: float, sent: int) -> None:

@@ -119,7 +119,7 @@ class Decoder:
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """Note that the bytes are complete, and wait until all sound is delivered; never returns if `run` fails."""
+        """Record that the bytes are complete, and wait until all sound is delivered; never returns if `run` fails."""
         if not self._begun.is_set():
             await self._begin()
         self._ended = True

@@ -139,7 +139,7 @@ class Service(Protocol):
         ...
 
     def closed(self) -> None:
-        """Note that the connection is closed."""
+        """Record that the connection is closed."""
         ...
 
     async def run(self, line: Line) -> None:

@@ -48,7 +48,7 @@ class Pressure:
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> None:
-        """Note that urgent work is done, `seconds` after it was requested."""
+        """Record that urgent work is done, `seconds` after it was requested."""
         self._level = (1 - SHARE) * self.level(now) + SHARE * seconds
         self._at = now
 

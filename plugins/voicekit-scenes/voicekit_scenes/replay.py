@@ -125,7 +125,7 @@ class Replay:
     _busy_to: int = 0
 
     def begin(self, start: int, name: str, level_db: float, samples: int) -> None:
-        """Note that the caller makes the sound `name` from sample `start` on, for `samples` samples."""
+        """Record that the caller makes the sound `name` from sample `start` on, for `samples` samples."""
         if not self.wanted:
             return
         line = lines().get(name)
@@ -134,13 +134,13 @@ class Replay:
         self._tracks.append(Track(start, messages_of(name, level_db, self.file), language))
 
     def overhear(self, start: int, name: str, level_db: float) -> Track:
-        """Note that a sound other than the caller's begins; its messages count only while the caller is silent."""
+        """Record that a sound other than the caller's begins; its messages count only while the caller is silent."""
         track = Track(start, messages_of(name, level_db, self.file) if self.wanted else ())
         self._side.append(track)
         return track
 
     def cut(self, track: Track, at: int) -> None:
-        """Note that the overheard sound stopped at sample `at`, so its later words were not heard."""
+        """Record that the overheard sound stopped at sample `at`, so its later words were not heard."""
         kept = list(track.messages[: track.next])
         shown = [word for word in track.tail if word.end <= at]
         rest: list[Message] = []

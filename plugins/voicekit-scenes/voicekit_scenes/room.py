@@ -196,7 +196,7 @@ class _Echo:
         self._last = 0
 
     def play(self, utterance: Utterance, start: int, samples: int) -> None:
-        """Note that the loudspeaker played `samples` samples of `utterance`, from sample `start` of the stream on."""
+        """Record that the loudspeaker played `samples` samples of `utterance`, from sample `start` of the stream on."""
         if self._level_db is None:
             return
         if utterance is not self._utterance:

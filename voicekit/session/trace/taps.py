@@ -174,7 +174,7 @@ class _Air(Layer):
             yield speaker
 
     def begin(self) -> None:
-        """Note that a reply begins: any sound heard from now on belongs to this reply."""
+        """Record that a reply begins: any sound heard from now on belongs to this reply."""
         if self._speaker is not None:
             self._base = self._speaker.position
 

@@ -99,7 +99,7 @@ class WebhookReceiver:
         return WebhookCall(said.id, said.status, (said.id, said.status) in self._done)
 
     def done(self, call: WebhookCall) -> None:
-        """Note that the work for `call` is done: from now on, the same call has `again` set."""
+        """Record that the work for `call` is done: from now on, the same call has `again` set."""
         key = (call.id, call.status)
         self._done[key] = None
         self._done.move_to_end(key)

@@ -203,7 +203,7 @@ class SttSession:
         return out
 
     def closed(self, why: str = "the connection was closed") -> list[SttEvent]:
-        """Note that one side has closed the socket."""
+        """Record that one side has closed the socket."""
         ignored = STT_TABLE[self.state][SttInput.CLOSED] is IGNORE
         return [] if ignored else self._fail(lost(why, service=SERVICE))
 

@@ -34,13 +34,13 @@ class Liveness:
         self._last = 0.0
 
     def asked(self, now: float) -> None:
-        """Note that sound was sent."""
+        """Record that sound was sent."""
         if self._since is None or now - self._last >= PAUSE_S:
             self._since = now
         self._last = now
 
     def came(self) -> None:
-        """Note that a message was received."""
+        """Record that a message was received."""
         self._since = None
 
     @property
@@ -92,6 +92,6 @@ class Finalizing:
         return True
 
     def answered(self) -> int | None:
-        """Note that the answer has come; returns the requested sample, or None if nothing was requested."""
+        """Record that the answer has come; returns the requested sample, or None if nothing was requested."""
         pending, self._pending = self._pending, None
         return pending

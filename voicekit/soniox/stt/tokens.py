@@ -56,7 +56,7 @@ class Tokens:
         self._last_end = self._released_to = self._final_to = base
 
     def leave_out(self, at: int, samples: int) -> None:
-        """Note that `samples` ear samples, directly before the session's sample `at`, were not sent."""
+        """Record that `samples` ear samples, directly before the session's sample `at`, were not sent."""
         self._ears.append((at, self._ears[-1][1] + samples))
 
     @property

@@ -141,7 +141,7 @@ class TtsConnection:
         return []
 
     def closed(self, why: str = "the connection was closed") -> list[TtsEvent]:
-        """Note that one side has closed the socket; unfinished streams fail."""
+        """Record that one side has closed the socket; unfinished streams fail."""
         return [] if self.failure is not None else self._fail(lost(why, service=SERVICE))
 
     @property

@@ -108,7 +108,7 @@ class StreamPlanner:
         self._text += text if text.isascii() else text.encode(errors="replace").decode()
 
     def finish(self) -> None:
-        """Note that the handler's text is complete."""
+        """Record that the handler's text is complete."""
         self._finished = True
 
     def give_up(self, error: ServiceError | ProtocolError) -> None:
@@ -116,7 +116,7 @@ class StreamPlanner:
         self.error = error
 
     def _over(self, stream: SpeechStream, now: float) -> None:
-        """Note that no more sound of `stream` will come. If some is missing, its text and all text after it is spoken
+        """Record that no more sound of `stream` will come. If some is missing, its text and all text after it is spoken
         again."""
         if stream.failure is None:
             self._backoff.reset()

@@ -102,7 +102,7 @@ class SpeechStream:
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:
-        """Note that more text was sent."""
+        """Record that more text was sent."""
         self.end += len(text)
         self._bytes += len(text.encode())
         self._fed_at = now

@@ -71,7 +71,7 @@ class WordTimer:
         self._given = 0  # the end, in the text, of the last word that `words` returned
 
     def send(self, text: str) -> None:
-        """Note that more text was sent to the stream."""
+        """Record that more text was sent to the stream."""
         self._aligner.sent(Text.raw(text, len(self._text)))
         self._text += text
 
@@ -88,12 +88,12 @@ class WordTimer:
             self._told_to = self.sound
 
     def finish(self, words: Iterable[SpokenWord]) -> None:
-        """Note that all sound has come, so that all text has been spoken."""
+        """Record that all sound has come, so that all text has been spoken."""
         self._place(words)
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Note that the voice has spoken all text that was sent so far."""
+        """Record that the voice has spoken all text that was sent so far."""
         self._know(len(self._text), self.sound)
 
     @property

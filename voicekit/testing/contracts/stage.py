@@ -1,4 +1,5 @@
-"""Checks the Stage contract (`voicekit.flow.stage`), which sources, transcribers, handlers and voices also fulfil."""
+"""Checks the Stage contract (`voicekit.flow.stage`), which applies to sources, transcribers, handlers and voices, too.
+"""
 
 from __future__ import annotations
 

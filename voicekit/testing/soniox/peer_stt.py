@@ -79,7 +79,7 @@ class PeerStt:
         self._take_unknown(samples)
 
     def pause(self) -> None:
-        """Note that another segment begins; if a piece is unfinished, it is torn."""
+        """Record that another segment begins; if a piece is unfinished, it is torn."""
         self._take_unknown(len(self._pending) // 2)
         self._pending = b""
         run = self.runs[-1] if self.runs else None

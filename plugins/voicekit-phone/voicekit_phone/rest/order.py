@@ -74,7 +74,7 @@ class CarrierAccount(Protocol):
     keys_from: str
 
     def headers(self, now: float) -> Mapping[str, str]:
-        """The headers that identify us; `now` is the time of day in seconds."""
+        """The headers that identify us; `now` is the Unix time in seconds."""
         ...
 
     def hang_up(self, call_id: str) -> RestRequest: ...

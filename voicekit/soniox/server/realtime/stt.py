@@ -125,7 +125,7 @@ class SttServer(ServedConnection):
             return self.refuse(invalid("Invalid base64."))
 
     def closed(self) -> list[SttServerEvent]:
-        """Note that the socket is closed."""
+        """Record that the socket is closed."""
         return self._over(None)
 
     @property

@@ -74,7 +74,7 @@ class TtsServer(ServedConnection):
         return self._asked(request.stream_id, request, now)
 
     def closed(self) -> list[TtsServerEvent]:
-        """Note that the socket is closed."""
+        """Record that the socket is closed."""
         return [] if self._over else self._end(None)
 
     @property

@@ -100,7 +100,7 @@ class RestExchange:
         return self._effects()
 
     def end(self, now: float) -> list[Effect]:
-        """Note that the body is complete. After this call there is an answer, or a text to speak."""
+        """Record that the body is complete. After this call there is an answer, or a text to speak."""
         if self.answer is not None:
             return []
         self._call.now, self._call.body = now, self.body
@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """Note that the client is gone: a partial upload is dropped, and speech in progress is over."""
+        """Record that the client is gone: a partial upload is dropped, and speech in progress is over."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)
@@ -142,14 +142,14 @@ class RestExchange:
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """Note that the speech is over, whether complete or not, after `seconds` of sound. A second call has no
+        """Record that the speech is over, whether complete or not, after `seconds` of sound. A second call has no
         effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
-        """Note that the engine can't speak after all, and return the answer that says so; to be called only before
+        """Record that the engine can't speak after all, and return the answer that says so; to be called only before
         `speaking`."""
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)

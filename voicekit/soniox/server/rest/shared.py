@@ -116,7 +116,7 @@ Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Sp
 
 @dataclass(slots=True)
 class ReceivedUpload:
-    """A file in a form; perhaps only a part of it has arrived."""
+    """A file uploaded in a form; it may have arrived only in part."""
 
     id: str
     filename: str = ""

@@ -80,13 +80,13 @@ class ServedTranscriptions:
     # --- from the engine ---
 
     def processing(self, name: str, *, duration_ms: int | None = None) -> None:
-        """Note that the engine has begun; it may already know the length of the sound."""
+        """Record that the engine has begun; it may already know the length of the sound."""
         self._move(name, "processing", audio_duration_ms=duration_ms)
 
     def completed(
         self, name: str, tokens: Sequence[TranscriptToken], now: float, *, duration_ms: int | None = None
     ) -> list[Effect]:
-        """Note that a transcription is completed with these words; returns the webhook to call, if there is one."""
+        """Record that a transcription is completed with these words; returns the webhook to call, if there is one."""
         job = self._move(name, "completed", audio_duration_ms=duration_ms)
         if job is None:
             return []
@@ -106,13 +106,13 @@ class ServedTranscriptions:
         return _notify(job)
 
     def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
-        """Note that a transcription has failed with this type and message; returns the webhook to call, if there is
+        """Record that a transcription has failed with this type and message; returns the webhook to call, if there is
         one."""
         job = self._move(name, "error", error_type=error_type, error_message=message)
         return [] if job is None else _notify(job)
 
     def notified(self, name: str, status_code: int) -> None:
-        """Note that the webhook was called and has answered with this status."""
+        """Record that the webhook was called and has answered with this status."""
         job = self._jobs.get(name)
         if job is not None:
             job.now = msgspec.structs.replace(job.now, webhook_status_code=status_code)

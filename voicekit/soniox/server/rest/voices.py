@@ -42,7 +42,7 @@ class ServedVoices:
         ]
 
     def prepared(self, name: str, model: str, error: tuple[str, str] | None = None) -> None:
-        """Note that the voice is ready for `model`, or has failed with an error type and a message."""
+        """Record that the voice is ready for `model`, or has failed with an error type and a message."""
         voice = self._voices.get(name)
         if voice is not None:
             kind, message = error or (None, None)
