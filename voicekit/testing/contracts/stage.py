@@ -1,4 +1,4 @@
-"""Checks the Stage contract (`voicekit.flow.stage`), which applies to sources, transcribers, handlers and voices, too."""
+"""Checks the Stage contract (`voicekit.flow.stage`), which applies to sources, transcribers, handlers and voices."""
 
 from __future__ import annotations
 
