@@ -106,8 +106,9 @@ class State(Table, Place):
         return answer
 
     def gives_up(self, answer: F) -> F:
-        """Set the answer after the last reprompt; as with `then`, the dialogue ends unless the answer names another
-        place."""
+        """Set what the bot answers if the last reprompt fails; as with `then`, the dialogue ends unless this answer
+        leads to another state.
+        """
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer

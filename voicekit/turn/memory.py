@@ -302,7 +302,7 @@ class TurnMemory(CallerMemory):
             self.waiting_since = self.now
 
     def press(self, event: Dtmf) -> None:
-        """Note a key that belongs to the collection."""
+        """Record a key press that belongs to the collected keys."""
         if self.keys.press(event.digit):
             self.discard("a key was pressed")
             self.book.read(event, "keys")

@@ -1,4 +1,4 @@
-"""AudioSocket, both roles: Asterisk's framing of a call on a TCP connection, without the connection (pure).
+"""AudioSocket, on both sides: Asterisk's framing of a call on a TCP connection, without the connection (pure).
 
     type u8 | length u16, big-endian | payload
     0x01 16 bytes of UUID: the first frame, and the only fact about the call

@@ -1,4 +1,4 @@
-"""chan_websocket, both roles: Asterisk's media on a websocket, whichever side opens the connection (pure).
+"""chan_websocket, on both sides: Asterisk's media on a websocket, whichever side opens the connection (pure).
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
 and plays it by its own clock, so the sound can be paused. STATUS reports the number of frames still queued; all other

@@ -1,6 +1,6 @@
-"""Exotel's Voicebot applet, both roles.
+"""Exotel's Voicebot applet, the bot's and the carrier's side.
 
-Sources: Exotel's AgentStream pages of 2026, which contradict each other in places, and its sample server. Not tested
+Sources: Exotel's AgentStream pages as of 2026, which contradict each other in places, and its sample server. Not tested
 against Exotel itself. Nothing is signed; a token in the socket's address and the list of Exotel's IP addresses protect
 the socket. Not verified: whether marks after a clear come back, and the default encoding (one page says mu-law). We
 use the encoding in `media_format`.

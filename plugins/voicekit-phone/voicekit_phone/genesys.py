@@ -1,4 +1,4 @@
-"""Genesys AudioHook and Audio Connector, version 2: both roles, and the signature of the upgrade.
+"""Genesys AudioHook and Audio Connector, version 2: the bot's and the carrier's side, and the signature of the upgrade.
 
 Sources: four public servers and clients of the protocol, from 2025 and 2026; the vendor's own pages were not
 accessible. Not tested against Genesys itself. There are no marks, so the position follows the clock. A packet holds 200

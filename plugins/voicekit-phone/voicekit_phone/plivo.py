@@ -1,5 +1,5 @@
-"""Plivo's audio streams, and Vobiz, which uses the same messages: both roles, the XML that connects a call, and
-signatures of version 3.
+"""Plivo's audio streams, and Vobiz, which uses the same messages: the bot's and the carrier's side, the XML that
+connects a call, and signatures of version 3.
 
 Sources: Plivo's pages on `<Stream>`, its Python SDK, and two agents that Plivo has published; for Vobiz, a third-party
 client. Not tested against Plivo or Vobiz themselves. L16 is little-endian; the `contentType` that we send has no rate.

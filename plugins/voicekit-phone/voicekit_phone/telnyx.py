@@ -1,6 +1,6 @@
-"""Telnyx media streaming in rtp mode, both roles, and its signatures.
+"""Telnyx media streaming in rtp mode, the bot's and the carrier's side, and its signatures.
 
-Sources: Telnyx's pages of 2026 on the media websocket and on TeXML, and, for signatures, its Python SDK. Not tested
+Sources: Telnyx's pages on the media websocket and on TeXML as of 2026, and, for signatures, its Python SDK. Not tested
 against Telnyx itself. Messages may arrive out of order. The caller's sound has the codec of the caller's leg, even if
 we asked for another. Not verified: the byte order of L16 (RFC 2586 says big-endian, and two unmerged reports agree),
 and whether we can send sounds shorter than 20 ms.

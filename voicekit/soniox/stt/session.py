@@ -108,12 +108,12 @@ class SttSession:
 
     @property
     def sent_to(self) -> int:
-        """The ear sample after the last one that was sent."""
+        """The position in the caller's sound, in samples, just after the last sample that was sent."""
         return self._tokens.ear(self._samples)
 
     @property
     def replay_from(self) -> int:
-        """The ear sample at which a new session must begin so that nothing is lost and no word comes twice."""
+        """The position in the caller's sound at which a new session must begin, to lose or repeat no word."""
         return self._tokens.replay_from
 
     def start(self, now: float) -> None:

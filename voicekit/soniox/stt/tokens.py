@@ -44,7 +44,7 @@ class Tokens:
         self._tail_at: int | None = None  # the start of the first word that has not been released
 
     def ear(self, sample: int) -> int:
-        """The ear sample that corresponds to a sample of the session."""
+        """The position in the caller's sound that corresponds to a position in the session's, in samples."""
         last, ahead = self._ears[-1]
         if sample >= last:
             return sample + ahead

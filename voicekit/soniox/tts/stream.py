@@ -90,7 +90,7 @@ class SpeechStream:
         self.queued = 0.0  # seconds of sound in `pieces`
         self.ended = False  # whether no more text will be sent
         self.over = False  # whether no more sound will come
-        self.failure: Failed | None = None  # why some sound is missing; None if none is
+        self.failure: Failed | None = None  # why some sound is missing; None if nothing is missing
         self.quiet_at = inf  # the time at which to check whether the voice has fallen silent
         self.stall_s = FIRST_STALL_S if first else STALL_S
         """Seconds without sound after which the stream counts as dead when its text is complete."""

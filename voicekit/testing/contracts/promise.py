@@ -1,4 +1,4 @@
-"""Reports broken promises, and provides the environment for checks: virtual time, and no tasks left behind."""
+"""Reports broken promises, and runs checks in virtual time, making sure that no task is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RTVI over a websocket, both roles: `RtviWire` is our side, `RtviPeer` a client in Python for tests.
+"""RTVI over a websocket, both sides: `RtviWire` is ours, `RtviPeer` is a client in Python for tests.
 
 A call starts with the client's `client-ready`; our answer is `bot-ready`, for which a client's `connect()` waits. An
 RTVI client can't drop sound that it has received, and reports no position, so this wire has neither marks nor a clear.
