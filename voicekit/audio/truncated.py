@@ -38,7 +38,7 @@ UNKNOWN = 1 << 62
 class Ending:
     """The size of the sound in a file: where in the header it is declared, what it really is, and how much is missing.
 
-    `mended` contains the corrected size, as bytes. If `mended` is empty, the header is correct, and `at` has no
+    `mended` contains the bytes of the corrected size. If `mended` is empty, the header is correct, and `at` has no
     meaning.
     """
 

@@ -67,8 +67,8 @@ class DeskCounts:
 
 
 class Desk:
-    """Runs calls. `on_error(info, error)` is called for each call that ended with an error of its own; it must not
-    raise one itself.
+    """Runs calls. `on_error(info, error)` is called for each call that ended with an error; `on_error` itself must not
+    raise one.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Desk:
             self._free.unpark_all()
 
     def note_end(self, reason: EndReason) -> None:
-        """Count a call that never began: the carrier reports that it could not be connected."""
+        """Count a call that never began, because the carrier reports that it could not be connected."""
         self._ended[reason] += 1
 
     async def hold(self, call: Call) -> CallEnd:

@@ -32,7 +32,7 @@ class PlayedEstimate:
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """`delay`: the part of the delay from sending to hearing that marks don't reveal, in seconds; `slack`: how many
+        """`delay` is how many seconds of the delay from sending to hearing the marks don't reveal; `slack` is how many
         seconds late a mark may be.
         """
         self.sent = 0
