@@ -74,7 +74,7 @@ class Registry:
     Factories are called with the options of a `Use`, as keyword arguments, and return something that fulfils the role.
     A factory given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin
     cheap. If several plugins declare a default for one role, the plugin that is called first wins; voicekit's own come
-    last. Adding raises PluginError for a name that is taken or malformed.
+    last. Adding a factory raises PluginError for a name that is taken or malformed.
     """
 
     def __init__(self, plugin: str = "the program") -> None:

@@ -355,7 +355,7 @@ def open_link(
     conflate: Callable[[Any], Hashable | None] | None = None,
     on_drop: Callable[[int], None] | None = None,
 ) -> tuple[Outlet[Any], Inlet[Any]]:
-    """The two ends of a new link that holds items up to a total weight of `capacity`. The caller must ensure that both
+    """The two ends of a new link that holds items up to a total weight of `capacity`. Your code must ensure that both
     ends are closed.
 
     `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item with the same

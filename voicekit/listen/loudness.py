@@ -67,8 +67,7 @@ class Loudness:
         return True
 
     def falls(self) -> int | None:
-        """The sample from which the current speech is so much fainter that somebody else must be speaking; None if it
-        is not.
+        """The sample from which the current speech is so much fainter that somebody else must be speaking, or None.
 
         Call it once for each window that is noted. After a sample has been returned, the fainter speech counts as the
         current speech.
