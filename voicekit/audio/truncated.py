@@ -1,4 +1,4 @@
-"""Detects sound files that contain less than their header declares: playing them would lose sound silently.
+"""Detects sound files that contain less than their header declares: playing them would lose sound without an error.
 
 WAV and AIFF declare a number of bytes, and libsndfile plays what is there without reporting anything. FLAC declares a
 number of samples, and libsndfile fails when it reaches the missing part. OGG and MP3 are streams that declare nothing,

@@ -124,7 +124,7 @@ class CallState:
             tell.get()(Trouble("handler", lost(self.model, f"{self.model.url}: {why}")))
 
     async def run(self) -> None:
-        """Keep a connection open while this runs."""
+        """Keep a connection open until cancelled."""
         try:
             while True:
                 await self._cold.wait()
