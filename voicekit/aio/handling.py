@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SayThere(Protocol):
-    """`say` for asyncio code. It waits until the voice needs more text."""
+    """`say` for asyncio code. Each call waits until the voice needs more text."""
 
     def __call__(self, text: str, /) -> Coroutine[Any, Any, None]: ...
 

@@ -69,7 +69,7 @@ class Host:
     def wire(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> HostedWire:
         """A connection over an accepted Starlette or FastAPI `websocket`, to be passed to `run`.
 
-        `wire` is the protocol of a carrier or your own; the default is PCM16 mono at 16 kHz in binary messages.
+        `wire` is a carrier's protocol or your own; the default sends PCM16 mono at 16 kHz in binary messages.
         """
         return HostedWire(websocket, wire)
 
@@ -77,8 +77,8 @@ class Host:
         """Run a session in trio and return what its `run` returns. An error in the session is raised unchanged.
 
         `make` is called in trio's thread, where the session's parts must be made; if there is a `wire`, `make` gets the
-        `Call` on that wire. `make` may be an async function that runs on trio. Cancelling `run` ends the session, and
-        waits at most 3 s for that.
+        `Call` on that wire. `make` may be an async function that runs on trio. Cancelling `run` cancels the session,
+        and waits at most 3 s for it to end.
         """
         if not self._open:
             raise VoicekitError("this Host is not open: use it inside `async with Host() as host`")

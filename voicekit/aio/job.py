@@ -68,7 +68,7 @@ class FarTask(Generic[T]):
 
     @property
     def cancelled(self) -> bool:
-        """Whether trio has cancelled the task. This is set before the task itself sees the cancellation."""
+        """Whether trio has cancelled the task. This becomes true before the task itself sees the cancellation."""
         return self._cancelled
 
     def works(self) -> None:

@@ -90,5 +90,5 @@ the_thread = _Thread()
 
 
 def orphans() -> dict[str, int]:
-    """How many asyncio tasks are still running after ignoring their cancellation, by the name of their function."""
+    """How many asyncio tasks have ignored their cancellation and are still running, by the name of their function."""
     return the_thread.orphans()

@@ -20,7 +20,7 @@ from voicekit.reply.handler import CallView, Turn
 
 
 class TrioDesk:
-    """Runs the functions that asyncio code waits for: in trio, in the handler's own `nursery`."""
+    """Runs functions in trio, in the handler's own `nursery`, while asyncio code waits for them."""
 
     def __init__(self, nursery: trio.Nursery, job: FarTask[Any]) -> None:
         self._nursery = nursery

@@ -16,8 +16,8 @@ from voicekit.errors import ConfigError, FormatMismatch
 class Chunker:
     """A transform: any frames of one format in, frames of exactly `samples` samples out.
 
-    Raises ConfigError for a window below one sample, and FormatMismatch when the format changes within a window. The
-    Chunker never holds back a whole window of sound.
+    Raises ConfigError if `samples` is below 1, and FormatMismatch if the format changes within a window. The Chunker
+    never holds back a whole window of sound.
     """
 
     __slots__ = ("_at", "_format", "_rest", "_samples")

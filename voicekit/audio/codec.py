@@ -3,8 +3,7 @@
 G.711 uses two tables per law, made from the formulas of ITU-T G.711 when they are first needed: 65,536 entries to
 encode and 256 to decode. The tables agree to the bit with Python's own `audioop`, which was removed in 3.13. A float of
 1.0 equals 32,768 steps of PCM16, so every PCM16 sample survives the conversion to a float and back. Anything louder is
-clipped. A float that is not a number counts as silence. Stereo becomes mono by averaging, and mono becomes stereo by
-doubling.
+clipped. NaN counts as silence. Stereo becomes mono by averaging, and mono becomes stereo by doubling.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class SoundFileReader:
 
     @property
     def position(self) -> int:
-        """The number of the first sample of the next `read`."""
+        """The number of the first sample that the next `read` will return."""
         return self._at
 
     def read(self, samples: int) -> AudioFrame | None:
@@ -101,10 +101,10 @@ class SoundFileReader:
 class SoundFileWriter:
     """Writes sound of one rate and channel count to a file, whose suffix determines its format.
 
-    Opening raises ConfigError for an unknown suffix, a rate that this format does not support, and a path that can't be
-    written. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk raises
-    DeviceError. If the program is killed, the file can still be played: a .wav up to the last frame, a .flac without
-    its last quarter of a second, .ogg and .opus without their last page, which may be several seconds long.
+    Opening raises ConfigError for an unknown suffix, a rate that the file's format does not support, or a path that
+    can't be written. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk
+    raises DeviceError. If the program is killed, the file can still be played: a .wav up to the last frame, a .flac
+    without its last quarter of a second, .ogg and .opus without their last page, which may be several seconds long.
     """
 
     def __init__(self, path: PathLike, format: AudioFormat) -> None:  # noqa: A002  # the field's word
@@ -171,7 +171,7 @@ class _Shared:
                 self.close()
 
     def close(self) -> None:
-        """Close immediately, or leave closing to the thread that is using the object. Never waits for that thread."""
+        """Close immediately or, if a thread is using the file, let that thread close it. Never waits for the thread."""
         self._closing = True
         if self._lock.acquire(blocking=False):
             try:
@@ -221,7 +221,7 @@ def _checked(file: Any, path: Path) -> AudioFormat:
 
 
 def check_writable(path: Path) -> None:
-    """Raise ConfigError for a suffix that can't be written, and for a folder that does not exist."""
+    """Raise ConfigError if `path` has an unknown suffix or is in a folder that does not exist."""
     if path.suffix.lower() not in WRITABLE:
         raise ConfigError(
             f"sound file {path}: expected a name that ends in one of {', '.join(WRITABLE)}, got {path.suffix!r}"

@@ -1,4 +1,4 @@
-"""The format of a stream of sound, and the arithmetic between samples, bytes and seconds.
+"""The format of a stream of sound, and the conversion between samples, bytes and seconds.
 
 A *sample* counts one instant, whatever the number of channels: a second of stereo at 16 kHz has 16,000 samples.
 Media time is always an integer number of samples; seconds are for people and for deadlines.

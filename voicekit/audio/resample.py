@@ -1,5 +1,5 @@
-"""Changes the rate of a stream of sound, and keeps its state from frame to frame, so that the boundaries between frames
-can't be heard.
+"""Changes the sample rate of a stream of sound. The filter keeps its state from frame to frame, so that the boundaries
+between frames can't be heard.
 
 Positions stay correct: sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing drifts.
 Each unbroken stretch of input becomes one unbroken stretch of output, exactly from the rounded start to the rounded

@@ -1,4 +1,4 @@
-"""Detects sound files that contain less than their header declares: playing them would lose sound silently.
+"""Detects sound files that contain less than their header declares: playing them would lose sound without an error.
 
 WAV and AIFF declare a number of bytes, and libsndfile plays what is there without reporting anything. FLAC declares a
 number of samples, and libsndfile fails when it reaches the missing part. OGG and MP3 are streams that declare nothing,
@@ -38,7 +38,7 @@ UNKNOWN = 1 << 62
 class Ending:
     """The size of the sound in a file: where in the header it is declared, what it really is, and how much is missing.
 
-    `mended` contains the corrected size, as bytes. If `mended` is empty, the header is correct, and `at` has no
+    `mended` contains the bytes of the corrected size. If `mended` is empty, the header is correct, and `at` has no
     meaning.
     """
 

@@ -1,4 +1,4 @@
-"""The caller's side of a call: their sound and keys, as the source of one session."""
+"""The caller's side of a call: their sound and key presses, as the source of one session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CallerItem = AudioFrame | Gap | Dtmf | Typed | Hangup | CallerHeld | CallNews
 
 
 class CallSource(Pipeable):
-    """The caller's sound, to be read once: frames in order, gaps for missing sound, keys, and a hang-up at the end."""
+    """The caller's sound, to be read once: frames in order, gaps for missing sound, key presses and a final hang-up."""
 
     name = "caller"
     live = True
@@ -57,8 +57,8 @@ class CallSource(Pipeable):
                 await taker.ended()
 
     def hear(self, pcm: bytes, now: float) -> None:
-        """Take sound that has arrived. It directly follows the previous sound, unless more than QUIET_S is missing in
-        between; its position then comes from the clock.
+        """Take sound that has arrived. Its position directly follows the previous sound or, if more than QUIET_S of
+        sound is missing in between, comes from the clock.
         """
         samples = len(pcm) // self.produces.sample_bytes
         if self._began is None:

@@ -99,7 +99,8 @@ class Call:
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
-        """If this wire can show the session to the caller, let it watch `session`. Called before the session runs.
+        """If this wire can show the session to the caller, let the wire watch `session`. Called before the session
+        runs.
 
         Such a wire has `join(session, post)`; `post(messages)` sends messages ahead of all sound.
         """
@@ -130,9 +131,9 @@ class Call:
         self.finish(CallEnd(EndReason.TRANSFERRED))
 
     async def send_digits(self, digits: str) -> None:
-        """Send keys to the far side; returns when they are on their way.
+        """Send telephone keys to the far side; returns when they are on their way.
 
-        Raises ConfigError if this wire can't send keys, and for an invalid key; ServiceError if the carrier refuses.
+        Raises ConfigError if this wire can't send keys or a key is invalid, and ServiceError if the carrier refuses.
         """
         if "digits" not in self.can:
             raise ConfigError(f"send_digits: {self._wire.name} cannot send keys on this connection")

@@ -1,4 +1,4 @@
-"""Requests to a carrier that bypass the media connection (hang up, transfer, send keys), and its reports on a call
+"""Requests to a carrier that bypass the media connection (hang up, transfer, send digits), and its reports on a call
 (pure).
 
 A `CallControl` belongs to one call, and is made only from its signed id: an id that a socket claimed must not go into a
@@ -27,8 +27,8 @@ class CallControl(Protocol):
     """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError if
     the request fails.
 
-    `can` names those of `hang_up`, `transfer` and `digits` that are supported; no other request is ever made. A call
-    that is over counts as hung up.
+    `can` names those of `hang_up`, `transfer` and `digits` that are supported; no other request is ever made. If the
+    call has already ended, `hang_up` succeeds.
     """
 
     @property
@@ -40,7 +40,7 @@ class CallControl(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A carrier's report about a call: why it could not be connected or is over (`end`), or who has answered it."""
+    """A carrier's report about a call: why it could not be connected or has ended (`end`), or who has answered it."""
 
     call_id: str = field(repr=False)
     end: CallEnd | None = None
@@ -58,7 +58,7 @@ def check_target(to: str) -> str:
 
 
 def check_digits(digits: str) -> str:
-    """Return `digits` if all are valid keys; otherwise raise ConfigError without quoting them."""
+    """Return `digits` if all are valid telephone keys; otherwise raise ConfigError without quoting them."""
     if not isinstance(digits, str) or not digits or set(digits) - KEYS:
         raise ConfigError("send_digits: expected the keys 0-9, *, # and A-D (and w for a pause), got something else")
     return digits

@@ -46,7 +46,7 @@ CallAnswer: TypeAlias = Callable[[Call], Awaitable[Conversation | None]]
 
 
 class CallRefused(Exception):
-    """This call can't be admitted now. `reason` is "draining", "full" or "late"."""
+    """This call can't be admitted now. `reason` is "draining", "full" or "late" (the event loop lags)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no call is let in: {reason}")
@@ -67,8 +67,8 @@ class DeskCounts:
 
 
 class Desk:
-    """Runs calls. `on_error(info, error)` is called for each call that ended with an error of its own; it must not
-    raise one itself.
+    """Runs calls. `on_error(info, error)` is called for each call that ended with an error; `on_error` itself must not
+    raise one.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Desk:
             self._free.unpark_all()
 
     def note_end(self, reason: EndReason) -> None:
-        """Count a call that never began: the carrier reports that it could not be connected."""
+        """Count a call that never began: according to the carrier, it could not be connected."""
         self._ended[reason] += 1
 
     async def hold(self, call: Call) -> CallEnd:

@@ -1,5 +1,5 @@
-"""The carrier's side of a wire, for rehearsals. A `Peer` writes the carrier's messages and reads ours; a `Dialect`
-joins it to the wire.
+"""The carrier's side of a wire, for rehearsals. A `Peer` writes the carrier's messages and reads ours; a `Dialect` is a
+wire with its peer.
 
 If a wire has a peer, a scripted carrier can place calls over it: `hold_call(bot, user, over="twilio")`. A transport
 declares its wire and peer in the attribute `dialect`.
@@ -36,7 +36,7 @@ class PeerCleared:
 
 @dataclass(frozen=True, slots=True)
 class PeerDigits:
-    """Keys for the far side."""
+    """Telephone keys that we send to the far side."""
 
     digits: str
 

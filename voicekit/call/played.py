@@ -32,8 +32,8 @@ class PlayedEstimate:
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """`delay`: the part of the delay from sending to hearing that marks don't reveal, in seconds; `slack`: how many
-        seconds late a mark may be.
+        """`delay` is the part of the delay between sending and hearing, in seconds, that marks don't reveal. A mark may
+        be `slack` seconds late.
         """
         self.sent = 0
         self._rate = rate

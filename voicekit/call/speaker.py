@@ -178,7 +178,7 @@ class CallSpeaker:
         self._changed.unpark_all()
 
     async def next_message(self) -> WireMessage | None:
-        """The next message to send; waits until there is one. None when the call is over."""
+        """The next message to send; waits until there is one. None when the call has ended."""
         while not self._lost:
             if self._urgent:
                 return self._urgent.popleft()

@@ -85,7 +85,7 @@ class Site(Protocol):
         ...
 
     def now(self) -> float:
-        """The time of day, in seconds: for signatures and tokens."""
+        """The current time as a Unix timestamp, for signatures and tokens."""
         ...
 
     def address(self, path: str, *, scheme: str = "https") -> str:

@@ -36,7 +36,7 @@ class WireSound:
 
 @dataclass(frozen=True, slots=True)
 class WireDigit:
-    """A key: 0-9, *, #, A-D. The repr does not show it, since it may be part of a card number."""
+    """A telephone key: 0-9, *, #, A-D. The repr does not show it, since it may be part of a card number."""
 
     digit: str = field(repr=False)
 
@@ -90,7 +90,7 @@ class WireReply:
 
 @dataclass(frozen=True, slots=True)
 class WireEnded:
-    """The far side reports that the call is over."""
+    """The far side reports that the call has ended."""
 
     end: CallEnd
 
@@ -162,8 +162,8 @@ class MessageStream(Protocol):
     """The connection below a wire: a server's websocket, a TCP stream, or two in-memory queues."""
 
     async def receive(self) -> WireMessage:
-        """The next message; raises `StreamClosed` when the connection has ended. No part of a message is lost by a
-        cancellation.
+        """The next message; raises `StreamClosed` when the connection has ended. Cancelling `receive` loses no part of
+        a message.
         """
         ...
 
@@ -172,7 +172,7 @@ class MessageStream(Protocol):
 
 
 class StreamClosed(Exception):
-    """The connection is over; `code` is the websocket's close code, None if there was none."""
+    """The connection has ended; `code` is the websocket's close code, or None if there was no code."""
 
     def __init__(self, code: int | None = None) -> None:
         super().__init__(f"the connection is closed ({code})")

@@ -65,8 +65,8 @@ def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
 
 
 def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
-    """The bot in the Python file `path`; `tell` is called with a line about what else, besides the handler, was taken
-    from the file.
+    """The bot in the Python file `path`; `tell` is called with a line that lists what was taken from the file besides
+    the handler.
 
     The file may import modules in its own folder, as when it is run as a program. Raises ConfigError if the file does
     not exist, has no handler or can't be imported; the error shows the lines of the author's own code.

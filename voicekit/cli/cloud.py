@@ -83,6 +83,6 @@ class ProgressBar(StatusLine):
         self.draw(f"[{bar}] {self._done} of {self._total}  {what[: columns() - BAR - 20]}")
 
     def done(self, item: int, what: str) -> None:
-        """Record that an item has ended, with or without success."""
+        """Record that an item has been completed or has failed."""
         self._done += 1
         self.note(item, 1.0, what)

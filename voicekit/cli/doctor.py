@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def examine() -> list[Finding]:
-    """Check everything. This takes until the slowest host has answered, but at most 5 s."""
+    """Check everything. Returns when the slowest host has answered, and after 5 s at the latest."""
     plugins = load_plugins(strict=False)
     has_key, key = _key(_has_server(plugins))
     return [

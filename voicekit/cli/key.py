@@ -1,4 +1,4 @@
-"""`voicekit key`: creates a temporary key, for trying out a client such as a browser."""
+"""`voicekit key`: creates a temporary API key, for trying out a client such as a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USAGES = {"stt": "transcribe_websocket", "tts": "tts_rt"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Create a key, and print it on standard output without any other text."""
+    """Create an API key, and print it on standard output without any other text."""
     parser = parser_of("key", HELP)
     parser.add_argument("usage", choices=USAGES, help="what the key may be used for")
     parser.add_argument(

@@ -11,7 +11,7 @@ from voicekit.extend.names import guess, listed
 
 
 def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
-    """The error for an unknown command `verb`: why it does not exist, and what to do about that."""
+    """The error for an unknown command `verb`: why it does not exist, and what to do about it."""
     distribution = brought_by("verb", verb)
     if distribution is not None:
         return ConfigError(f"{verb!r} {why_missing(distribution, plugins)}")

@@ -65,7 +65,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
-    """The options of every command that runs a call. A `typed` call has no option to show what blocks the loop."""
+    """The options of every command that runs a call. For a `typed` call, there is no option to show what blocks the
+    event loop.
+    """
     parser = Parser(prog=f"voicekit {verb}", description=description)
     bot = (
         "a Python file with a handler, or the name of a registered handler (default: a bot that repeats what it hears)"

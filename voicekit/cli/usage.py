@@ -1,4 +1,4 @@
-"""`voicekit usage`: shows what was used and what it cost, by day and model; with --now, also the current streams."""
+"""`voicekit usage`: shows usage and its cost, by day and model; with --now, also the current streams."""
 
 from __future__ import annotations
 

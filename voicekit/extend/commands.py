@@ -27,7 +27,7 @@ class Commands:
         self._commands: dict[str, Command] = {}
 
     def signed(self, plugin: str) -> Commands:
-        """The same collection, as an object through which `plugin` adds its commands."""
+        """The same collection; commands that are added through the returned object belong to `plugin`."""
         end = Commands(plugin)
         end._commands = self._commands
         return end

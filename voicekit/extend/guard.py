@@ -24,7 +24,7 @@ Tracer: TypeAlias = Callable[[str], None]
 
 
 class Silenced(set[str]):
-    """The plugins that may no longer observe a session. It is kept in the session's stash."""
+    """The set of plugins that may no longer observe a session. It is kept in the session's stash."""
 
 
 @dataclass

@@ -4,9 +4,10 @@ Hooks are synchronous: they build, choose or observe. The object that a hook ret
 passes through a hook. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; the
 function may take any of the hook's arguments. docs/hooks.md has a section for each hook, with an example.
 
-Plugins are called in this order: the objects given to `load_plugins`, as they were given; `voicefile.py`; the installed
-plugins by name; voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move a plugin to the beginning
-or the end. If several plugins other than voicekit's own ask to be last, they are called in the reverse of this order.
+Plugins are called in this order: the objects passed to `load_plugins`, in the given order; `voicefile.py`; the
+installed plugins by name; voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move a plugin to the
+beginning or the end. If several plugins other than voicekit's own ask to be last, they are called in the reverse of
+this order.
 """
 
 from __future__ import annotations

@@ -37,9 +37,7 @@ plugins.
 
 
 def brought_by(kind: str, name: str) -> str | None:
-    """Which of voicekit's distributions provides the part or command `name`; None if none does. `kind` is a role or
-    "verb".
-    """
+    """The voicekit distribution that provides the part or command `name`, or None. `kind` is a role or "verb"."""
     return next((one for one, offer in OFFERS.items() if name in offer.get(kind, ())), None)
 
 

@@ -56,9 +56,9 @@ def load_plugins(
     """Load the objects in `extra`, `voicefile`, the installed plugins (entry points in the group "voicekit"), and our
     own.
 
-    The plugins' hooks are called in the same order. Names in `block` and in VOICEKIT_BLOCK are left out without being
-    imported; blocking an unknown name is not an error. An object that is found twice counts once. With VOICEKIT_TRACE=1
-    each hook call is printed to stderr, with names and types only.
+    The plugins' hooks are called in the same order. Plugins named in `block` or in VOICEKIT_BLOCK are left out without
+    being imported; blocking an unknown name is not an error. An object that is found twice counts once. With
+    VOICEKIT_TRACE=1 each hook call is printed to stderr, with names and types only.
 
     Raises PluginError, naming the plugin, if one can't be imported, has the same name as another, implements a hook
     wrongly, or fails in `voicekit_register`. If several are broken, notes on the error name the others. With

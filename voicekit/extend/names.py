@@ -1,4 +1,4 @@
-"""Names: which are valid, what to suggest for an unknown one, and which ones hide their values."""
+"""Names: which are valid, what to suggest for an unknown one, and which ones mark their values as secret."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _MEMBERS: dict[Role | Literal["stage"], tuple[str, ...]] = {
 
 
 def misfit(role: Role | Literal["stage"], thing: object) -> str | None:
-    """Why `thing` can't be a `role` (or any stage, without a role), as "expected ..., got ..."; None if it can."""
+    """Why `thing` can't be a `role`, as "expected ..., got ..."; None if it can. The role "stage" means any stage."""
     article = "an" if role == "stt" else "a"
     expected = f"expected {article} {role} (with {', '.join(_MEMBERS[role])})"
     if isinstance(thing, type):

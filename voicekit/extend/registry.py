@@ -30,7 +30,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a part requires: a key, in the environment variable `variable` or as the option `key`.
+    """What a part requires: an API key, in the environment variable `variable` or as the option `key`.
 
     If the key is missing, `stand_in` (a function or its name) prepares a replacement. It gets a function for reporting
     progress line by line, and returns an async context manager that yields the options to build the part with.
@@ -74,7 +74,7 @@ class Registry:
     Factories are called with the options of a `Use`, as keyword arguments, and return something that fulfils the role.
     A factory given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin
     cheap. If several plugins declare a default for one role, the plugin that is called first wins; voicekit's own come
-    last. Adding raises PluginError for a name that is taken or malformed.
+    last. Adding a factory raises PluginError for a name that is taken or malformed.
     """
 
     def __init__(self, plugin: str = "the program") -> None:
@@ -83,7 +83,7 @@ class Registry:
         self._defaults: dict[Role, str] = {}
 
     def signed(self, plugin: str) -> Registry:
-        """The same registry, as an object through which `plugin` adds its parts."""
+        """The same registry; parts that are added through the returned object belong to `plugin`."""
         end = Registry(plugin)
         end._entries, end._defaults = self._entries, self._defaults
         return end

@@ -35,5 +35,5 @@ class SessionView(Protocol):
         ...
 
     def end(self, *, graceful: bool = True, why: str = "a plugin ended it") -> None:
-        """Request the end of the conversation; a graceful end lets the current reply be played to its end."""
+        """Request the end of the conversation. If `graceful`, the current reply is first played completely."""
         ...

@@ -1,5 +1,5 @@
-"""How items move: through links between tasks, transforms (which are called), stages (which wait), and pipelines of
-stages and transforms.
+"""How items move: through links, which connect tasks; transforms, which are called; stages, which wait; and pipelines
+of stages and transforms.
 """
 
 from voicekit.flow.layers import Tapped

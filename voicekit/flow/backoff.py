@@ -13,8 +13,8 @@ from math import inf
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long to wait before a new attempt, in seconds: at first `first`, then twice as long each time, up to
-    `longest`.
+    """How many seconds to wait before a new attempt: `first` after one failure, then twice as long after each further
+    failure, up to `longest`.
 
     With `at_once`, the first new attempt is made immediately. After `most` failures in a row, there is no further
     attempt.
@@ -45,10 +45,10 @@ SOON = Waits()
 class Backoff:
     """The failures of something that is opened again and again.
 
-    There is no further attempt after `attempts` failures in a row, or if the attempt would begin `give_up_s` seconds or
-    more after the outage began. An outage begins with the first failure after a sign of life; the first outage begins
-    at `since`, if that is given. A failure after `steady_s` seconds of work counts as the first again. `roll()` returns
-    a random number in [0, 1).
+    No further attempt is made after `attempts` failures in a row, or when `give_up_s` seconds have passed since the
+    outage began. An outage begins with the first failure after a sign of life; the first outage begins at `since`, if
+    that is given. After `steady_s` seconds of work, the next failure counts as the first again. `roll()` returns a
+    random number in [0, 1).
     """
 
     def __init__(

@@ -2,8 +2,9 @@
 
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
-All calls of a process may share a `Fallback`: what one call has learnt saves the others the wait. How long a service
-rests depends on its error, and is varied randomly, so that many calls do not return to the service simultaneously.
+All calls of a process may share a `Fallback`: when one call has found that a service fails, the others don't wait for
+that service. How long a service rests depends on its error, and is varied randomly, so that many calls do not return to
+the service simultaneously.
 """
 
 from __future__ import annotations

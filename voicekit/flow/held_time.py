@@ -19,7 +19,7 @@ class JumpingClock(Protocol):
 
 
 class HeldTime:
-    """Holds `clock` while at least one piece of outside work has begun but not ended."""
+    """Makes `clock` stand still while at least one piece of outside work is in progress."""
 
     def __init__(self, clock: JumpingClock) -> None:
         self._clock = clock

@@ -55,7 +55,7 @@ class _Link(Store):
             self.watchers.wake_all()
 
     def let_in(self) -> None:
-        """Put in the items of the waiting senders while there is room; a sender whose items are all in may continue."""
+        """Put in the items of waiting senders while there is room. A sender continues when all of its items are in."""
         now = current_time()
         while self.senders:
             items = self.senders.first()
@@ -75,7 +75,7 @@ class _Link(Store):
 
 
 class Taker:
-    """Takes each item from a link in the same step in which it is sent; made by `Inlet.hand_to`, used in a `with`."""
+    """Takes each item from a link in the same step in which it is sent. Made by `Inlet.hand_to`; use it in a `with`."""
 
     __slots__ = ("_busy", "_context", "_error", "_link", "_ready", "_take", "_told", "at_end")
 
@@ -355,7 +355,7 @@ def open_link(
     conflate: Callable[[Any], Hashable | None] | None = None,
     on_drop: Callable[[int], None] | None = None,
 ) -> tuple[Outlet[Any], Inlet[Any]]:
-    """The two ends of a new link that holds items up to a total weight of `capacity`. The caller must ensure that both
+    """The two ends of a new link that holds items up to a total weight of `capacity`. Your code must ensure that both
     ends are closed.
 
     `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item with the same

@@ -152,7 +152,7 @@ class Pipeline(Pipeable):
                 inlet.close()
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The current or final state of the links between the stages, for the stream that began last."""
+        """The state of the links between the stages, current or final, in the most recent stream."""
         return tuple(outlet.statistics() for outlet in self._outlets)
 
     def __repr__(self) -> str:

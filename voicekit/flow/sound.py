@@ -24,14 +24,14 @@ from voicekit.flow.transform import Each, StreamContext, Transform, TransformPar
 def chunk(samples: int) -> TransformPart[Any, Any]:
     """A transform that re-cuts sound into frames of exactly `samples` samples; see `voicekit.audio.chunk`.
 
-    Raises ConfigError for a window below one sample.
+    Raises ConfigError if `samples` is below 1.
     """
     Chunker(samples)  # a wrong number raises ConfigError here, and not when a stream starts
     return TransformPart(f"chunk({samples})", lambda context: Chunker(samples))
 
 
 def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
-    """A transform that changes encoding and channels to those of `target`, and never the rate.
+    """A transform that changes the encoding and channels to those of `target`, but never the rate.
 
     Starting it raises ConfigError if the format of the stream is not known, or has another rate.
     """

@@ -55,7 +55,7 @@ class Standby(Generic[S]):
         return next((n for n in self.spec.order(trio.current_time()) if n not in tried), None)
 
     def switch(self, left: int, taken: int, error: Exception) -> None:
-        """Record and report that member `left` has failed and member `taken` continues."""
+        """Record and report that member `left` has failed and member `taken` takes over."""
         self.spec.failed(left, error, trio.current_time())
         a, b = self.parts[left], self.parts[taken]
         self._report(Switched(self._role, called(a, left), called(b, taken), error, crossing(a, b)))
@@ -86,7 +86,7 @@ class Standby(Generic[S]):
 async def open_standby(
     spec: Fallback[object], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
 ) -> AsyncIterator[Standby[S]]:
-    """The members of `spec`, after opening the first that works; raises the last error if none works."""
+    """The members of `spec`; opens the first one that works, and raises the last error if none of them does."""
     with alone():
         async with trio.open_nursery() as nursery:
             standby = Standby(spec, parts, role, nursery, report)

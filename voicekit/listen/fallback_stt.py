@@ -120,9 +120,7 @@ class _Stream:
         self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
-        """Let one recogniser process the rest of the stream. If it is the `last`, it may be down for longer than the
-        patience.
-        """
+        """Let one recogniser handle the rest of the stream. The `last` one may be down for longer than the patience."""
         base, again = self._log.again()
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")

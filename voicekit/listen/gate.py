@@ -26,7 +26,7 @@ from voicekit.events import SpeechStarted, SpeechStopped
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """When speech has begun and when it is over. Raises ConfigError for numbers that no stream could satisfy.
+    """Decides when speech has begun and when it has ended. Raises ConfigError for numbers that no stream could satisfy.
 
     `threshold`: a window with at least this probability is voiced. `start_voiced` of the last `start_windows` windows
     must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest speech. It

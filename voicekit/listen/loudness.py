@@ -67,10 +67,10 @@ class Loudness:
         return True
 
     def falls(self) -> int | None:
-        """The sample from which the current speech is so much fainter that somebody else must be speaking; None if it
-        is not.
+        """The sample from which the current speech is so much fainter that somebody else must be speaking, or None.
 
-        Call it once for each window that is noted. Afterwards the fainter speech counts as begun.
+        Call it once for each window that is noted. After a sample has been returned, the fainter speech counts as the
+        current speech.
         """
         self._since += 1
         if self._since < LASTING or self._windows[-1][1] * FAINTER > self._loudest:
@@ -82,7 +82,7 @@ class Loudness:
         return lately[-1][0]
 
     def over(self, start: int, end: int) -> float | None:
-        """The level between two samples in dB below full scale; None if no speech between them was noted or kept."""
+        """The level between two samples, in dB relative to full scale; None if no speech between them is on record."""
         powers = []
         for at, power in reversed(self._windows):
             if at < start:

@@ -1,6 +1,6 @@
 """Voice activity detectors: webrtcvad (the default), plain energy, and a detector that confirms another's result.
 
-webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also lets through hold music, rings and clicks
+webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also lets through hold music, ringing and clicks
 (benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only the sound that the cheap
 gate passes.
 """
@@ -130,8 +130,8 @@ class ConfirmedBy:
     judge.
 
     The windows are those of `first`. If the probability of `first` is at least `threshold`, the judge processes, in its
-    own windows, all sound since it last judged, at most `pre_roll` seconds (but at least one window). Its latest
-    verdict is then the probability; otherwise the probability is 0. So the judge never has to process long silences.
+    own windows, all sound since it last judged, at most `pre_roll` seconds (but at least one window). The result is
+    then the judge's latest verdict; otherwise it is 0. So the judge never has to process long silences.
 
     `trail` is that of `first`, so a blip that `first` prolongs is cut back to a blip. Confirming never adds speech.
     Raises ConfigError if the two detectors have no rate in common.

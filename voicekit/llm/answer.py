@@ -1,9 +1,9 @@
 """One answer from a model, read from the bytes of its stream: the words, to be spoken immediately, and what is known
 when the answer ends. Pure.
 
-This is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, calls are put
-together, and everything whose size the model chooses has a limit. After the Stop an answer is complete, and nothing
-that follows counts as an error.
+This is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, tool calls are
+put together, and everything that the model could make too long has a limit. After the Stop an answer is complete, and
+nothing that follows counts as an error.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ MOST_JUDGED = 2_000
 class ModelAnswer:
     """The part of an answer that has arrived so far. `stop` is None until the model has stopped.
 
-    `fault` is the error that the service reported instead of the rest of the answer. `over` means that nothing more has
-    to be read, and `refused` that the model has refused in words. `unread` is why the last unreadable event could not
-    be read.
+    `fault` is the error that the service reported instead of the rest of the answer. `over` means that the rest of the
+    stream need not be read, and `refused` that the model has refused in words. `unread` is why the last unreadable
+    event could not be read.
     """
 
     def __init__(self, model: Model) -> None:

@@ -2,7 +2,7 @@
 report later.
 
 This state is opened when the handler is first called, or earlier. It runs beside the conversation and ends with the
-call. A handler that is called outside of a session has a new state for each turn.
+call. A handler that is called outside a session has a new state for each turn.
 
 An interruption costs the connection, since closing it is the only way to stop an answer. So another connection is
 opened immediately, while the caller is still speaking. A service may also close an idle connection. So a connection
@@ -84,7 +84,7 @@ class CallState:
         return self.begun[turn.number][1]
 
     def steps(self, now: Turn | None = None) -> dict[int, list[ModelStep]]:
-        """The steps by turn number: those of turn `now`, and those of turns that really happened."""
+        """The steps by turn number: those of turn `now`, and those of committed turns."""
         return {number: steps for number, (turn, steps) in self.begun.items() if turn is now or happened(turn)}
 
     def forget(self, before: int) -> None:
@@ -105,7 +105,7 @@ class CallState:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside the `with`, the connection counts as in use and not as idle."""
+        """Inside the `with`, the connection counts as in use, not as idle."""
         self._uses += 1
         try:
             yield
@@ -124,7 +124,7 @@ class CallState:
             tell.get()(Trouble("handler", lost(self.model, f"{self.model.url}: {why}")))
 
     async def run(self) -> None:
-        """Keep a connection open while this runs."""
+        """Keep a connection open until cancelled."""
         try:
             while True:
                 await self._cold.wait()
@@ -168,7 +168,7 @@ async def call_state(
 
 
 def happened(turn: Turn) -> bool:
-    """Whether `turn` is committed. A discarded guess never is, and its number goes to another turn."""
+    """Whether `turn` is committed. A discarded guess is never committed, and its number goes to another turn."""
     return turn.commitment is None or turn.commitment.is_set()
 
 

@@ -1,4 +1,4 @@
-"""Built-in tools for the call itself: end it, transfer the caller, send keys, collect keys from the caller.
+"""Built-in tools for the call itself: end it, transfer the caller, send digits, collect digits from the caller.
 
     LanguageModel(model, tools=[end_call, collect_keys, send_digits, transfer_call({"sales": "+15550001"})])
 

@@ -1,4 +1,5 @@
-"""Puts together the pieces of a model's calls, in whatever order they come, and limits their number and length.
+"""Puts together the pieces of a model's tool calls, in whatever order they come, and limits the number and length of
+the calls.
 
 Some services give parallel calls the same number or no number, omit ids, repeat names, or send arguments only at the
 end. So all available information is used to decide to which call a piece belongs.
@@ -49,7 +50,7 @@ class _Begun:
 
 
 class ModelCalls:
-    """The calls of one answer. `full` means that there are more calls, or longer ones, than the limits allow."""
+    """The tool calls in one answer. `full` means that there are more calls, or longer ones, than the limits allow."""
 
     def __init__(self) -> None:
         self._begun: list[_Begun] = []

@@ -69,7 +69,7 @@ def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
 
 
 def asked(user: str, reason: str, before: Exchange | None) -> str:
-    """The caller's words for the model, preceded by a note about the last exchange, `before`, if one is needed."""
+    """The caller's words for the model, preceded, if necessary, by a note about the last exchange, `before`."""
     return "\n".join((*_about(before), user.strip() or SILENCES.get(reason, NOTHING_SAID)))
 
 

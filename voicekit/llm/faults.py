@@ -114,7 +114,7 @@ def shown(model: Model, text: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that the service asks us to wait; None if it does not, or gives a date."""
+    """How many seconds the service asks us to wait; None if it gives no number of seconds (a date is ignored)."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             return max(0.0, float(headers.get(name, "")) / scale)

@@ -118,7 +118,7 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """The token counts so far; None if the service has not reported one. `input` includes tokens from a cache."""
+    """The token counts so far; a count that the service has not reported is None. `input` includes cached tokens."""
 
     input: int | None = None
     output: int | None = None

@@ -48,7 +48,7 @@ class Model(Protocol):
     def request(self, query: ModelQuery) -> ModelRequest: ...
 
     def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
-        """The pieces in `event`; none if its kind doesn't matter.
+        """The pieces of the answer in `event`; none if events of its kind don't matter.
 
         Raises RemoteProtocolError, or msgspec's DecodeError, for an event that can't be read.
         """

@@ -47,7 +47,7 @@ class Signature:
     whose type has no JSON form.
 
     `schema` is the JSON schema of the object that the model writes; `turn` names the parameter that receives the
-    current Turn, which is hidden from the model.
+    current Turn and is hidden from the model.
     """
 
     def __init__(self, function: Callable[..., Any], where: str) -> None:

@@ -44,7 +44,7 @@ MOST_EMPTY = 2
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits in seconds. They are short, because callers who hear nothing soon ask "hello?".
+    """Time limits in seconds. They are short, because callers soon ask "hello?" if they hear nothing.
 
     `connect` and `first_token` apply to each attempt, `patience` to all of them together, and `between` to any period
     in which nothing arrives. Raises ConfigError for a limit that is not above 0.
@@ -89,7 +89,7 @@ class _Failed(Exception):
 
 @dataclass
 class ModelQuestion:
-    """One question to `model` over `client`; the words of the answer go to `speak`.
+    """One question to `model`, sent through `client`; the words of the answer go to `speak`.
 
     `answer` is the answer from the latest attempt, and `first` the time of its first word or call. An answer with
     neither words to speak nor a call is an error, unless `may_be_empty` is set.

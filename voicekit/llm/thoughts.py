@@ -75,7 +75,7 @@ class ThoughtFilter:
         self._last = " "  # the last spoken character
 
     def feed(self, text: str) -> str:
-        """The part of `text`, and of the text held back before it, that is to be spoken now."""
+        """The part of `text`, and of the text held back so far, that can be spoken now."""
         held, said, at = self._held + text, "", 0
         for tag in _TAG.finditer(held):
             said += self._outside(held[at : tag.start()])

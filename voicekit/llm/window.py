@@ -88,9 +88,7 @@ class Window:
         return kept, f"[Earlier in this call: {summed_up}]" if summed_up else ""
 
     def cut(self, text: str, shares: int = 1) -> str:
-        """As much of a tool's result as fits when `shares` results share the space, with a note if the result
-        was cut.
-        """
+        """A tool's result, cut if it exceeds its share of the space for `shares` results; a note mentions the cut."""
         most = max(LEAST_RESULT, self.tokens // RESULT_SHARE // max(1, shares))
         kept = text[: most * MOST_PER_TOKEN]
         while (tokens := self.count(kept)) > most and len(kept) > LEAST_RESULT:

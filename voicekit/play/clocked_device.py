@@ -20,8 +20,8 @@ samples.
 
 
 class ClockedDevice:
-    """Models a device: the path of the sound from `write` to the listener's ear. With a `speed` below 1, it plays too
-    slowly.
+    """A model of a device: it determines when sound given to `write` reaches the listener. With a `speed` below 1, it
+    plays too slowly.
     """
 
     def __init__(

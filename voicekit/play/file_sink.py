@@ -33,8 +33,7 @@ class FileSink:
     """Plays into the sound file `path` (.wav, .flac, .ogg, .opus). It can be paused.
 
     Raises ConfigError for any other suffix or a folder that does not exist, and on opening if the file can't be
-    written. If the disk fills up, the call ends with a DeviceError, and the sound that was written by then can be
-    played.
+    written. If the disk fills up, the call ends with a DeviceError, and the sound written so far can still be played.
     """
 
     name = "file sink"

@@ -144,9 +144,7 @@ class PlaybackLease:
                 return
 
     def next_moment(self) -> float:
-        """When the first sample or, after that, the next word will begin to sound; infinity if there is nothing left to
-        begin.
-        """
+        """When the first sample will begin to sound or, after that, the next word; infinity if no word is left."""
         if not self._audible:
             return self._expected_at(0)
         return self._expected_at(self._marks[0].at) if self._marks else inf

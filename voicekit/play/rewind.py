@@ -10,8 +10,8 @@ from voicekit.audio.frame import AudioFrame
 class Rewind:
     """Keeps the sound that was written but may not have been heard. Positions are samples of the reply.
 
-    `taken_back` is the sound that must be written again before anything else; the code that writes a frame again
-    removes it from there.
+    `taken_back` is the sound that must be written again before anything else; code that writes one of its frames again
+    removes that frame.
     """
 
     def __init__(self) -> None:

@@ -67,8 +67,8 @@ class ClockedSpeaker:
 
 @dataclass(eq=False, repr=False)
 class NullSink:
-    """Plays without a device, in real time. `latency` (s) is the delay of its device buffer; a `speed` below 1 makes it
-    too slow.
+    """Plays without a device, in real time. `latency` (s) is the delay of the simulated device's buffer; with a `speed`
+    below 1, it plays too slowly.
     """
 
     name: ClassVar[str] = "null sink"
@@ -102,8 +102,7 @@ class HeardPiece:
 
 @dataclass(eq=False, repr=False)
 class RecordingSink(NullSink):
-    """Keeps in memory the sound that was heard, and when. For tests and short calls: it keeps the latest `keep` seconds
-    of sound.
+    """Keeps in memory the latest `keep` seconds of the sound that was heard, with its times. For tests and short calls.
 
     Older sound is dropped without an error. `heard` contains the pieces that are kept, in order; they don't overlap.
     """
