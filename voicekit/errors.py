@@ -115,7 +115,7 @@ class Unauthenticated(ServiceError):
 
 
 class QuotaExceeded(ServiceError):
-    """A budget, a rate limit or a concurrency limit is used up."""
+    """A budget is used up, or a rate limit or a concurrency limit has been reached."""
 
 
 class Unavailable(ServiceError):
@@ -123,7 +123,7 @@ class Unavailable(ServiceError):
 
 
 class DeviceError(VoicekitError):
-    """A microphone, a speaker, a sound card, or a file used instead of one, has failed or is missing."""
+    """A microphone, a speaker, a sound card, or a file used in place of a device has failed or is missing."""
 
 
 def redacted(text: str, *secrets: str) -> str:

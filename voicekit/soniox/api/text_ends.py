@@ -27,7 +27,7 @@ def seconds_to_say(text: str, speed: float = 1.0) -> float:
 
 
 def reach(text: str, seconds: float, speed: float = 1.0) -> int:
-    """How many characters of `text` take about `seconds` to speak; all of them if they take less."""
+    """How many characters of `text` can be spoken in about `seconds`; all of them if the whole text takes less."""
     room = int(max(0.0, seconds) * CHARACTERS_PER_SECOND * speed)
     if text.isascii():
         return min(room, len(text))

@@ -31,8 +31,8 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy's address. `secure` is whether the proxy itself uses TLS; `credentials` is the value of the header
-    Proxy-Authorization, or empty."""
+    """A proxy's address. `secure` is True if the proxy itself uses TLS. `credentials` is the value of the header
+    Proxy-Authorization, and may be empty."""
 
     host: str
     port: int

@@ -70,7 +70,7 @@ class Account:
     service. `full` may refuse to begin another session or stream although the limit would allow it: this is how an
     overloaded machine protects its calls.
 
-    `begun` is called with the time when a session or a stream begins, and `used` with its usage when it ends.
+    When a session or a stream begins, `begun` is called with the time; when it ends, `used` is called with its usage.
     """
 
     def __init__(

@@ -69,7 +69,8 @@ SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
 
 
 class SttSession:
-    """A session on one open socket, for `sound`; the first sample of the session is ear sample `base`.
+    """A session on one open socket, for sound in the format `sound`. The first sample of the session is ear sample
+    `base`.
 
     `config` is completed from `sound`. If `sound` is None, `config` must be complete; then bytes in its format are
     passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize follows
@@ -123,7 +124,7 @@ class SttSession:
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send the next sound. A Gap is sent as silence, at most a few seconds; before the first sound, a Gap only
+        """Send the next sound. A Gap is sent as at most a few seconds of silence; before the first sound, a Gap only
         moves the start.
 
         Raises LocalProtocolError for sound that does not directly follow the sound sent before, or has another format.
@@ -168,8 +169,8 @@ class SttSession:
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session is done
-        immediately."""
+        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session ends immediately,
+        without Finished."""
         if not self._do(SttInput.END):
             return
         if self._any_audio:

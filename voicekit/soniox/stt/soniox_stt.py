@@ -2,8 +2,8 @@
 
 Sound goes into a ring and from there to the service; sound that has become final leaves the ring. If a connection is
 lost, the sound that had not become final is sent again on a new connection, one and a half times as fast as real time
-until it has caught up. The transcript continues as if nothing had happened. Without a connection the ring fills; it
-holds a minute.
+until it has caught up. The transcript continues as if nothing had happened. Without a connection, the ring fills up; it
+holds one minute of sound.
 
     inbox ─fill▶ ring ▶ SttSession ▶ shell ─write▶ service ─read▶ shell ▶ SttSession ▶ transcript ▶ outbox
 """

@@ -56,7 +56,7 @@ class StreamFailed:
 
 @dataclass(frozen=True, slots=True)
 class StreamGone:
-    """Event: a stream is over, so another one may start in its place."""
+    """Event: a stream has ended, so another one may start in its place."""
 
     stream: str
 

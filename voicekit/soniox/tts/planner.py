@@ -1,7 +1,7 @@
 """Distributes one reply's text over streams of the voice: when to open a stream, what to send, when to end it. Pure.
 
 A stream sounds best when it is long, but the service ends it if it gets no text, becomes too long or is too slow. So
-text is sent as it comes. A stream is ended, after which the text that was sent is still spoken, when
+text is sent as it comes. A stream is ended (and the text already sent is still spoken) when
 
 - the handler has finished;
 - the stream is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence,
@@ -74,8 +74,8 @@ class StreamPlanner:
     """The streams of one reply. `speed` is the speed of the voice; `eager` opens the first stream before there is text
     for it.
 
-    `pace` is the ratio of the time that the voice takes to the estimate. It comes from earlier replies, until it can be
-    measured in this reply: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new
+    `pace` is the time that the voice takes, divided by the estimated time. It comes from earlier replies, until it can
+    be measured in this reply: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new
     attempts.
     """
 

@@ -107,7 +107,7 @@ class VoiceFields(Struct, frozen=True, kw_only=True):
 
 
 class RecomputeRequest(Struct, frozen=True, kw_only=True):
-    """The model to prepare a voice for; None for all models for which the voice is not ready."""
+    """The model to prepare a voice for; None means all models for which the voice is not ready."""
 
     model: str | None = None
 

@@ -35,7 +35,7 @@ class ServedSpeech:
         return [RestRoute("POST", "/tts", self._speak, speech=True)]
 
     def begin(self, key: Key, now: float) -> None:
-        """Record that speech begins. Raises Problem if the account allows no more at the same time."""
+        """Record that speech begins. Raises Problem if the account does not allow this now."""
         refusal = self._desk.account.begin(key, Service.TTS, now)
         if refusal is not None:
             raise Problem.of(refusal)
