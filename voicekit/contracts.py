@@ -56,8 +56,8 @@ class VadStream(Protocol):
 
 @runtime_checkable
 class Vad(Protocol):
-    """Creates a VadStream for sound at one of the sample rates in `rates` (Hz). `start` raises ConfigError for other
-    rates."""
+    """Creates a VadStream for sound at one of the sample rates in `rates` (Hz). `start` raises ConfigError for any
+    other rate."""
 
     @property
     def rates(self) -> Sequence[int]: ...

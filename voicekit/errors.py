@@ -10,7 +10,7 @@
     │  └─ RemoteProtocolError   the peer did
     ├─ ServiceError             a service refused, or could not be reached
     │  ├─ Unauthenticated       the key is missing, wrong, expired or for another region
-    │  ├─ QuotaExceeded         a budget, a rate or a concurrency limit is used up
+    │  ├─ QuotaExceeded         a budget is used up, or a rate or concurrency limit has been reached
     │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
     └─ DeviceError              a microphone, a speaker, or a file used instead of one, failed
 

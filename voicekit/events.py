@@ -135,7 +135,7 @@ class SttUp:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A line of text from the user; never a backchannel."""
+    """A line of text from the user; it is never treated as a backchannel."""
 
     text: str
 
@@ -512,8 +512,8 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model's answer in reply `turn` is complete; `stop` is why the model stopped. Times are in seconds from the
-    request."""
+    """A model's answer in reply `turn` is complete; `stop` is the reason why the model stopped. Times are in seconds,
+    counted from the request."""
 
     turn: int
     model: str
@@ -586,7 +586,7 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The call is over. `error` is the error that ended it, or None if it ended normally. `limit`: see End."""
+    """The call is over. `error` is the error that ended it, or None if it ended normally. For `limit`, see End."""
 
     why: str
     error: BaseException | None = None

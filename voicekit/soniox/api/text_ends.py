@@ -1,4 +1,4 @@
-"""Finds where a text may be split, and estimates how long it takes to speak."""
+"""Finds where a text may be split, and estimates how long the text takes to speak."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
-    """The proxy for a host with `scheme` ("http" or "https"); None if the host is reached directly.
+    """The proxy for connections to a host with `scheme` ("http" or "https"); None if they are made directly.
 
     Raises ConfigError for a proxy that can't be used, such as a SOCKS proxy.
     """

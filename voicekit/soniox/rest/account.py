@@ -59,7 +59,7 @@ class Keys:
 
 
 class Usage:
-    """`soniox.usage`. The period asked about includes `start`, but not `end`; both are datetimes with a time zone."""
+    """`soniox.usage`. A requested period includes `start`, but not `end`; both are datetimes with a time zone."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http

@@ -1,7 +1,8 @@
 """Judges whether sound that has ended is complete, as far as its format shows this. Pure.
 
-The end of an answer proves nothing: while sound is being sent, the service can report an error only by ending the
-answer. Some formats mark the end of the sound; others at least consist of whole samples or frames.
+The end of an answer does not prove that the sound is complete: while sound is being sent, the service can report an
+error only by ending the answer. Some formats mark the end of the sound; others at least consist of whole samples or
+frames.
 """
 
 from __future__ import annotations

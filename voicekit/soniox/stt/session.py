@@ -73,8 +73,8 @@ class SttSession:
     `base`.
 
     `config` is completed from `sound`. If `sound` is None, `config` must be complete; then bytes in its format are
-    passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize follows
-    each mark for the end of speech. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
+    passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize is sent
+    whenever speech stops. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
     configuration.
     """
 
@@ -169,8 +169,8 @@ class SttSession:
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session ends immediately,
-        without Finished."""
+        """End the sound; Finished follows, unless there was no sound: then nothing is sent, and the session ends
+        immediately."""
         if not self._do(SttInput.END):
             return
         if self._any_audio:

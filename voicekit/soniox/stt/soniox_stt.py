@@ -56,8 +56,8 @@ class SonioxStt(Pipeable):
 
     `config` is completed with the format of the sound. If `key` or the addresses are not given, they come from the
     environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called before each connection. With
-    `finalize_on_pause`, for turn-taking by the VAD, a request to make everything final follows each end of speech that
-    the VAD detects. `wire_log` is called with every message.
+    `finalize_on_pause`, which is for turn-taking by the VAD, the stage requests final words whenever the VAD detects
+    the end of speech. `wire_log` is called with every message.
 
     Raises ConfigError for an invalid configuration or a missing key. `open` and `run` raise the service's error
     (Unauthenticated, QuotaExceeded or ServiceError) if another attempt can't help. `run` raises Unavailable after two

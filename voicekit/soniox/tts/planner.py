@@ -139,7 +139,7 @@ class StreamPlanner:
 
     @property
     def done(self) -> bool:
-        """Whether all text was spoken and all its sound has come, or the reply has failed."""
+        """Whether all text has been spoken and all its sound has come, or else the reply has failed."""
         spoken = self._finished and not self.waiting and all(stream.over for stream in self.streams)
         return spoken or self.error is not None
 

@@ -161,7 +161,8 @@ class SpeechStream:
         return min(self._fed_at + IDLE_S, self._silent_until, slow_at if self._is_slow(slow_at) else inf)
 
     def portion(self, pending: str, owed: float, now: float, finished: bool) -> tuple[int, bool]:
-        """How many characters of `pending` to send now (0 means to wait), and whether the stream ends with them.
+        """How many characters of `pending` to send now (0 means none yet), and whether the stream's text ends with
+        them.
 
         `owed` is the total for the reply, including this stream.
         """
