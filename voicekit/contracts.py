@@ -71,7 +71,7 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
 
     `negotiate` is called once, before `open`, with the format on offer, and returns the format that the stage wants.
     `endpoints` is True if the stage emits Endpoint, which then ends the caller's turn. The optional attribute
-    `languages` lists the codes of the expected languages, which apply to words that come without a language.
+    `languages` lists the codes of the expected languages, which are assumed for words that come without a language.
 
     Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`, which requests that the words
     up to sample `at` become final as soon as that sound has been processed, unless a SpeechStarted comes first. The
@@ -112,7 +112,8 @@ class Speaker(Protocol):
     """
 
     async def write(self, frame: AudioFrame) -> None:
-        """Queue `frame` to be played after everything that was written before it; waits while the device is full.
+        """Queue `frame` to be played after everything that was written before it; waits while the device's buffer is
+        full.
 
         `write` takes the frame as its last step and never waits after that, so a cancelled `write` has not taken the
         frame.
@@ -298,7 +299,7 @@ class ReplyLease(Protocol):
         ...
 
     def listen(self) -> None:
-        """Update the reply's `heard_to`, and report the words heard since the last call."""
+        """Update the reply's `heard_to`, and report the words heard since `listen` was last called."""
         ...
 
     def next_moment(self) -> float:

@@ -111,7 +111,7 @@ class ServiceError(VoicekitError):
 
 
 class Unauthenticated(ServiceError):
-    """The key is missing, wrong, expired, or belongs to another region."""
+    """The key is missing, wrong or expired, or belongs to another region."""
 
 
 class QuotaExceeded(ServiceError):

@@ -398,7 +398,8 @@ TurnCommand: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open, and sound flows from now on. `vad` is the speech detector's name, if it has one."""
+    """Everything is open, and sound flows from now on. `vad` is the speech detector's name; it is empty if there is
+    none."""
 
     vad: str = ""
 

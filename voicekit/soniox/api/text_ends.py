@@ -62,7 +62,7 @@ def word_end(text: str, limit: int) -> int:
 
 
 def next_word_end(text: str, longest: int) -> int:
-    """The end of the first word in `text`; 0 if it does not end within `longest` characters."""
+    """The end of the first word in `text`; 0 if the word does not end within `longest` characters."""
     start, end = next(word_spans(text[: longest + 1]), (0, 0))
     return end if start == 0 and end < len(text) and end <= longest else 0
 

@@ -42,8 +42,8 @@ class SoundEnding:
 
     @property
     def whole(self) -> bool | None:
-        """True if the sound ends with the end mark of its format, False if that mark is missing, None if the format has
-        no end mark."""
+        """True if the sound ends with the end mark of its format, False if that mark is missing, and None if the format
+        has no end mark."""
         if not self.size:
             return False
         if self._format in TTS_RAW_FORMATS:

@@ -122,7 +122,7 @@ class ReplayRing:
             self._count(to, start)
 
     def overrun(self) -> int:
-        """How many samples of unsent sound have been lost since the last call."""
+        """How many samples of unsent sound have been lost since this method was last called."""
         lost, self._overrun = self._overrun, 0
         return lost
 

@@ -187,7 +187,7 @@ class SttSession:
     # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[SttEvent]:
-        """Take an incoming message and return its events. After the end, messages have no effect."""
+        """Take an incoming message and return its events. After the session has ended, messages have no effect."""
         if self.state in (SttState.DONE, SttState.FAILED):
             return []
         try:

@@ -118,8 +118,8 @@ class SonioxStt(Pipeable):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Connect in advance, so that a wrong key or address is detected before any sound flows, and the first word is
-        not late.
+        """Connect in advance, so that a wrong key or address is detected before any sound flows, and so that the first
+        word is not delayed.
         """
         if self.accepts is None:
             raise ConfigError(f"{self.name}: expected negotiate() to be called first, with the format of the sound")

@@ -1,4 +1,4 @@
-"""One stream of a synthesis connection: the events about it, and its messages joined into whole samples."""
+"""One stream of a synthesis connection: the events about it, and its sound, joined into whole samples."""
 
 from __future__ import annotations
 

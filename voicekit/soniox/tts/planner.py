@@ -168,7 +168,7 @@ class StreamPlanner:
         return min(self._not_before if self._not_before > self._now and self.waiting else inf, self._sound_by)
 
     def decide(self, now: float, room: bool = True) -> list[StreamCommand]:
-        """Return the commands to carry out now, in order. `room` is whether the connection can take another stream."""
+        """Return the commands to carry out now, in order. `room` is True if the connection can take another stream."""
         self._now = now
         self._watch_silence()
         if (stream := self._open()) is not None:

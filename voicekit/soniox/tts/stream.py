@@ -69,7 +69,7 @@ class SpeechStream:
     will come.
 
     `pace` is the time that the voice took in earlier streams, divided by the estimated time: see `WordTimer`. A `first`
-    stream belongs to a reply that has had no sound so far, so it is ended sooner.
+    stream belongs to a reply that has had no sound so far; if it stays silent, it is ended sooner than others.
     """
 
     def __init__(

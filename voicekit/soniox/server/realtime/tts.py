@@ -87,7 +87,7 @@ class TtsServer(ServedConnection):
         return min((live.dies_at for live in self._streams.values()), default=self._idle_at())
 
     def tick(self, now: float) -> list[TtsServerEvent]:
-        """End streams that have timed out, or an unused connection."""
+        """End streams that have timed out, or a connection that has been idle for too long."""
         if self.due_at is None or now < self.due_at:
             return []
         if self._refused is not None:

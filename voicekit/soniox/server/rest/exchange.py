@@ -142,7 +142,7 @@ class RestExchange:
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """Record that the speech is over, whether complete or not, after `seconds` of sound. A second call has no
+        """Record that the speech has ended, whether complete or not, after `seconds` of sound. A second call has no
         effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)

@@ -30,7 +30,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestAnswer:
-    """A whole response. With `close`, the rest of the request's body is not needed."""
+    """A whole response. If `close` is set, the rest of the request's body is not needed."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()

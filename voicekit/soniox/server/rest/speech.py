@@ -41,7 +41,7 @@ class ServedSpeech:
             raise Problem.of(refusal)
 
     def end(self, request: SpeechRequest, began: float, now: float, seconds: float) -> None:
-        """Record that the speech is over, after `seconds` of sound."""
+        """Record that the speech has ended, after `seconds` of sound."""
         reference = request.client_reference_id or ""
         self._desk.account.end(StreamUse(Service.TTS, request.model, reference, began, now, len(request.text), seconds))
 
