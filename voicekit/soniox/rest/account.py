@@ -91,7 +91,8 @@ class ConcurrencyOf:
         self._base = base
 
     async def limits(self) -> ConcurrencyLimits:
-        """How many sessions and streams are running, and the limits, for the project and its organization."""
+        """How many sessions and streams are running, and their limits, both for the project and for its
+        organization."""
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
 
     async def history(

@@ -142,7 +142,8 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """The type of one page of a list of `kind`; the field with the entries has the name that the service uses."""
+    """The type for one page of a list of `kind` objects; the field with the entries has the name that the service
+    uses."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 

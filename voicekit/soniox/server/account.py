@@ -135,7 +135,7 @@ class Account:
         return Refusal("unauthenticated", "An API key in a message is no longer accepted. Use an Authorization header.")
 
     def begin(self, key: Key, service: Service, now: float) -> Refusal | None:
-        """Begin a session or a stream. Returns the reason if it is refused; otherwise returns None, and `end` must be
+        """Begin a session or a stream. Returns the reason if this is refused; otherwise returns None, and `end` must be
         called later."""
         recent = self._recent[service]
         while recent and recent[0] <= now - _MINUTE_S:

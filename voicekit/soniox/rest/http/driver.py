@@ -57,7 +57,7 @@ class RestQuery:
 
     @property
     def what(self) -> str:
-        """The method and the path, for error messages."""
+        """The request's method and path, for error messages."""
         return f"{self.method} {httpx.URL(self.url).path}"
 
 

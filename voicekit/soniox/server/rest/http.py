@@ -44,7 +44,7 @@ MakeSpeech: TypeAlias = Callable[[SpeechRequest], AsyncGenerator[SpokenPiece, No
 
 
 class RestGone(Exception):
-    """Raised if the connection is over."""
+    """Raised if the connection has ended."""
 
 
 class RestConnection:

@@ -116,7 +116,7 @@ Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Sp
 
 @dataclass(slots=True)
 class ReceivedUpload:
-    """A file uploaded in a form; it may have arrived only in part."""
+    """A file uploaded in a form; possibly only part of it has arrived."""
 
     id: str
     filename: str = ""
