@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Source(Stage[object, Sound | Signal | CallNews], Protocol):
-    """A stage that ignores its inlet and emits AudioFrames in the format `produces`, Gaps, and signals, which later
+    """A stage that ignores its inlet. It emits AudioFrames (their format is `produces`), Gaps, and signals that later
     stages pass on.
 
     `live` sources (a microphone, a telephone) can't wait: if the links after them are full, the links drop the oldest
@@ -56,7 +56,8 @@ class VadStream(Protocol):
 
 @runtime_checkable
 class Vad(Protocol):
-    """Creates a VadStream for sound at one of `rates` (Hz); `start` raises ConfigError for any other rate."""
+    """Creates a VadStream for sound at one of the sample rates in `rates` (Hz). `start` raises ConfigError for any
+    other rate."""
 
     @property
     def rates(self) -> Sequence[int]: ...
@@ -70,11 +71,11 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
 
     `negotiate` is called once, before `open`, with the format on offer, and returns the format that the stage wants.
     `endpoints` is True if the stage emits Endpoint, which then ends the caller's turn. The optional attribute
-    `languages` lists the codes of the expected languages, which apply to words that come without a language.
+    `languages` lists the codes of the expected languages, which are assumed for words that come without a language.
 
     Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`, which requests that the words
     up to sample `at` become final as soon as that sound has been processed, unless a SpeechStarted comes first. The
-    stage may answer with Finalized, or not at all. The method never waits or raises, and has no effect before and after
+    stage may answer with Finalized, or not at all. The method never waits or raises, and has no effect before or after
     `run`.
 
     Optional attribute `scores`, usually set by a layer: True if there is a method `score(at: int) -> None`. The method
@@ -111,7 +112,8 @@ class Speaker(Protocol):
     """
 
     async def write(self, frame: AudioFrame) -> None:
-        """Queue `frame` to be played after everything that was written before it; waits while the device is full.
+        """Queue `frame` to be played after everything that was written before it; waits while the device's buffer is
+        full.
 
         `write` takes the frame as its last step and never waits after that, so a cancelled `write` has not taken the
         frame.
@@ -124,7 +126,8 @@ class Speaker(Protocol):
         ...
 
     def hold(self) -> None:
-        """Stop playing and keep what is unplayed. Only called on a pausable sink; a second call has no effect."""
+        """Stop playing, and keep the unplayed sound. This is called only on a pausable sink; a second call has no
+        effect."""
         ...
 
     def release(self) -> None:
@@ -132,7 +135,7 @@ class Speaker(Protocol):
         ...
 
     def discard(self) -> None:
-        """Drop everything that has not been heard, and end a hold."""
+        """Drop all sound that has not been heard, and end any hold."""
         ...
 
 
@@ -158,9 +161,9 @@ class Sink(Protocol):
 
 
 class CallEnds(Protocol):
-    """Both ends of one connection to a caller, and the actions it supports: see `voicekit.call`.
+    """The source and the sink of one caller's connection, and the actions that it supports: see `voicekit.call`.
 
-    Optional method `join(session)`: called at the end of the session's construction, so that the call can watch the
+    Optional method `join(session)`: called when the session has been constructed, so that the call can watch the
     session.
     """
 
@@ -180,11 +183,11 @@ class CallEnds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text on its way to the voice, with a record of the handler's words that it was made from.
+    """Text on its way to the voice, and a record of the handler's words from which it was made.
 
     `to[i]` is how many characters of the handler's own text count as heard when the sound of `text[i]` has begun; `to`
     never decreases. A transform that writes "five dollars" for "$5" maps each character of "five dollars" to the end of
-    "$5". An empty Text is a breath: a stage that is holding text back releases it, and then passes the breath on.
+    "$5". An empty Text is a breath: a stage that holds text back releases that text, and then passes the breath on.
     """
 
     text: str
@@ -192,7 +195,7 @@ class Text:
 
     @classmethod
     def raw(cls, text: str, start: int) -> Text:
-        """Make a Text of the handler's own words; `text` begins at character `start` of the whole answer."""
+        """Make a Text from the handler's own words; `text` begins at character `start` of the whole answer."""
         return cls(text, tuple(range(start + 1, start + 1 + len(text))))
 
     def part(self, start: int, end: int) -> Text:
@@ -296,7 +299,7 @@ class ReplyLease(Protocol):
         ...
 
     def listen(self) -> None:
-        """Update the reply's `heard_to`, and report the words heard since the last call."""
+        """Update the reply's `heard_to`, and report the words heard since `listen` was last called."""
         ...
 
     def next_moment(self) -> float:

@@ -10,7 +10,7 @@
     │  └─ RemoteProtocolError   the peer did
     ├─ ServiceError             a service refused, or could not be reached
     │  ├─ Unauthenticated       the key is missing, wrong, expired or for another region
-    │  ├─ QuotaExceeded         a budget, a rate or a concurrency limit is used up
+    │  ├─ QuotaExceeded         a budget is used up, or a rate or concurrency limit has been reached
     │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
     └─ DeviceError              a microphone, a speaker, or a file used instead of one, failed
 
@@ -111,11 +111,11 @@ class ServiceError(VoicekitError):
 
 
 class Unauthenticated(ServiceError):
-    """The key is missing, wrong, expired, or belongs to another region."""
+    """The key is missing, wrong or expired, or belongs to another region."""
 
 
 class QuotaExceeded(ServiceError):
-    """A budget, a rate limit or a concurrency limit is used up."""
+    """A budget is used up, or a rate limit or a concurrency limit has been reached."""
 
 
 class Unavailable(ServiceError):
@@ -123,7 +123,7 @@ class Unavailable(ServiceError):
 
 
 class DeviceError(VoicekitError):
-    """A microphone, a speaker, a sound card, or a file used instead of one, has failed or is missing."""
+    """A microphone, a speaker, a sound card, or a file used in place of a device has failed or is missing."""
 
 
 def redacted(text: str, *secrets: str) -> str:

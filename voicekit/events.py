@@ -1,8 +1,8 @@
 """The vocabulary: every mark, signal, command and session event, grouped by emitter.
 
-All are immutable. `at`, `start`, `end` and `final_to` count samples from the first sample of a stream: of the caller's
-sound, at the ear rate, or of a reply, at the sink's rate. A `turn` is the number of a reply, counted from 1. Words keep
-the white space that the recogniser put before them, so that they can be joined without guessing.
+All are immutable. `at`, `start`, `end` and `final_to` count samples from the first sample of a stream. The stream is
+either the caller's sound, at the ear rate, or a reply, at the sink's rate. A `turn` is the number of a reply, counted
+from 1. Words keep the white space that the recogniser put before them, so that they can be joined without guessing.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class SttUp:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A line of text from the user; never a backchannel."""
+    """A line of text from the user; it is never treated as a backchannel."""
 
     text: str
 
@@ -159,7 +159,7 @@ class CallerHeld:
 
 @dataclass(frozen=True, slots=True)
 class CollectKeys:
-    """The request to collect the keys that the caller presses next into one turn, whose reason is "keys".
+    """The request to collect the keys that the caller presses next into one turn, with the reason "keys".
 
     The collection is complete after `most` keys, or `within` seconds after the last key. A key in `end` or `stop` also
     completes it; a key in `end` is dropped, and one in `stop` is kept. If no key is pressed, the collection ends
@@ -217,8 +217,8 @@ ExpectedAnswer: TypeAlias = AnswerKind | float
 
 @dataclass(frozen=True, slots=True)
 class AnswerExpected:
-    """`answer` describes what reply `turn` asks the caller for; it is expected until the caller's next turn is
-    committed."""
+    """`answer` describes what reply `turn` asks the caller for. The caller's answer is expected until their next turn
+    is committed."""
 
     turn: int
     answer: ExpectedAnswer
@@ -240,8 +240,8 @@ class PauseScored:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Ask the bot to speak, although no turn of the caller requires an answer. `reason` is "greeting", "idle", "say",
-    "warning", "apology", "farewell" or "machine" (an answering machine has answered, see AnsweredBy).
+    """Ask the bot to speak on its own initiative, and not in reply to the caller. `reason` is "greeting", "idle",
+    "say", "warning", "apology", "farewell" or "machine" (an answering machine has answered, see AnsweredBy).
 
     If `text` is given, it is spoken unchanged; otherwise the handler is called with `turn.reason` set.
     """
@@ -256,7 +256,7 @@ class End:
     """The request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
     spoken.
 
-    `limit` is True if the call has reached its maximum duration or the maximum silence.
+    `limit` is True if the call has reached its maximum duration or its maximum silence.
     """
 
     graceful: bool
@@ -371,8 +371,8 @@ class AmendTurn:
 
 @dataclass(frozen=True, slots=True)
 class Finalize:
-    """Ask the stt to make all words up to sample `at` final, as soon as that sound has been sent; the answer is
-    Finalized."""
+    """Ask the stt to make all words up to sample `at` final, as soon as it has sent the sound up to that sample; the
+    answer is Finalized."""
 
     at: int
 
@@ -398,7 +398,8 @@ TurnCommand: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open, and sound flows from now on. `vad` is the speech detector's name, if it has one."""
+    """Everything is open, and sound flows from now on. `vad` is the speech detector's name; it is empty if there is
+    none."""
 
     vad: str = ""
 
@@ -423,7 +424,7 @@ class TurnAct(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision of the turn machine: `act` on reply `turn` (None if it concerns no reply), and the reason.
+    """One decision of the turn machine: `act` on reply `turn` (None if the decision concerns no reply), and the reason.
 
     `about` is the `reason` of a prompt that was dropped. `str()` returns the line for the log.
     """
@@ -454,7 +455,7 @@ class TurnCommitted:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """Reply `turn` is over: the handler said `said`, the caller heard `heard`."""
+    """Reply `turn` is over: the handler said `said`, and the caller heard `heard`."""
 
     turn: int
     said: str
@@ -490,8 +491,8 @@ class Trouble:
 class Switched:
     """A service failed with `error` and another takes over; `role` is "stt", "tts" or "model".
 
-    If the other service is in another region, `crosses` names both regions: "eu to us". A voice that exists in one
-    region may not exist in the other.
+    If the other service is in another region, `crosses` names both regions, for example "eu to us". A voice that exists
+    in one region may not exist in the other.
     """
 
     role: str
@@ -512,8 +513,8 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model's answer in reply `turn` is complete; `stop` is why the model stopped. Times are in seconds from the
-    request."""
+    """A model's answer in reply `turn` is complete; `stop` is the reason why the model stopped. Times are in seconds,
+    counted from the request."""
 
     turn: int
     model: str
@@ -551,11 +552,11 @@ class BargeInTimed:
 class TurnTimed:
     """Reply `turn` has become audible; the times state how long the caller waited for it, in seconds.
 
-    `decision` is the time from the caller's last speech, as detected, until the turn was committed, including the
-    recogniser, the pause and the judgement. `stt` is the part of `decision` before the last final words. `handler` is
-    the time from the commit to the first word of the reply, `tts` from the first word to the first sound, and `total`
-    from the caller's last speech to the first sound. None means unknown: the caller did not speak, or the reply was
-    begun before the turn was committed (`handler` is then 0.0).
+    `decision` is the time from the detected end of the caller's speech until the turn was committed; it includes the
+    time for the recogniser, the pause and the judgement. `stt` is the part of `decision` before the last final words.
+    `handler` is the time from the commit to the first word of the reply, `tts` from the first word to the first sound,
+    and `total` from the end of the caller's speech to the first sound. None means unknown: the caller did not speak, or
+    the reply was begun before the turn was committed (`handler` is then 0.0).
     """
 
     turn: int
@@ -569,8 +570,8 @@ class TurnTimed:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """The carrier has detected who answered an outgoing call. `greeted` means that a machine's greeting is over, so the
-    bot should speak now.
+    """The carrier has detected who answered an outgoing call. `greeted` means that a machine's greeting has ended, so
+    the bot should speak now.
     """
 
     who: Literal["human", "machine", "fax", "unknown"]
@@ -586,7 +587,7 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The call is over. `error` is the error that ended it, or None if it ended normally. `limit`: see End."""
+    """The call is over. `error` is the error that ended it, or None if it ended normally. For `limit`, see End."""
 
     why: str
     error: BaseException | None = None

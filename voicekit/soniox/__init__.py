@@ -4,9 +4,9 @@ The packages, from the lowest layer to the highest; each imports only from packa
 
     api                 the realtime services' messages, options, limits, errors and addresses; pure
     connection          the only websocket code: transport, the shell that reads and writes, keys
-    stt, tts            the client side of one protocol each: pure code, and the stages that drive it
+    stt, tts            each the client side of one protocol: pure code, and the stage that drives it
     rest                the REST API over HTTP
-    server              the service's side of all three, pure; the scripted peer and the local server use it
+    server              the service's side of stt, tts and rest, pure; used by the scripted peer and the local server
 
 The names below are loaded when they are first used, so importing pure code does not load trio.
 """

@@ -51,7 +51,7 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class SpeechService:
-    """The addresses at which speech is recognised and synthesised, and the key for them. `local` is whether the service
+    """The addresses at which speech is recognised and synthesised, and the key for them. `local` is True if the service
     is a server on this machine."""
 
     endpoints: Endpoints
@@ -176,7 +176,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on the lines that the server prints until it ends."""
+        """Pass on each line that the server prints, until the server ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")

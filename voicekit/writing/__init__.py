@@ -4,8 +4,8 @@ All code that sends, times, aligns, recognises or counts words uses these defini
 everywhere:
 
 - in a script with spaces (Latin, Arabic, Devanagari, Hangul, ...), a word is a stretch of text between white space;
-- in a script without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), each character is a word, with its vowel
-  signs, tone marks and punctuation. Real words in such a language can be found only with a dictionary, and two
+- in a script without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), each character is a word, together with its
+  vowel signs, tone marks and punctuation. Real words in such a language can be found only with a dictionary, and two
   dictionaries give different results; a character is always found in the same place.
 """
 

@@ -1,8 +1,8 @@
 """Finds where sentences and clauses end, in every script.
 
-A sentence ends after its mark and any closing quotes or brackets, if white space follows. In scripts without spaces, no
-white space is needed. A new line also ends a sentence. Thai and Lao have no such mark. They put a space between
-sentences, but also between clauses, so only a pause decides (see `ends_sentence`).
+A sentence ends after its end mark and any closing quotes or brackets, if white space follows. In scripts without
+spaces, no white space is needed. A new line also ends a sentence. Thai and Lao have no such mark. They put a space
+between sentences, but also between clauses, so only a pause decides (see `ends_sentence`).
 
 If in doubt, a full stop does not end a sentence, since a missing pause sounds better than a wrong one: the full stops
 of "Dr. Smith", "J. S. Bach", "z. B. hier", "No. 5", "am 12. Juni" and "1. First" belong to their words. After a number
@@ -68,10 +68,10 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 
 
 def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
-    """The index after each sentence of `text` whose end is certain; white space after a sentence is not included.
+    """The index after each sentence in `text` that has certainly ended; white space after a sentence is not included.
 
-    If the next word is needed and has not come, no more ends are returned, unless `last` states that no more text will
-    come.
+    If the next word is needed to decide and has not come, no more ends are returned, unless `last` states that no more
+    text will come.
 
     >>> text = "Dr. Smith is in. क्या हाल है? Wir feiern am 12. Juni. Is it 5. "
     >>> [text[:place].split()[-1] for place in sentence_ends(text)]

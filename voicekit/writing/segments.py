@@ -24,7 +24,8 @@ _HYPHENS = re.compile(r"[-\u2010-\u2015]+")
 
 
 def clusters(text: str) -> Iterator[int]:
-    """The end of each character, as people count characters: with its accents, vowel signs and tone marks.
+    """The index after each character. A character, as people count them, includes its accents, vowel signs and tone
+    marks.
 
     >>> list(clusters("ที่นี่"))
     [3, 6]

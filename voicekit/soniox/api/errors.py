@@ -1,4 +1,4 @@
-"""The meaning of the service's errors: the exception to raise, whether to try again, and what the user should do.
+"""What each of the service's errors means: which exception to raise, whether to try again, and what the user should do.
 
 The service's `error_type` decides. If an old frame or a refused handshake has no type, the error's number decides. The
 wording of an error may change, so it is ignored. All these rules are in the table `RULES`.
@@ -44,15 +44,15 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Event: the connection is over, and nothing more will come from it. The client code of both protocols returns this
-    event."""
+    """Event: the connection has ended, and nothing more will come from it. The client code of both protocols returns
+    this event."""
 
     error: ServiceError | ProtocolError
     retry: Retry
 
     def waits(self, *, new_keys: bool) -> Waits | None:
-        """How long to wait before further attempts, as `Backoff.failed` expects it; `new_keys` states whether each
-        attempt has its own key."""
+        """How long to wait before further attempts, in the form that `Backoff.failed` expects; `new_keys` states
+        whether each attempt has its own key."""
         return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
 
 
@@ -136,12 +136,12 @@ def cleaned(answer: T, redact: Callable[[str], str]) -> T:
 
 
 def as_said(message: str) -> str:
-    """Return `message` unchanged; the default for parameters that take a redacting function."""
+    """Return `message` unchanged; this is the default for parameters that take a redacting function."""
     return message
 
 
 def refused(answer: Refused, *, service: str, redact: Callable[[str], str] = as_said) -> Failed:
-    """The failure to report for an error frame. `redact` removes keys from the service's texts."""
+    """Return the Failed event for an error frame. `redact` removes keys from the service's texts."""
     row = rule(answer.error_type, answer.error_code)
     answer = cleaned(answer, redact)
     said = (answer.error_message or answer.error_type or "an error without a message")[:LONGEST]
@@ -158,12 +158,12 @@ def refused(answer: Refused, *, service: str, redact: Callable[[str], str] = as_
 
 
 def refused_handshake(status: int, reason: str, *, service: str) -> Failed:
-    """The failure to report for a websocket handshake that was answered with a status other than 101."""
+    """Return the Failed event for a websocket handshake that was answered with a status other than 101."""
     return refused(Refused(error_code=status, error_message=f"HTTP {status} {reason}".strip()), service=service)
 
 
 def lost(why: str, *, service: str, retry: Retry = Retry.BACKOFF) -> Failed:
-    """The failure to report for a connection that broke, fell silent or ended too early."""
+    """Return the Failed event for a connection that broke, fell silent or ended too early."""
     return Failed(Unavailable(f"{service}: {why}", service=service, retryable=True), retry)
 
 

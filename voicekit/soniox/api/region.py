@@ -38,8 +38,8 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The service's four addresses: `stt` and `tts` are complete websocket URLs, `rest` and `tts_rest` are URLs without
-    a path."""
+    """The service's four addresses: `stt` and `tts` are complete websocket URLs, while `rest` and `tts_rest` are URLs
+    without a path."""
 
     rest: str
     stt: str

@@ -1,4 +1,4 @@
-"""Finds where a text may be split, and estimates how long it takes to speak."""
+"""Finds where a text may be split, and estimates how long the text takes to speak."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def seconds_to_say(text: str, speed: float = 1.0) -> float:
 
 
 def reach(text: str, seconds: float, speed: float = 1.0) -> int:
-    """How many characters of `text` take about `seconds` to speak; all of them if they take less."""
+    """How many characters of `text` can be spoken in about `seconds`; all of them if the whole text takes less."""
     room = int(max(0.0, seconds) * CHARACTERS_PER_SECOND * speed)
     if text.isascii():
         return min(room, len(text))
@@ -62,7 +62,7 @@ def word_end(text: str, limit: int) -> int:
 
 
 def next_word_end(text: str, longest: int) -> int:
-    """The end of the first word in `text`; 0 if it does not end within `longest` characters."""
+    """The end of the first word in `text`; 0 if the word does not end within `longest` characters."""
     start, end = next(word_spans(text[: longest + 1]), (0, 0))
     return end if start == 0 and end < len(text) and end <= longest else 0
 

@@ -1,6 +1,6 @@
 """The messages of the two realtime services, in both directions, as typed JSON.
 
-Decoding is tolerant, since the service is not strict: every field may be missing or null, which means the same, and
+Decoding is tolerant, since the service is not strict: every field may be missing or null (both mean the same), and
 unknown fields are skipped. But a value of the wrong type raises RemoteProtocolError. Encoding omits None. A websocket
 message is a `str` for a text frame and `bytes` for a binary frame, here and in all protocol code.
 
@@ -112,7 +112,8 @@ class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Any later JSON message. `type` is "keepalive" or "finalize"; a "finalize" may state how much silence was sent."""
+    """Any JSON message after the first one. `type` is "keepalive" or "finalize"; a "finalize" may state how much
+    silence was sent."""
 
     type: str | None = None
     trailing_silence_ms: Number | None = None
@@ -232,7 +233,8 @@ class Timestamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TtsResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
-    """A piece of a stream's sound, its end, an error, or several of these at once. On the wire, `audio` is base64."""
+    """A piece of a stream's sound, the end of the sound or of the stream, an error, or several of these at once. On the
+    wire, `audio` is base64."""
 
     stream_id: str | None = None
     audio: bytes | None = None

@@ -1,6 +1,7 @@
 """Finds mistakes that the realtime services or the REST API would refuse, before anything is sent.
 
-Each check yields a Wrong for every mistake. A client raises the first one, and a server answers with all of them.
+Each check yields a Wrong for every mistake. A client raises ConfigError for the first one, and a server answers with
+all of them.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy's address. `secure` is whether the proxy itself uses TLS; `credentials` is the value of the header
-    Proxy-Authorization, or empty."""
+    """A proxy's address. `secure` is True if the proxy itself uses TLS. `credentials` is the value of the header
+    Proxy-Authorization, and may be empty."""
 
     host: str
     port: int
@@ -44,7 +44,7 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
-    """The proxy for a host with `scheme` ("http" or "https"); None if the host is reached directly.
+    """The proxy for connections to a host with `scheme` ("http" or "https"); None if they are made directly.
 
     Raises ConfigError for a proxy that can't be used, such as a SOCKS proxy.
     """

@@ -78,7 +78,7 @@ class Shell(Generic[Event]):
             self._due.deadline = due
 
     async def run(self) -> None:
-        """Serve the connection until it is lost; then inform the core and handle its events."""
+        """Serve the connection until it is lost; then inform the core, and handle the core's last events."""
         self._log("opened", "")
         with self._outlet, self._inlet, alone():
             async with trio.open_nursery() as nursery:

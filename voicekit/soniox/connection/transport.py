@@ -81,7 +81,7 @@ class Unconnected(Exception):
         self.status = status
 
     def failure(self, service: str) -> Failed:
-        """This error as a failure: if it has a status, the service's error with this number; otherwise, a lost
+        """Return the Failed event for this error: the service's error for `status` if there is a status, or else a lost
         connection."""
         if self.status is not None:
             return refused_handshake(self.status, "", service=service)
@@ -295,7 +295,7 @@ class _Watched(trio.abc.Stream):
 
     @property
     def status(self) -> int | None:
-        """The status of the HTTP answer, if it was not an upgrade."""
+        """The status of the HTTP answer; None if the answer was an upgrade, or has not come."""
         found = _REFUSED.match(self._head)
         return None if found is None else int(found[1])
 

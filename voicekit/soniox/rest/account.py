@@ -51,7 +51,7 @@ class Keys:
     async def create(self, request: KeyRequest) -> TemporaryKey:
         """Create a temporary key. Raises ServiceError, and ConfigError for a field that is out of bounds.
 
-        The main key must have the permission to create temporary keys, and permission for the new key's service.
+        The main key must be permitted to create temporary keys, and to use the service that the new key is for.
         """
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.REFUSED)
@@ -59,7 +59,7 @@ class Keys:
 
 
 class Usage:
-    """`soniox.usage`. Times are datetimes with a time zone. A window includes `start`, but not `end`."""
+    """`soniox.usage`. A requested period includes `start`, but not `end`; both are datetimes with a time zone."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -68,9 +68,9 @@ class Usage:
     def logs(
         self, start: datetime, end: datetime, *, newest_first: bool = False, page: int = limits.PAGE[1]
     ) -> Listing[UsageLog]:
-        """All requests that ended in a window of at most 31 days.
+        """All requests that ended in a period of at most 31 days.
 
-        The service keeps the logs for 91 days. It refuses an older window with a ServiceError; this method can't check
+        The service keeps the logs for 91 days. It refuses an older period with a ServiceError; this method can't check
         that, because it does not know today's date.
         """
         window = _window(start, end, limits.LOG_WINDOW_DAYS)
@@ -78,7 +78,7 @@ class Usage:
         return listing(self._http, f"{self._base}/v1/usage-logs", UsageLog, page, query)
 
     async def summary(self, start: datetime, end: datetime) -> UsageSummary:
-        """The usage by day and model, in a window of at most 366 days."""
+        """The usage by day and model, in a period of at most 366 days."""
         query = _window(start, end, limits.SUMMARY_WINDOW_DAYS)
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/usage/summary", query), UsageSummary)
 
@@ -91,7 +91,8 @@ class ConcurrencyOf:
         self._base = base
 
     async def limits(self) -> ConcurrencyLimits:
-        """How many sessions and streams are running, and the limits, for the project and its organization."""
+        """How many sessions and streams are running, and their limits, both for the project and for its
+        organization."""
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
 
     async def history(

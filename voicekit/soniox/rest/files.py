@@ -23,8 +23,8 @@ class Files(Resource[File]):
         """Upload a path, bytes, an open file or an iterable of bytes. The content is sent in pieces, and never held in
         memory as a whole.
 
-        A file may have at most 1 GiB. If the connection is lost, the message of Unavailable says how much was sent; as
-        far as we know, the service then keeps nothing. After a cancellation, it keeps nothing either.
+        A file may be at most 1 GiB in size. If the connection is lost, the message of Unavailable says how much was
+        sent; as far as we know, the service then keeps nothing. After a cancellation, it keeps nothing either.
         """
         fields = FileFields(client_reference_id=client_reference_id)
         return await self._upload(content, fields, limits.FILE_BYTES, filename, progress)

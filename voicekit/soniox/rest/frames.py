@@ -1,7 +1,7 @@
 """Follows the frames of MP3 and AAC (ADTS) by their headers, to detect sound that ends inside a frame. Pure.
 
-Neither format declares the number of its frames, so an end between two frames proves nothing. Data that is not
-understood is accepted, because complete sound must not be refused.
+Neither format declares the number of its frames, so sound that ends between two frames may be complete or not. Data
+that is not understood is accepted, because complete sound must not be refused.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Listing(Generic[T]):
         self._place = 0
 
     def pages(self) -> AsyncIterator[tuple[T, ...]]:
-        """Yield the pages as the service divides them."""
+        """Yield whole pages, as the service returns them."""
         return self._pages
 
     def __aiter__(self) -> Listing[T]:
@@ -99,7 +99,7 @@ class Resource(Generic[T_struct]):
         return listing(self._http, self._url, self._kind, page)
 
     async def get(self, id_: str) -> T_struct:
-        """The object with this id. Raises ServiceError with the code 404 if there is none."""
+        """The object with this id. Raises ServiceError with the code 404 if there is no such object."""
         return await self._http.answer(RestQuery("GET", at(self._url, id_)), self._kind)
 
     async def count(self) -> Count:
@@ -107,7 +107,7 @@ class Resource(Generic[T_struct]):
         return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
 
     async def delete(self, id_: str) -> None:
-        """Delete the object with this id. Raises ServiceError with the code 404 if there is none."""
+        """Delete the object with this id. Raises ServiceError with the code 404 if there is no such object."""
         await self._http.done(RestQuery("DELETE", at(self._url, id_), status=204))
 
     async def _upload(
@@ -142,7 +142,8 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """The type of one page of a list of `kind`; the field with the entries has the name that the service uses."""
+    """The type for one page of a list of `kind` objects; the field with the entries has the name that the service
+    uses."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 

@@ -1,7 +1,8 @@
 """Judges whether sound that has ended is complete, as far as its format shows this. Pure.
 
-The end of an answer proves nothing: while sound is being sent, the service can report an error only by ending the
-answer. Some formats mark the end of the sound; others at least consist of whole samples or frames.
+The end of an answer does not prove that the sound is complete: while sound is being sent, the service can report an
+error only by ending the answer. Some formats mark the end of the sound; others at least consist of whole samples or
+frames.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class SoundEnding:
 
     @property
     def whole(self) -> bool | None:
-        """True if the sound ends with the end mark of its format, False if that mark is missing, None if the format has
-        no end mark."""
+        """True if the sound ends with the end mark of its format, False if that mark is missing, and None if the format
+        has no end mark."""
         if not self.size:
             return False
         if self._format in TTS_RAW_FORMATS:

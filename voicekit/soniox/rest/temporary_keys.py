@@ -42,8 +42,8 @@ class KeyAnswer:
 class KeyDesk:
     """Answers requests for keys. All keys are made from `request`. Raises ConfigError if `request` is out of bounds.
 
-    The `client` of `answer` is your server's id for the requester, such as a user or a session. It must not be an
-    address that the requester can choose. The usage logs record this id with each key, and each client may have
+    The argument `client` of `answer` is your server's id for the requester, such as a user or a session. It must not be
+    an address that the requester can choose. The usage logs record this id with each key, and each client may have
     `per_minute` keys per minute.
     """
 

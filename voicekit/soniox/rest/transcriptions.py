@@ -93,7 +93,7 @@ class Transcriptions(Resource[Transcription]):
         to transcribe; its file or URL is filled in.
 
         A transcription that has been billed is not lost: if it is completed, or its status is unknown, it stays at the
-        service until it has been read. A note on the error gives the id of the transcription, for `wait` and
+        service until it has been read. A note added to the error gives the id of the transcription, for `wait` and
         `transcript`. Otherwise, after an error or a cancellation, everything is deleted as far as this is possible
         within half a second; the service deletes the rest after 30 days.
         """

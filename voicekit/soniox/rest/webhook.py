@@ -1,5 +1,5 @@
-"""Receives webhooks: verifies the sender, and finds which transcription is done, and whether it was handled before.
-Pure.
+"""Receives webhooks: verifies the sender, and finds which transcription has ended and whether the same call was handled
+before. Pure.
 
     receiver = WebhookReceiver.find()              the same header and secret as in the request for the transcription
     call = receiver.receive(headers, body)         raises Unauthenticated for anybody else
@@ -40,8 +40,8 @@ brings."""
 
 @dataclass(frozen=True, slots=True)
 class WebhookCall:
-    """The service's message that a transcription is done: its id, the status "completed" or "error", and whether the
-    same message was marked as `done` before."""
+    """The service's message that a transcription has ended: its id, the status "completed" or "error", and whether the
+    same message was handled before (see `WebhookReceiver.done`)."""
 
     id: str
     status: str
@@ -56,9 +56,9 @@ class _Body(Struct, frozen=True):
 class WebhookReceiver:
     """Reads the service's calls, and remembers the calls that are marked as done.
 
-    Calls are remembered in memory, so after a restart a repeated call counts as new. A repeated call that comes while
-    the first one is still being processed counts as new too; if your work may take longer than the service waits, put
-    it into a queue. Raises ConfigError if there is no secret, because then anyone could call.
+    Calls are remembered only in memory, so a call that is repeated after a restart counts as new. A repeated call that
+    comes while the first one is still being processed counts as new too; if your work may take longer than the service
+    waits, put it into a queue. Raises ConfigError if there is no secret, because then anyone could call.
     """
 
     def __init__(self, secret: str, header: str = HEADER) -> None:
@@ -99,7 +99,7 @@ class WebhookReceiver:
         return WebhookCall(said.id, said.status, (said.id, said.status) in self._done)
 
     def done(self, call: WebhookCall) -> None:
-        """Record that the work for `call` is done: from now on, the same call has `again` set."""
+        """Record that the work for `call` is done. If the service repeats this call, the repetition has `again` set."""
         key = (call.id, call.status)
         self._done[key] = None
         self._done.move_to_end(key)

@@ -70,7 +70,7 @@ class Account:
     service. `full` may refuse to begin another session or stream although the limit would allow it: this is how an
     overloaded machine protects its calls.
 
-    `begun` is called with the time when a session or a stream begins, and `used` with its usage when it ends.
+    When a session or a stream begins, `begun` is called with the time; when it ends, `used` is called with its usage.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Account:
         return Refusal("unauthenticated", "An API key in a message is no longer accepted. Use an Authorization header.")
 
     def begin(self, key: Key, service: Service, now: float) -> Refusal | None:
-        """Begin a session or a stream. Returns the reason if it is refused; otherwise returns None, and `end` must be
+        """Begin a session or a stream. Returns the reason if this is refused; otherwise returns None, and `end` must be
         called later."""
         recent = self._recent[service]
         while recent and recent[0] <= now - _MINUTE_S:

@@ -39,7 +39,7 @@ class Offer:
 
 
 def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
-    """Why `config` is refused; None if it is not."""
+    """Why `config` is refused; None if it is accepted."""
     if config.model not in offer.stt_models:
         return Refusal("model_not_available", "Invalid model specified.")
     return _first(
@@ -53,7 +53,7 @@ def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
 
 
 def refuse_tts(stream_id: str, config: TtsConfig, offer: Offer) -> Refusal | None:
-    """Why a stream with `config` is refused; None if it is not."""
+    """Why a stream with `config` is refused; None if it is accepted."""
     missing = next((name for name in ("model", "language", "voice", "audio_format") if not getattr(config, name)), None)
     if missing is not None:
         return invalid(f"Missing required field: {missing}")
@@ -91,7 +91,7 @@ def _sound(config: SttConfig, formats: Collection[str]) -> str | None:
 
 
 def refuse_hints(hints: Sequence[str], offer: Offer) -> str | None:
-    """Why these language hints are refused; None if they are not."""
+    """Why these language hints are refused; None if they are accepted."""
     if len(set(hints)) < len(hints):
         return "Language hints must be unique."
     if len(hints) > limits.HINTS or not set(hints) <= set(offer.stt_languages):

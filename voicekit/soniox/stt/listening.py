@@ -76,7 +76,7 @@ class Listening:
 
     `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all sound
     has come, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`; lost
-    sound is reported to the voicekit session. `new_keys` is whether each connection gets a new key.
+    sound is reported to the voicekit session. `new_keys` is True if each connection gets a new key.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ RingItem: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
 
 
 class ReplayRing:
-    """The last `seconds` of the sound and its marks, in order, and how far they have been sent."""
+    """The last `seconds` of the sound and its marks, in order, and a record of how much of this has been sent."""
 
     def __init__(self, sound: AudioFormat, *, seconds: float = CAPACITY_S) -> None:
         self._capacity = sound.samples(seconds)
@@ -122,7 +122,7 @@ class ReplayRing:
             self._count(to, start)
 
     def overrun(self) -> int:
-        """How many samples of sound have been lost, since the last call, before they could be sent."""
+        """How many samples of unsent sound have been lost since this method was last called."""
         lost, self._overrun = self._overrun, 0
         return lost
 

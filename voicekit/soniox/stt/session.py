@@ -69,11 +69,12 @@ SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
 
 
 class SttSession:
-    """A session on one open socket, for `sound`; the first sample of the session is ear sample `base`.
+    """A session on one open socket, for sound in the format `sound`. The first sample of the session is ear sample
+    `base`.
 
     `config` is completed from `sound`. If `sound` is None, `config` must be complete; then bytes in its format are
-    passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize follows
-    each mark for the end of speech. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
+    passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize is sent
+    whenever speech stops. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
     configuration.
     """
 
@@ -123,7 +124,7 @@ class SttSession:
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send the next sound. A Gap is sent as silence, at most a few seconds; before the first sound, a Gap only
+        """Send the next sound. A Gap is sent as at most a few seconds of silence; before the first sound, a Gap only
         moves the start.
 
         Raises LocalProtocolError for sound that does not directly follow the sound sent before, or has another format.
@@ -168,7 +169,7 @@ class SttSession:
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session is done
+        """End the sound; Finished follows, unless there was no sound: then nothing is sent, and the session ends
         immediately."""
         if not self._do(SttInput.END):
             return
@@ -186,7 +187,7 @@ class SttSession:
     # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[SttEvent]:
-        """Take an incoming message and return its events. After the end, messages have no effect."""
+        """Take an incoming message and return its events. After the session has ended, messages have no effect."""
         if self.state in (SttState.DONE, SttState.FAILED):
             return []
         try:

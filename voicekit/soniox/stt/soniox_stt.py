@@ -2,8 +2,8 @@
 
 Sound goes into a ring and from there to the service; sound that has become final leaves the ring. If a connection is
 lost, the sound that had not become final is sent again on a new connection, one and a half times as fast as real time
-until it has caught up. The transcript continues as if nothing had happened. Without a connection the ring fills; it
-holds a minute.
+until it has caught up. The transcript continues as if nothing had happened. Without a connection, the ring fills up; it
+holds one minute of sound.
 
     inbox ─fill▶ ring ▶ SttSession ▶ shell ─write▶ service ─read▶ shell ▶ SttSession ▶ transcript ▶ outbox
 """
@@ -56,8 +56,8 @@ class SonioxStt(Pipeable):
 
     `config` is completed with the format of the sound. If `key` or the addresses are not given, they come from the
     environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called before each connection. With
-    `finalize_on_pause`, for turn-taking by the VAD, a request to make everything final follows each end of speech that
-    the VAD detects. `wire_log` is called with every message.
+    `finalize_on_pause`, which is for turn-taking by the VAD, the stage requests final words whenever the VAD detects
+    the end of speech. `wire_log` is called with every message.
 
     Raises ConfigError for an invalid configuration or a missing key. `open` and `run` raise the service's error
     (Unauthenticated, QuotaExceeded or ServiceError) if another attempt can't help. `run` raises Unavailable after two
@@ -118,8 +118,8 @@ class SonioxStt(Pipeable):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Connect in advance, so that a wrong key or address is detected before any sound flows, and the first word is
-        not late.
+        """Connect in advance, so that a wrong key or address is detected before any sound flows, and so that the first
+        word is not delayed.
         """
         if self.accepts is None:
             raise ConfigError(f"{self.name}: expected negotiate() to be called first, with the format of the sound")

@@ -1,4 +1,4 @@
-"""The timers of a session: for answers to its sound, and for its requests for final words."""
+"""The timers of a session: they watch whether the service responds to sound, and delay requests for final words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FINALIZE_ANSWER_S: Final = 3.0
 
 
 class Liveness:
-    """Detects whether the peer of a transcription still answers the sound that it gets."""
+    """Detects whether the service still responds to the sound that it gets."""
 
     __slots__ = ("_last", "_since")
 

@@ -92,7 +92,7 @@ class Tokens:
         return _tidied(out)
 
     def finish(self) -> list[TokenEvent]:
-        """Return the last words, which are complete because the session is over."""
+        """Return the last words, which are complete because the session has ended."""
         return _tidied(self._segment([], []))
 
     def _segment(self, said: list[Piece], translated: list[Piece]) -> list[TokenEvent]:

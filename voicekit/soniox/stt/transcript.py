@@ -18,7 +18,8 @@ _CLOSING: Final = frozenset(".,;:!?%)]}'\u2026\u00bb\u201d\u2019")
 
 
 class TranscriptBuilder:
-    """Joins the sessions of one stream as if there were only one; call `new_session` between two sessions."""
+    """Joins the transcripts of one stream's sessions as if there had been only one; call `new_session` between two
+    sessions."""
 
     def __init__(self) -> None:
         self._spoken, self._translated = _Spacing(), _Spacing()

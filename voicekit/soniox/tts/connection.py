@@ -110,7 +110,7 @@ class TtsConnection:
             self._send(encode(StreamText(stream_id=stream, text=text, text_end=end)), now)
 
     def end(self, stream: str, now: float) -> None:
-        """End a stream's text; the text that was sent is still spoken."""
+        """End a stream's text; the text already sent is still spoken."""
         self.text(stream, "", now, end=True)
 
     def cancel(self, stream: str, now: float) -> None:

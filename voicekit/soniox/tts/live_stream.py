@@ -1,4 +1,4 @@
-"""One stream of a synthesis connection: the events about it, and its messages joined into whole samples."""
+"""One stream of a synthesis connection: the events about it, and its sound, joined into whole samples."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class StreamFailed:
 
 @dataclass(frozen=True, slots=True)
 class StreamGone:
-    """Event: a stream is over, so another one may start in its place."""
+    """Event: a stream has ended, so another one may start in its place."""
 
     stream: str
 

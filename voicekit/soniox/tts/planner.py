@@ -1,7 +1,7 @@
 """Distributes one reply's text over streams of the voice: when to open a stream, what to send, when to end it. Pure.
 
 A stream sounds best when it is long, but the service ends it if it gets no text, becomes too long or is too slow. So
-text is sent as it comes. A stream is ended, after which the text that was sent is still spoken, when
+text is sent as it comes. A stream is ended (and the text already sent is still spoken) when
 
 - the handler has finished;
 - the stream is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence,
@@ -74,8 +74,8 @@ class StreamPlanner:
     """The streams of one reply. `speed` is the speed of the voice; `eager` opens the first stream before there is text
     for it.
 
-    `pace` is the ratio of the time that the voice takes to the estimate. It comes from earlier replies, until it can be
-    measured in this reply: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new
+    `pace` is the time that the voice takes, divided by the estimated time. It comes from earlier replies, until it can
+    be measured in this reply: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new
     attempts.
     """
 
@@ -139,7 +139,7 @@ class StreamPlanner:
 
     @property
     def done(self) -> bool:
-        """Whether all text was spoken and all its sound has come, or the reply has failed."""
+        """Whether all text has been spoken and all its sound has come, or else the reply has failed."""
         spoken = self._finished and not self.waiting and all(stream.over for stream in self.streams)
         return spoken or self.error is not None
 
@@ -168,7 +168,7 @@ class StreamPlanner:
         return min(self._not_before if self._not_before > self._now and self.waiting else inf, self._sound_by)
 
     def decide(self, now: float, room: bool = True) -> list[StreamCommand]:
-        """Return the commands to carry out now, in order. `room` is whether the connection can take another stream."""
+        """Return the commands to carry out now, in order. `room` is True if the connection can take another stream."""
         self._now = now
         self._watch_silence()
         if (stream := self._open()) is not None:

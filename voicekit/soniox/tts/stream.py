@@ -1,7 +1,7 @@
 """One stream of a reply: its text, its sound, and how much more text it can take. Pure.
 
-The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are in seconds.
-They are times of the clock if their names end in `_at`; all others are measured in the stream's own sound.
+The planner sends the text, the connection's events go to `hear`, and playout takes the sound. All times are in seconds.
+Those with names that end in `_at` are clock times; the others are positions or durations in the stream's own sound.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class SpeechStream:
     """A stream with the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound
     will come.
 
-    `pace` is the ratio, in earlier streams, of the time that the voice took to the estimate: see `WordTimer`. A `first`
-    stream belongs to a reply that has had no sound so far, so it is ended sooner.
+    `pace` is the time that the voice took in earlier streams, divided by the estimated time: see `WordTimer`. A `first`
+    stream belongs to a reply that has had no sound so far; if it stays silent, it is ended sooner than others.
     """
 
     def __init__(
@@ -161,7 +161,8 @@ class SpeechStream:
         return min(self._fed_at + IDLE_S, self._silent_until, slow_at if self._is_slow(slow_at) else inf)
 
     def portion(self, pending: str, owed: float, now: float, finished: bool) -> tuple[int, bool]:
-        """How many characters of `pending` to send now (0 means to wait), and whether the stream ends with them.
+        """How many characters of `pending` to send now (0 means none yet), and whether the stream's text ends with
+        them.
 
         `owed` is the total for the reply, including this stream.
         """

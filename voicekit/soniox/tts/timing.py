@@ -43,11 +43,11 @@ class PlacedWord:
 
 
 class WordTimer:
-    """Follows the voice of one stream. `sound` is how many seconds of sound have come, and `told` is whether the
+    """Follows the voice of one stream. `sound` is how many seconds of sound have come, and `told` is True if the
     service has reported the time of any character.
 
-    `pace` is the ratio of the voice's time for a text to the estimate (`seconds_to_say`); the given value is used until
-    the ratio can be measured.
+    `pace` is the time that the voice takes for a text, divided by the estimate (`seconds_to_say`); the given value is
+    used until the pace can be measured.
     """
 
     __slots__ = (

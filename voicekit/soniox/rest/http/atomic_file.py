@@ -15,7 +15,7 @@ from voicekit.flow.threads import in_thread
 
 @asynccontextmanager
 async def written(path: Path) -> AsyncIterator[IO[bytes]]:
-    """Open a file that replaces `path` if the block ends without an error; otherwise nothing changes.
+    """Open a new file, which replaces the one at `path` if the block ends without an error; otherwise nothing changes.
 
     Raises ConfigError if no file can be created at `path`, and DeviceError if the disk fails.
     """

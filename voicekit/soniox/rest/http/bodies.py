@@ -43,8 +43,8 @@ async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes
     """Yields the pieces of the answer's body; the block may end before all of them have come.
 
     httpx reads through a chain of generators and closes only the outermost one, and trio warns about the others. So if
-    the block ends early, reading continues in a cancelled scope, which ends all generators and the connection. A mock's
-    answer is already complete.
+    the block ends early, reading continues in a cancelled scope, which ends all generators and the connection. This is
+    not needed for an answer from a mock transport, because that is already complete.
     """
     if response.is_stream_consumed:
         yield InOne(response.content)

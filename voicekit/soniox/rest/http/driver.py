@@ -57,7 +57,7 @@ class RestQuery:
 
     @property
     def what(self) -> str:
-        """The method and the path, for error messages."""
+        """The request's method and path, for error messages."""
         return f"{self.method} {httpx.URL(self.url).path}"
 
 
@@ -279,7 +279,8 @@ class Http:
 
 
 def lost(ask: RestQuery, why: str) -> Setback:
-    """The failure to report for a request that was sent but not answered; it says how much of the upload was sent."""
+    """Return the Setback for a request that was sent but not answered; its message says how much of the upload was
+    sent."""
     if ask.upload is not None:
         where = f"the upload of {ask.upload.filename} was interrupted after {ask.upload.so_far}"
         return Setback(errors.lost(f"{where}: {why}", service=SERVICE), RequestTrouble.LOST)

@@ -21,7 +21,8 @@ _decoder = msgspec.json.Decoder(RestError)
 
 
 def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.as_said) -> errors.Failed:
-    """The failure to report for an error answer in any known format; if its format is unknown, its status decides."""
+    """Return the Failed event for an error answer in any known format. If the format is unknown, the HTTP status
+    decides."""
     said = errors.cleaned(_read(body), redact)
     wrong = [errors.cleaned(one, redact) for one in said.validation_errors or ()]
     fields = [FieldError(one.location, one.error_type, one.message) for one in wrong]

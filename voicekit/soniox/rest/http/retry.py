@@ -43,10 +43,10 @@ class RequestTrouble(Enum):
 class Patience:
     """How many seconds to wait, and how often to try.
 
-    `connect` limits the time to open a connection. `answer` limits the wait for a whole answer after the request was
-    sent, or for each 256 KiB of a long answer. `stall` limits a pause in which no byte of an upload or of sound moves.
-    `speech` limits the time for all the sound that one request returns, not counting the time that the caller's code
-    takes. `attempts` is the total number of attempts.
+    `connect` limits the time for opening a connection. `answer` limits the wait for a whole answer after the request
+    was sent, or for each 256 KiB of a long answer. `stall` limits a pause during which no byte of an upload or of sound
+    is transferred. `speech` limits the time for all the sound that one request returns, not counting the time that the
+    caller's code takes. `attempts` is the total number of attempts.
     """
 
     connect: float = 10.0

@@ -27,7 +27,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class Count(Struct, frozen=True, kw_only=True):
-    """The number of objects, by their origin."""
+    """The number of objects: in total, created through the public API, and created in the playground."""
 
     total: int = 0
     public_api: int = 0
@@ -175,7 +175,7 @@ class SharedVoice(Struct, frozen=True, kw_only=True):
 class VoiceModel(Struct, frozen=True, kw_only=True):
     """The status of one of your own voices for a model. The voice can be used if `status` is "ready".
 
-    The other values are "not_computed", "processing" and "failed"; the last has a reason.
+    The other values are "not_computed", "processing" and "failed"; a voice that failed has a reason.
     """
 
     model: str
@@ -216,7 +216,8 @@ class Violation(Struct, frozen=True, kw_only=True):
 
 
 class RestError(Struct, frozen=True, kw_only=True):
-    """An error, in one of two formats: the first fields are used by the API, the others by the speech service."""
+    """An error, in one of two formats: the API sends the fields up to `validation_errors`, and the speech service sends
+    `error_code` and `error_message`."""
 
     status_code: int | None = None
     message: str | None = None

@@ -1,7 +1,7 @@
 """The requests over HTTP, as typed JSON, and the checks of their fields, for clients and servers.
 
 A field that is None is omitted, so that the service uses its default. `wrongs` names every field that is out of bounds:
-a client raises the first before anything is sent, and a server answers with all of them.
+a client raises ConfigError for the first one before anything is sent, and a server answers with all of them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class VoiceFields(Struct, frozen=True, kw_only=True):
 
 
 class RecomputeRequest(Struct, frozen=True, kw_only=True):
-    """The model to prepare a voice for; None for all models for which the voice is not ready."""
+    """The model to prepare a voice for; None means all models for which the voice is not ready."""
 
     model: str | None = None
 

@@ -35,7 +35,7 @@ class UsageLog(Struct, frozen=True, kw_only=True):
 
 
 class UsageEntry(Struct, frozen=True, kw_only=True):
-    """The usage of one model, or of all models if `model` is None. Every list has one value for each of `days`."""
+    """The usage of one model, or of all models if `model` is None. Every list has one value for each day in `days`."""
 
     model: str | None = None
     days: tuple[date, ...] = ()
@@ -96,8 +96,8 @@ class ConcurrencyLimits(Struct, frozen=True, kw_only=True):
 class StreamsPeriod(Struct, frozen=True, kw_only=True):
     """How many streams ran at the same time in one period.
 
-    `sample_max` is the peak. `sample_sum` divided by `sample_count` is the mean while any streams ran; divided by
-    `total_count`, it is the mean of the whole period.
+    `sample_max` is the peak. `sample_sum` divided by `sample_count` is the mean over the time when at least one stream
+    ran; divided by `total_count`, it is the mean over the whole period.
     """
 
     period_start: datetime

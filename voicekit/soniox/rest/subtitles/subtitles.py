@@ -5,9 +5,9 @@
     Path("talk.srt").write_text(srt(cues), encoding="utf-8")
 
 A caption has at most two lines of 42 characters and is shown for 5/6 of a second to 7 seconds, as broadcasters require.
-It ends with its sentence, at a pause, at a change of speakers, or when it is full. If people answer each other faster
-than captions can be read, captions are shown a little late rather than too briefly. If a caption would be more than a
-second late, several turns share one caption, each after a dash, so that the delay does not grow.
+It ends at the end of a sentence, at a pause, at a change of speakers, or when it is full. If people answer each other
+faster than captions can be read, captions are shown a little late rather than too briefly. If a caption would be more
+than a second late, several turns share one caption, each after a dash, so that the delay does not grow.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Style:
     """The limits of captions. Characters are counted in columns: a wide character, as in Chinese, counts as two.
 
     `pause_ms` is the silence that ends a caption. `linger_ms` is how long a caption stays after its last word, if there
-    is time. `late_ms` is how much later than its first word a caption may be shown; beyond this, turns and sentences
-    share captions.
+    is time. `late_ms` is how much later than its first word a caption may be shown; to avoid a longer delay, several
+    turns or sentences share a caption.
     """
 
     columns: int = 42
@@ -56,8 +56,8 @@ STYLE: Final = Style()
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """The text that is shown from `start_ms` to `end_ms`. `speaker` is None if there is only one speaker, if none is
-    known, or if several share the caption.
+    """The text that is shown from `start_ms` to `end_ms`. `speaker` is None if there is only one speaker, if the
+    speaker is unknown, or if several speakers share the caption.
     """
 
     start_ms: int

@@ -31,8 +31,8 @@ class TextCame:
 
 @dataclass(frozen=True, slots=True)
 class StreamOver:
-    """Event: a stream is over, and no more of it may be spoken: the client has cancelled it, or it was refused for the
-    given reason."""
+    """Event: a stream has ended, and no more of it may be spoken: the client has cancelled it, or it was refused for
+    the given reason."""
 
     stream: str
     refusal: Refusal | None = None
@@ -40,7 +40,7 @@ class StreamOver:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnded:
-    """Event: the connection is over, and with it all its streams."""
+    """Event: the connection has ended, and all its streams have ended with it."""
 
     refusal: Refusal | None = None
 
@@ -96,7 +96,7 @@ class ServedStream:
         return starves_at if self._judged else min(starves_at, self._started_at + limits.TTS_RATE_CHECK_S)
 
     def judge(self, now: float) -> Refusal | None:
-        """Why the stream must end now; None if it continues. The pace of its sound is checked only once."""
+        """Why the stream must end now; None if it may continue. The pace of its sound is checked only once."""
         if now >= self._ends_at:
             return Refusal("temp_api_key_session_expired", "The session duration limit was exceeded.")
         if self.state is ServedTts.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:

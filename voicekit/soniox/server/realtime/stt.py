@@ -72,12 +72,12 @@ class FinalizeAsked:
 
 @dataclass(frozen=True, slots=True)
 class EndAsked:
-    """Event: the sound is over; the rest of the results should follow, and then a call to `finish`."""
+    """Event: the client has sent all its sound. The rest of the results should follow, and then a call to `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SttEnded:
-    """Event: the connection is over; `refusal` is the reason if the client made a mistake or exceeded a limit."""
+    """Event: the connection has ended; `refusal` is the reason if the client made a mistake or exceeded a limit."""
 
     refusal: Refusal | None = None
 
@@ -141,7 +141,7 @@ class SttServer(ServedConnection):
         return min(idle_at, self._ends_at)
 
     def tick(self, now: float) -> list[SttServerEvent]:
-        """Refuse a client that has sent nothing in time, or whose session has reached its time limit."""
+        """Refuse a client that has sent nothing for too long, or that has reached the time limit of its session."""
         if self.due_at is None or now < self.due_at:
             return []
         if self._refused is not None:
@@ -168,7 +168,7 @@ class SttServer(ServedConnection):
             self._say(SttResponse(tokens=tuple(tokens), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms))
 
     def finish(self, final_ms: Number, total_ms: Number) -> list[SttServerEvent]:
-        """Send the last message and close, after all results have been sent."""
+        """Send the last message and close; to be called when all results have been sent."""
         if not self._do(SttInput.FINISHED):
             return []
         self._say(SttResponse(tokens=(), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms, finished=True))

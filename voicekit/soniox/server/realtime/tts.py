@@ -5,8 +5,8 @@ sound. `outgoing` returns the messages to send; if `closing` is set, the socket 
 `states.SERVED_TTS` defines which inputs are possible in which state of a stream.
 
 A refusal that names a stream ends that stream, with an error frame and `terminated`; a refusal without a stream ends
-the connection. Reports from the engine about a stream that is already over are dropped, since the engine may not have
-known this.
+the connection. Reports from the engine about a stream that has already ended are dropped, since the engine may not have
+known about the end.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class TtsServer(ServedConnection):
         return min((live.dies_at for live in self._streams.values()), default=self._idle_at())
 
     def tick(self, now: float) -> list[TtsServerEvent]:
-        """End streams that have timed out, or an unused connection."""
+        """End streams that have timed out, or a connection that has been idle for too long."""
         if self.due_at is None or now < self.due_at:
             return []
         if self._refused is not None:
@@ -109,8 +109,8 @@ class TtsServer(ServedConnection):
         seconds: float | None = None,
         end: bool = False,
     ) -> list[TtsServerEvent]:
-        """Send sound of a stream; `end` marks the last sound. Raises LocalProtocolError for more sound than a message
-        may contain.
+        """Send more of a stream's sound; `end` marks the last piece. Raises LocalProtocolError for more sound than a
+        message may contain.
 
         `seconds` must be given if the duration does not follow from the number of bytes. A message that would exceed
         the limit for a stream's sound is not sent, and the stream ends with an error.
@@ -130,7 +130,7 @@ class TtsServer(ServedConnection):
         return []
 
     def terminated(self, stream: str, now: float) -> None:
-        """Tell the client that a stream is over, after its last sound."""
+        """Tell the client that a stream has ended; to be called after its last sound has been sent."""
         if self._engine(stream, TtsInput.TERMINATED) is not None:
             self._drop(stream, now)
 

@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """Record that the client is gone: a partial upload is dropped, and speech in progress is over."""
+        """Record that the client is gone: a partial upload is dropped, and speech in progress ends."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)
@@ -129,7 +129,7 @@ class RestExchange:
     # --- speech ---
 
     def speaking(self) -> RestAnswer:
-        """Return the headers of the answer to a Speak; its body will be the sound, of unknown length."""
+        """Return the headers of the answer to a request for speech; the body will be sound of unknown length."""
         if self._speaking is None:
             raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
@@ -142,7 +142,7 @@ class RestExchange:
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """Record that the speech is over, whether complete or not, after `seconds` of sound. A second call has no
+        """Record that the speech has ended, whether complete or not, after `seconds` of sound. A second call has no
         effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)

@@ -67,7 +67,7 @@ def counted(number: int) -> Count:
 
 
 def arrived(call: RestCall) -> ReceivedUpload:
-    """The file in the request's form. Raises Problem if there is none."""
+    """The file in the request's form. Raises Problem if there is no file."""
     upload = call.upload
     if upload is None or not upload.begun:
         raise invalid([violation("body.file", "a file")], "Missing required field: file")

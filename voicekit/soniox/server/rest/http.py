@@ -1,7 +1,7 @@
 """The driver of the REST server, for one HTTP/1.1 connection: h11 translates between the byte stream and the server.
 
-The driver reads requests, passes their bodies on piece by piece, lets `act` carry out the effects, lets `speak`
-synthesise speech, and writes the answers. It keeps no part of a body.
+The driver reads requests, passes their bodies on piece by piece, and writes the answers. It lets `act` carry out the
+effects, and `speak` synthesise speech. It keeps no part of a body.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MakeSpeech: TypeAlias = Callable[[SpeechRequest], AsyncGenerator[SpokenPiece, No
 
 
 class RestGone(Exception):
-    """Raised if the connection is over."""
+    """Raised if the connection has ended."""
 
 
 class RestConnection:

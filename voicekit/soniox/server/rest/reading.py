@@ -59,7 +59,7 @@ class Shelf(Generic[T]):
         return self._things.get(name, (0, None))[1]
 
     def find(self, name: str) -> T:
-        """The object with this id. Raises Problem if there is none."""
+        """The object with this id. Raises Problem if there is no such object."""
         found = self.get(name)
         if found is None:
             raise Problem(f"{self._kind}_not_found", f"{self._kind.capitalize()} {name} was not found.")
@@ -124,7 +124,7 @@ def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
-    """The fields of a request, `said`, converted to the type `kind`. Raises a Problem that names the invalid fields."""
+    """`said`, the fields of a request, converted to the type `kind`. Raises a Problem that names the invalid fields."""
     missing = [name for name in required if name not in said]
     if missing:
         message = f"Missing required field: {missing[0]}"

@@ -52,7 +52,7 @@ __all__ = [
 
 
 class RestServer:
-    """All endpoints of one account. The websocket servers share `account`, which has the keys, and the numbers of
+    """All endpoints of one account. The websocket servers share `account`, which has the keys and the numbers of
     running sessions and streams."""
 
     def __init__(

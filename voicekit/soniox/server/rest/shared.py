@@ -30,7 +30,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestAnswer:
-    """A whole response. With `close`, the rest of the request's body is not needed."""
+    """A whole response. If `close` is set, the rest of the request's body is not needed."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -116,7 +116,7 @@ Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Sp
 
 @dataclass(slots=True)
 class ReceivedUpload:
-    """A file uploaded in a form; it may have arrived only in part."""
+    """A file uploaded in a form; possibly only part of it has arrived."""
 
     id: str
     filename: str = ""

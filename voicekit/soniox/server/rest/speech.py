@@ -35,13 +35,13 @@ class ServedSpeech:
         return [RestRoute("POST", "/tts", self._speak, speech=True)]
 
     def begin(self, key: Key, now: float) -> None:
-        """Record that speech begins. Raises Problem if the account allows no more at the same time."""
+        """Record that speech begins. Raises Problem if the account does not allow this now."""
         refusal = self._desk.account.begin(key, Service.TTS, now)
         if refusal is not None:
             raise Problem.of(refusal)
 
     def end(self, request: SpeechRequest, began: float, now: float, seconds: float) -> None:
-        """Record that the speech is over, after `seconds` of sound."""
+        """Record that the speech has ended, after `seconds` of sound."""
         reference = request.client_reference_id or ""
         self._desk.account.end(StreamUse(Service.TTS, request.model, reference, began, now, len(request.text), seconds))
 

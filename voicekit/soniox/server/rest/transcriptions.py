@@ -65,7 +65,7 @@ class ServedTranscriptions:
         offer: Offer | None = None,
         stoppable: bool = False,
     ) -> None:
-        """`stoppable` allows clients to delete a transcription that is being processed; Soniox refuses this."""
+        """`stoppable` allows clients to delete a transcription that is being processed; Soniox does not allow this."""
         self._desk, self._files, self._usage, self._pending = desk, files, usage, quotas.pending
         self._models, self._offer, self._stoppable = models, offer or Offer(), stoppable
         self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)

@@ -49,7 +49,7 @@ class ServedUsage:
         ]
 
     def add(self, log: UsageLog) -> None:
-        """Add the entry for a request, which must not have ended before the request added last."""
+        """Add the entry for a request. Requests must be added in the order in which they ended."""
         self._logs[next(self._numbers)] = log
         _bound(self._logs)
 
