@@ -182,7 +182,7 @@ class Turn:
         self.hand_over(to, sorry)
 
     def end(self, farewell: str | None = None) -> None:
-        """End the call after this reply, followed by `farewell`, has been played to its end. This does not wait."""
+        """End the call after this reply and then `farewell` have been played to the end. This does not wait."""
         self.end_call(farewell)
 
 

@@ -46,8 +46,8 @@ Pattern: TypeAlias = Phrase | re.Pattern[str]
 
 
 class Filled(NamedTuple):
-    """The value of a slot, and its words. If `used` is true, a form has already used the value, so a form that begins
-    later asks for it again."""
+    """The value of a slot, and the words in which to say it back. If `used` is true, a form has already used the value,
+    so a form that begins later asks for it again."""
 
     value: object
     words: str

@@ -106,8 +106,8 @@ class State(Table, Place):
         return answer
 
     def gives_up(self, answer: F) -> F:
-        """Set the answer after the last reprompt; as with `then`, the dialogue ends unless the answer names another
-        place."""
+        """Set the answer for a caller whom the last reprompt did not help; as with `then`, the dialogue ends unless the
+        answer names another place."""
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer
@@ -163,7 +163,7 @@ class Form(Place):
         return answer
 
     def missing(self, slots: Mapping[str, Filled]) -> State | None:
-        """The first question that has not been answered yet; None if there is none."""
+        """The first question that has not been answered yet; None if all have been answered."""
         return next((ask for name, ask in self.asks.items() if name not in slots), None)
 
     def __repr__(self) -> str:

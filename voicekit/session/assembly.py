@@ -122,7 +122,7 @@ class Parts:
             report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
-        """The role of the part that raised `error`, found by the stage with which the error is marked; None if no part
+        """The role of the part that raised `error`, according to the stage that is noted in the error; None if no part
         raised it."""
         named: dict[str, Role] = {
             HANDLER: "handler",
@@ -153,8 +153,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A plugin's context manager around the conversation; as for a part, there is a time limit for opening and closing
-    it."""
+    """A plugin's context manager around the conversation. Opening and closing it have a time limit, like those of a
+    part."""
 
     context: AbstractAsyncContextManager[object]
     name: str = "a plugin's session context"

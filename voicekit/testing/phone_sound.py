@@ -71,8 +71,8 @@ def _sounds(script: Script, at: float) -> bool:
 class PhoneEars(ScriptedStt):
     """Understands a script's words over a telephone. A word is not heard if half of its slots are missing.
 
-    Words are timed by when their sound arrived. A Gap counts as silence, but at most up to the end of the next word,
-    since a delayed wire may still send that word.
+    The times of a word are those at which its sound arrived. A Gap counts as silence, but at most up to the end of the
+    next word, since a delayed wire may still send that word.
     """
 
     name = "ears on a telephone"

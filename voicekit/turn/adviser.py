@@ -6,9 +6,9 @@ The first rule that applies gives the advice:
    sentence, or has only begun to ask ("Can you tell me?"): wait.
 2. The bot asked for a number or a name, and the answer so far may be only the beginning of one: wait.
 3. The words may still change: ask for final words, and judge again.
-4. The caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete, judging by the
-   recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since another one
-   often follows.
+4. The caller says yes or no to a yes/no question: commit. The recogniser's punctuation and the sound model show that a
+   question, or a yes or no, is complete: commit. After a complete statement, wait a little, since another one often
+   follows.
 5. Anything else is left to the recogniser's endpoint, or to silence.
 
 Except after a yes or no, no rule ends a turn without a punctuation mark that ends a sentence, because words alone prove

@@ -100,8 +100,8 @@ class CallerMemory:
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
         """Remember the words of `event`; returns the questions that they amend.
 
-        A word that was spoken after everything known so far is a sign of speech, so the pause starts again. Recognisers
-        time the end of a word only roughly, so a small difference does not count.
+        A word that was spoken later than everything known so far is a sign of speech, so the pause starts again.
+        Recognisers time the end of a word only roughly, so a small difference does not count.
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)

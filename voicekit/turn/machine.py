@@ -23,7 +23,7 @@ spaces. All parts are committed together. A question that was put back is commit
 
 **Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then awaited one after the
 other, in SETTLING, or in HEARING if the caller is making sounds; an Endpoint does not end the collection, but any turn
-does, whether or not it consists of the keys.
+does, even one without keys.
 
 **A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in every state.
 
@@ -172,7 +172,8 @@ class TurnMachine:
 
     @property
     def limited(self) -> bool:
-        """Whether the call is ending because it has reached its maximum duration or the longest silence."""
+        """Whether the call is ending because it has lasted too long, or because the caller has been silent for too
+        long."""
         return self._floor.limited
 
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:

@@ -308,8 +308,8 @@ class TurnMemory(CallerMemory):
             self.book.read(event, "keys")
 
     def await_key(self) -> None:
-        """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, no further
-        reply is owed for that."""
+        """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, the caller is
+        no longer owed another reply for that."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -378,7 +378,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """There are no words to answer, so keep listening, wait until a cut is regretted, or rest."""
+        """There are no words to answer, so keep listening, or wait until it is time to regret a cut, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:

@@ -74,7 +74,7 @@ CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """Estimates when a given ear sample was captured, based on the fastest report so far about any sample."""
+    """Estimates when a given ear sample was captured, based on the report that has come with the least delay so far."""
 
     __slots__ = ("_now", "_offset", "_rate")
 

@@ -98,7 +98,8 @@ def spread(awaits: int) -> list[int]:
 async def cancelled_at(
     part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
 ) -> bool:
-    """Call `first` and cancel `work` at its `place`-th await. Returns False if `work` ended before that."""
+    """At the `place`-th await of `work`, call `first` and then cancel `work`. Returns False if `work` ended before
+    that."""
     scope = trio.CancelScope()
 
     def cancel() -> None:

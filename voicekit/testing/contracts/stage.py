@@ -67,7 +67,7 @@ async def check_streams(
 
 
 async def check_empty(part: Any, plan: Plan) -> None:
-    """Check that the stage also ends if its stream has no items."""
+    """Check that the stage ends even if its stream has no items."""
     await run_once(part, replace(plan, items=(), judge=anything))
 
 

@@ -28,7 +28,7 @@ ScriptedReply: TypeAlias = str | ScriptedAnswer | Status
 
 
 class ModelServer:
-    """Answers each request with the next of `replies`; when there are no more, the function `otherwise` gives the
+    """Answers each request with the next of `replies`; when `replies` is used up, the function `otherwise` provides the
     answers.
 
     If `key` is given, any other key is refused with 401. `asked` holds the requests so far, oldest first, including

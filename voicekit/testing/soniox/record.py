@@ -48,7 +48,8 @@ class SpokenStream:
 
 @dataclass
 class ConnectionRecord:
-    """One connection; `number` counts the connections to the same service from 1. The repr shows no key.
+    """One connection; `number` is its number, counted from 1, among the connections to the same service. The repr shows
+    no key.
 
     For speech to text, `config` is the client's configuration, `transcript` holds the final words, and `runs` holds the
     stretches of the script's sound that arrived. `most_ahead` is the maximum number of seconds by which the received

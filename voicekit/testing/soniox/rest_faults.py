@@ -66,8 +66,8 @@ class Trickle(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Unframed(RestFault):
-    """The answer does not declare its length, so only the end of the connection ends it. If `after` is given, the
-    connection ends early, after that many bytes."""
+    """The answer does not declare its length, so the client must take the end of the connection as the end of the
+    answer. If `after` is given, the connection ends early, after that many bytes."""
 
     after: int | None = field(default=None, kw_only=True)
 

@@ -92,7 +92,7 @@ class Recogniser:
         return self._result([*self._rest(), FIN], (), self.ears.total)
 
     def finish(self) -> PeerResult:
-        """Make all tokens final, since the sound is over."""
+        """Make all tokens final, since the sound has ended."""
         return self._result(self._rest(), (), self.ears.total)
 
     def _listen(self, data: bytes) -> None:
