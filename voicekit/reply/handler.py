@@ -222,7 +222,7 @@ SHAPES = """a handler is one of
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
     """The first stage of a reply: it receives one Turn, asks `answer` for the turn's handler, and runs that handler.
 
-    The stage ends when the handler returns. The handler's exceptions pass unchanged.
+    The stage ends when the handler returns. The handler's exceptions are passed on unchanged.
     """
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:

@@ -1,10 +1,10 @@
 """The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions one by one.
 
-A dialogue over several turns is explicit here: a rule's answer names the next state, and the session keeps the current
-state as a plain value. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A handler
-answers one turn, and is cancelled whenever the caller interrupts, so such a coroutine would have to outlive the turns.
-Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps could
-not be tested separately.
+A dialogue over several turns is defined explicitly: a rule's answer names the next state, and the session keeps the
+current state as a plain value. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A
+handler answers one turn, and is cancelled whenever the caller interrupts, so such a coroutine would have to outlive the
+turns. Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps
+could not be tested separately.
 
 If another of the bot's rules matches while a state waits for an answer, that rule is followed, and then the state's
 question is asked again. So "help" and "what time is it" work anywhere. An answer set with `then` ends the dialogue,
@@ -106,8 +106,8 @@ class State(Table, Place):
         return answer
 
     def gives_up(self, answer: F) -> F:
-        """Set the answer for a caller whom the last reprompt did not help; as with `then`, the dialogue ends unless the
-        answer names another place."""
+        """Set the answer to give when even the last reprompt has not helped; as with `then`, the dialogue ends unless
+        the answer names another place."""
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer

@@ -26,8 +26,8 @@ KEYS = PHONE_KEYS
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Patterns and their answer. A phrase that accounts for a smaller share of the caller's words than `at_least` does
-    not match."""
+    """Patterns and their answer. A phrase does not match if it accounts for a smaller share of the caller's words than
+    `at_least`."""
 
     patterns: tuple[Pattern, ...]
     action: Action

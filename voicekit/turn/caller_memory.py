@@ -98,7 +98,7 @@ class CallerMemory:
         self.decisions.append(Decided(act, turn, why, about))
 
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
-        """Remember the words of `event`; returns the questions that they amend.
+        """Remember the words of `event`, and return the questions that they amend.
 
         A word that was spoken later than everything known so far is a sign of speech, so the pause starts again.
         Recognisers time the end of a word only roughly, so a small difference does not count.

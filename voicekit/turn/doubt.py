@@ -24,7 +24,7 @@ TRAILING = 0.35
 
 
 class Doubt:
-    """When the doubt about a reply must end, and the words that an earlier doubt let pass."""
+    """When the doubt about a reply must end, and which words did not cut the reply in an earlier doubt."""
 
     __slots__ = ("cap", "let_pass", "until")
 

@@ -65,8 +65,8 @@ class History:
                 self._over[place] = replace(exchange, user=text)
 
     def end(self, turn: int, said: str, heard: str, cut: bool) -> Exchange:
-        """Record that reply `turn` has ended; returns its exchange. Raises LocalProtocolError for a turn that is not
-        open."""
+        """Record that reply `turn` has ended, and return its exchange. Raises LocalProtocolError if that exchange is
+        not open."""
         if self._open is None or self._open.turn != turn:
             expected = "no end, as no turn is open" if self._open is None else f"the end of turn {self._open.turn}"
             raise LocalProtocolError(f"history: expected {expected}, got the end of turn {turn}")

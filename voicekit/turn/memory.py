@@ -113,7 +113,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def first_key_due(self) -> float:
-        """The time by which the first of the requested keys must come."""
+        """The time by which the first of the requested keys must be pressed."""
         return math.inf if self.keys.first is None else self.waiting_since + self.keys.first
 
     @property
@@ -318,7 +318,7 @@ class TurnMemory(CallerMemory):
             self.pause()
 
     def take_keys(self, why: str) -> None:
-        """Make a turn from the keys and any words. If there are neither, the turn is empty."""
+        """Make a turn from the keys and any words. Without keys and words, the turn is empty."""
         self.keys.stop()
         if self.book:
             self.commit(why)

@@ -1,7 +1,7 @@
 """The numbers and word lists by which turns are judged: frozen values, with a reason for each default.
 
-A policy is only data, which the turn machine, the conductor and the session read. All times are in seconds. A value
-that no call could use raises a ConfigError that names the field.
+A policy is only data; the turn machine, the conductor and the session read it. All times are in seconds. A value that
+no call could use raises a ConfigError that names the field.
 """
 
 from __future__ import annotations

@@ -162,8 +162,8 @@ class Whose:
 
         From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 
-        `replying` is whether a reply is playing, or has just been played. If so, words are not the caller's if the
-        detector found no speech in them at all, although it did in the caller's other words.
+        `replying` is whether a reply is playing, or has just been played. In that case, words are not the caller's if
+        the detector found no speech in them at all, although it did find speech in the caller's other words.
         """
         if not words:
             return frozenset(), ""

@@ -1,4 +1,5 @@
-"""Checks what every `open()` promises: it can be called again, lets errors pass, and can be cancelled at any await."""
+"""Checks what every `open()` promises: it can be called again, lets errors propagate, and can be cancelled at any
+await."""
 
 from __future__ import annotations
 
