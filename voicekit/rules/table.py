@@ -47,7 +47,7 @@ class Rule:
 
 
 class Table:
-    """Rules in the order in which they were added, and keys.
+    """The rules, in the order in which they were added, and the keys.
 
     `named` holds the named kinds of slots. `coverage` is the smallest share of the caller's words that a matching
     phrase may account for. `where` is the name of this table in error messages. If `in_dialogue` is true, texts may

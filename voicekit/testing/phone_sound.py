@@ -133,7 +133,7 @@ class PhoneHearing(ScriptHearing):
 
 
 class PhoneVoice(FakeTts):
-    """A FakeTts whose samples are levels that `law` preserves exactly, so that the far end can decode them."""
+    """A FakeTts that uses only sample values that `law` preserves exactly, so that the far end can decode them."""
 
     name = "voice on a telephone"
 

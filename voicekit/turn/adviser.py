@@ -51,7 +51,7 @@ class PausePatience:
     `complete`: after a complete question, or a yes or no. Together with the hangover, this is about as long as the
     recogniser's own quickest endpoints take. `statement`: after any other complete sentence; people pause about as long
     between two sentences of one thought. `unfinished`: after a word that can't end a sentence. `filler`: after an "um",
-    by which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart when
+    with which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart when
     somebody reads it from a card. `name`: while the caller remembers or spells a name. `unsettled`: if the words are
     complete but do not sound finished.
     """

@@ -147,7 +147,7 @@ class CallerMemory:
             self.doubt.let_pass = letters(self.book.noted.text)
 
     def close_stale(self) -> None:
-        """Close an utterance whose end was never reported, once the caller has paused for long enough."""
+        """Close an utterance if its end was never reported and the caller has paused for long enough."""
         quiet = not self.speech.talking and self.now - self.settling_since >= self.settle_time
         if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
             self.close_utterance(self.book.noted.end + 1)

@@ -172,7 +172,7 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.FINALIZE, why)
 
     def heed(self, event: AnswerExpected | PauseScored) -> None:
-        """Pass a fact on to the adviser: the answer that the reply asks for, or the score of the pause."""
+        """Pass a fact on to the adviser: what kind of answer the reply asks for, or the score of the pause."""
         if isinstance(event, AnswerExpected):
             self.advising.expect(event.answer)
         else:

@@ -1,4 +1,4 @@
-"""The numbers and word lists by which turns are judged: frozen values, with a reason for each default.
+"""The numbers and word lists that are used to judge turns: frozen values, with a reason for each default.
 
 A policy is only data; the turn machine, the conductor and the session read it. All times are in seconds. A value that
 no call could use raises a ConfigError that names the field.
@@ -113,9 +113,9 @@ class InterruptPolicy:
     `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
     many dB below the caller's usual level is ignored (television, side talk, echo); None turns this off. One person's
     speech varies in level by up to 10 dB. `stop_words`: phrases that always cut, by language code; "any" is the code
-    for all languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that
-    the recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in all lists.
-    `ignore_words`: phrases that never cut, also by language code.
+    for all languages. If the language of a word is unknown or has no list, the word is looked up in the lists of the
+    languages that the recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in
+    all lists. `ignore_words`: phrases that never cut, also by language code.
     """
 
     barge_in: bool = True

@@ -31,7 +31,7 @@ class KeptMessage:
 
 @dataclass
 class SpokenStream:
-    """A stream of speech that was started. Each time is None until the event has happened."""
+    """A stream of speech that was started. Each of its times is None until the event in question has happened."""
 
     stream: str
     config: TtsConfig

@@ -48,7 +48,7 @@ class Instead(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest(RestFault):
-    """The service does no work, and answers with an error whose type is in
+    """The service does no work, and answers with an error of a type in
     `voicekit.soniox.server.rest.refusal.REST_CODES`."""
 
     error_type: str = field(default="internal_error", kw_only=True)
