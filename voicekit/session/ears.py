@@ -1,4 +1,4 @@
-"""Passes the turn machine's requests on to the listening side."""
+"""Passes the turn machine's commands on to the listening side."""
 
 from __future__ import annotations
 

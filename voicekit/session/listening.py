@@ -1,4 +1,4 @@
-"""Runs the listening side of a call; if it fails, plugins can decide what to do."""
+"""Runs the listening side of a call, and lets plugins decide what to do if it fails."""
 
 from __future__ import annotations
 

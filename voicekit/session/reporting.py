@@ -82,8 +82,8 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The statistics of the observers' queue: how full it is, how full it has been at most, and how many events it
-        has dropped; () before `start`."""
+        """The statistics of the observers' queue: its current level, its peak level, and how many events it has
+        dropped; () before `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:

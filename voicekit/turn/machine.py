@@ -167,7 +167,7 @@ class TurnMachine:
 
     @property
     def ending(self) -> str | None:
-        """The reason for the graceful end in progress; None if the call is not ending."""
+        """The reason for the graceful end in progress; None if no graceful end was requested."""
         return self._floor.ending
 
     @property
