@@ -50,7 +50,7 @@ class Doubt:
 
 
 class DoubtOutcome(Enum):
-    """What a doubt decides about the reply."""
+    """The decisions about the reply to which a doubt may lead."""
 
     CUT = "cut"
     RELEASE = "release"

@@ -46,7 +46,7 @@ class History:
         return bool(self._over) and self._over[-1].cut
 
     def begin(self, turn: int, user: str, reason: str) -> None:
-        """Record that reply `turn`, which answers the words `user`, starts. Raises LocalProtocolError if another
+        """Record that reply `turn`, which answers the words `user`, has started. Raises LocalProtocolError if another
         exchange is still open.
         """
         if self._open is not None:

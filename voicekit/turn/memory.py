@@ -186,7 +186,7 @@ class TurnMemory(CallerMemory):
             self.state = TurnState.SPEAKING
 
     def finish(self) -> None:
-        """Record that the reply has ended by itself."""
+        """Record that the reply has ended without being cut."""
         self.live, self.sounded_at = None, self.now
 
     def note_stt(self, *, down: bool) -> None:
@@ -364,8 +364,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def after_reply(self, turn: int) -> None:
-        """After reply `turn` has ended by itself, answer the words that were kept, or listen to those that are still
-        coming."""
+        """After reply `turn` has ended without being cut, answer the words that were kept, or listen to those that are
+        still coming."""
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
