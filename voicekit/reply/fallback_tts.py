@@ -40,7 +40,7 @@ class FallbackTts(Pipeable):
     """A tts that tries `voices` in order, according to `spec`; all voices must use the same format.
 
     If no voice can be opened, the last voice's error is raised. If no voice is left to continue a reply, the reply
-    raises that error.
+    raises the error of the voice that failed last.
     """
 
     name = "fallback tts"

@@ -182,7 +182,7 @@ class Turn:
         self.hand_over(to, sorry)
 
     def end(self, farewell: str | None = None) -> None:
-        """End the call after this reply, followed by `farewell`, has been played to its end. This does not wait."""
+        """End the call after this reply and then `farewell` have been played to the end. This does not wait."""
         self.end_call(farewell)
 
 
@@ -222,7 +222,7 @@ SHAPES = """a handler is one of
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
     """The first stage of a reply: it receives one Turn, asks `answer` for the turn's handler, and runs that handler.
 
-    The stage ends when the handler returns. The handler's exceptions pass unchanged.
+    The stage ends when the handler returns. The handler's exceptions are passed on unchanged.
     """
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:

@@ -25,8 +25,8 @@ READING = 0.02
 
 
 class QuietTts(Pipeable):
-    """A voice that stays silent for `per_character` seconds per character. To cut a reply, it is enough to cancel the
-    reply's scope."""
+    """A voice that stays silent for `per_character` seconds per character. Cancelling a reply's scope is enough to cut
+    the reply."""
 
     name = "quiet voice"
     accepts = None

@@ -39,10 +39,10 @@ class Say:
     The texts from several calls are joined unchanged, with one exception: between two texts that look like sentences
     ("One moment." "Here it is.") a space is added. Empty text is only a checkpoint.
 
-    `say` waits while the link to the voice is full. If several tasks call it, they take turns, and no text is split by
-    another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the moment it is
-    handed over. So a cancelled `say` has handed over whole pieces, and all text that the voice has counts as `said`.
-    Raises TypeError if `text` is not a str.
+    `say` waits while the link to the voice is full. If several tasks call it, they take turns, so their texts are never
+    mixed. Long text is sent in pieces of at most 120 characters, and each piece is added to `Reply.said` the moment it
+    is handed over. So even if `say` is cancelled, all text that the voice has counts as `said`. Raises TypeError if
+    `text` is not a str.
     """
 
     __slots__ = (

@@ -31,7 +31,7 @@ class Rewriter(Protocol):
 
 
 class Rewriting:
-    """A transform that applies a rewriter to Text; items of other types pass unchanged.
+    """A transform that applies a rewriter to Text; items of other types are passed on unchanged.
 
     If `whole` is true, each result of the rewriter is a separate item; otherwise, all results for one item are joined.
     """

@@ -1,7 +1,7 @@
 """What a rule does when it matches: it says something, goes to a place in the dialogue, or calls the author's function.
 
-A function's parameters may be named after the slots that its phrases fill, or `turn`, `say` or `slots` (all slots of
-the dialogue so far, by name). When the rule is created, a check makes sure that a value is available for each
+A function's parameters may have the names of slots that its phrases fill, or be called `turn`, `say` or `slots` (all
+slots of the dialogue so far, by name). When the rule is created, a check makes sure that a value is available for each
 parameter.
 """
 
@@ -79,8 +79,8 @@ Perform: TypeAlias = Callable[[Occasion], Awaitable[RuleOutcome]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an answer does. `known` is its result, if that is known in advance. If `speaks` is true, the action may call
-    `say` itself."""
+    """What an answer does. `known` is the action's result, if that is known in advance. If `speaks` is true, the action
+    may call `say` itself."""
 
     perform: Perform
     known: RuleOutcome | None = None

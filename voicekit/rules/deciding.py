@@ -131,8 +131,8 @@ def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> 
 
 
 def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Decision | None:
-    """The decision for `keys`, which are taken one by one until together they have a meaning, or can't have one. Any
-    remaining keys were pressed ahead of the next question.
+    """The decision for `keys`. They are taken one by one until, together, they have a meaning or can no longer acquire
+    one. Any remaining keys were pressed ahead of the next question.
 
     If `late` is true, no more keys will come, so the requested digits are either complete or too few.
     """

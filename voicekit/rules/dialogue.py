@@ -118,7 +118,7 @@ def missed(memory: Memory, wrong: Saying | None = None) -> Decision:
 
 
 def fill_form(form: Form, slots: Slots, *first: Saying) -> Decision:
-    """Ask for the first slot that has no acceptable value; if there is none, ask for confirmation."""
+    """Ask for the first slot that has no acceptable value; if every slot has one, ask for confirmation."""
     for name, ask in form.asks.items():
         wrong = complaint(ask, slots)
         if wrong is not None:

@@ -37,7 +37,7 @@ class OpeningHours:
     ("2026-12-24").
 
     Hours are a string such as "9-17:30", "9-12, 14-18" or "closed", in the time zone `zone`; on days without an entry,
-    the business is closed. Raises a ConfigError that names the entry if an entry is invalid.
+    the business is closed. If an entry is invalid, raises a ConfigError that names it.
     """
 
     def __init__(self, weekly: Mapping[str, str], zone: tzinfo, exceptions: Mapping[str, str] | None = None) -> None:

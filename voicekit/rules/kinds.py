@@ -33,7 +33,7 @@ UNTIL_HASH = 0
 
 
 class Found(NamedTuple):
-    """A value that was found, and its position; `words` are the words in which to say the value back; None for the
+    """A value that was found, and its position. `words` are the words in which to say the value back; None means the
     caller's own words."""
 
     start: int

@@ -46,8 +46,8 @@ Pattern: TypeAlias = Phrase | re.Pattern[str]
 
 
 class Filled(NamedTuple):
-    """The value of a slot, and its words. If `used` is true, a form has already used the value, so a form that begins
-    later asks for it again."""
+    """The value of a slot, and the words in which to say it back. If `used` is true, a form has already used the value,
+    so a form that begins later asks for it again."""
 
     value: object
     words: str
@@ -84,7 +84,7 @@ _Placement: TypeAlias = dict[int, _Span]  # the keys are the indexes of the item
 
 
 def match(pattern: Pattern, said: Said) -> Match | None:
-    """The best match of `pattern`, or None.
+    """The best match of `pattern`; None if it does not match.
 
     A regular expression is applied to the caller's unchanged text. Its named groups are slots; a group that took no
     part in the match has the value None.

@@ -1,7 +1,7 @@
 """Reads spoken English numbers: "a hundred and five" as 105, and the digits "double five one two" as "5512" (pure).
 
-A reader is a function that gets bare words and a starting position, and returns the longest value that begins there,
-with its end, or None. Readers also accept figures: "2.5 million", "55 12".
+A reader is a function that gets bare words and a starting position. It returns the longest value that begins there, and
+where that value ends; None if no value begins there. Readers also accept figures: "2.5 million", "55 12".
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ LONGEST = 40
 
 
 class Reading(NamedTuple):
-    """A value that was read, and the index after its words; `words` are the words in which to say the value back; None
-    for the caller's own words."""
+    """A value that was read, and the index after its words. `words` are the words in which to say the value back; None
+    means the caller's own words."""
 
     value: object
     end: int

@@ -1,10 +1,10 @@
 """The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions one by one.
 
-A dialogue over several turns is explicit here: a rule's answer names the next state, and the session keeps the current
-state as a plain value. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A handler
-answers one turn, and is cancelled whenever the caller interrupts, so such a coroutine would have to outlive the turns.
-Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps could
-not be tested separately.
+A dialogue over several turns is defined explicitly: a rule's answer names the next state, and the session keeps the
+current state as a plain value. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A
+handler answers one turn, and is cancelled whenever the caller interrupts, so such a coroutine would have to outlive the
+turns. Then the dialogue could not be inspected, or restored when the caller rephrases the last sentence, and its steps
+could not be tested separately.
 
 If another of the bot's rules matches while a state waits for an answer, that rule is followed, and then the state's
 question is asked again. So "help" and "what time is it" work anywhere. An answer set with `then` ends the dialogue,
@@ -164,7 +164,7 @@ class Form(Place):
         return answer
 
     def missing(self, slots: Mapping[str, Filled]) -> State | None:
-        """The first question that has not been answered yet; None if there is none."""
+        """The first question that has not been answered yet; None if all have been answered."""
         return next((ask for name, ask in self.asks.items() if name not in slots), None)
 
     def __repr__(self) -> str:

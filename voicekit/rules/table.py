@@ -26,8 +26,8 @@ KEYS = PHONE_KEYS
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Patterns and their answer. A phrase that accounts for a smaller share of the caller's words than `at_least` does
-    not match."""
+    """Patterns and their answer. A phrase does not match if it accounts for a smaller share of the caller's words than
+    `at_least`."""
 
     patterns: tuple[Pattern, ...]
     action: Action
@@ -35,7 +35,7 @@ class Rule:
     when: When | None = None
 
     def match(self, said: Said, turn: Turn) -> Match | None:
-        """The best match of the rule's patterns; None if there is none, or if the rule does not apply now."""
+        """The best match of the rule's patterns; None if no pattern matches, or if the rule does not apply now."""
         found = best(self._matches(said))
         return found if found is not None and (self.when is None or self.when(turn)) else None
 
@@ -47,7 +47,7 @@ class Rule:
 
 
 class Table:
-    """Rules in the order in which they were added, and keys.
+    """The rules, in the order in which they were added, and the keys.
 
     `named` holds the named kinds of slots. `coverage` is the smallest share of the caller's words that a matching
     phrase may account for. `where` is the name of this table in error messages. If `in_dialogue` is true, texts may
@@ -74,8 +74,9 @@ class Table:
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
         """Answer `phrases` with `answer` or with the decorated function: `@rules.on("what time is it")`.
 
-        If several rules match, the best match counts (see `voicekit.rules.matching`); of equally good matches, the
-        first. `when` is called for every turn that the phrases match. Raises ConfigError for rules that can't work.
+        If several rules match, the best match counts (see `voicekit.rules.matching`); if several are equally good, the
+        first of them counts. `when` is called for every turn that the phrases match. Raises ConfigError for rules that
+        can't work.
         """
         patterns = read(phrases, self.named, self.where)
         where = f"{self.where}.on({', '.join(repr(pattern_text(pattern)) for pattern in patterns)})"
@@ -120,8 +121,8 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note the slots that the texts of `doing` need and `sure` lacks. Raises ConfigError if there are any, and no
-        earlier turn can have filled them."""
+        """Note the slots that the texts of `doing` need and `sure` lacks. Raises ConfigError if there are such slots,
+        and no earlier turn can have filled them."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:

@@ -45,7 +45,7 @@ class Talk:
         return CallerInput("" if keys else text, keys), memory
 
     def begin(self, turn: Turn, before: Memory) -> None:
-        """Record that `turn` is being answered; if nothing of the answer is heard, the dialogue returns to `before`."""
+        """Record that `turn` is being answered; if none of the answer is heard, the dialogue returns to `before`."""
         self.memory = self._before = before
         self._turn, self._reason = turn.number, turn.reason
 

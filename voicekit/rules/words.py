@@ -1,7 +1,7 @@
 """Turns text into bare words: without case, punctuation, accents or hesitations, and with "what is" for "what's".
 
 Phrases and speech are processed in the same way, so a word looks the same in both. The lists below are English; words
-in other languages pass unchanged.
+in other languages are left unchanged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One conversation: listening pipeline -> conductor -> reply pipeline. `run` runs one and handles signals."""
+"""One conversation: listening pipeline -> conductor -> reply pipeline. `run` runs a session and handles signals."""
 
 from voicekit.session.bot import Bot
 from voicekit.session.console import chat

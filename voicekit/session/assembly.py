@@ -122,7 +122,7 @@ class Parts:
             report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
-        """The role of the part that raised `error`, found by the stage with which the error is marked; None if no part
+        """The role of the part that raised `error`, according to the stage that is noted in the error; None if no part
         raised it."""
         named: dict[str, Role] = {
             HANDLER: "handler",
@@ -153,8 +153,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A plugin's context manager around the conversation; as for a part, there is a time limit for opening and closing
-    it."""
+    """A plugin's context manager around the conversation. There is a time limit for opening it and for closing it, as
+    there is for a part."""
 
     context: AbstractAsyncContextManager[object]
     name: str = "a plugin's session context"
@@ -266,7 +266,7 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listening pipeline, and the sound format whose rate the listening side uses to count positions.
+    """The listening pipeline, and a sound format; the listening side counts positions at the rate of that format.
 
     `loudness` measures the level of the sound that the vad judges to be speech.
     """

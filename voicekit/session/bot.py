@@ -50,7 +50,7 @@ class Bot:
 
     def silent(self, usual: Any, /, **given: Any) -> dict[str, Any]:
         """The keyword arguments of a Session for a typed or scripted call; `usual` is the voice, unless `given`
-        contains another one.
+        contains another voice.
 
         Of the bot's own parts, only the text transforms are used.
         """

@@ -115,8 +115,8 @@ async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIt
     `open_event_log`.
 
     Raises ConfigError if the folder can't be written, or contains a call. If the disk fills up during the call, the
-    body is cancelled and DeviceError is raised; everything written until then is kept. If no call starts, and so
-    nothing is written, the files are removed, and so is the folder if it was created here.
+    `async with` block is cancelled and DeviceError is raised; everything written until then is kept. If no call starts,
+    and so nothing is written, the files are removed, and so is the folder if it was created here.
     """
     folder = Path(path)
     tape, was_there = await in_thread(_made, folder)

@@ -34,7 +34,8 @@ PROMPT, BOT, OVER = "you> ", "bot> ", "\r\x1b[K"
 
 
 async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> SessionEnded:
-    """Run a typed conversation on standard input and output until the input ends or the bot ends it.
+    """Run a typed conversation on standard input and output until the input ends, or until the bot ends the
+    conversation.
 
     `bot` is a handler or a Bot. `parts` are keyword arguments for Session, which may replace the silent source and the
     quiet voice. At a terminal, a line may be typed at any time; from a file or a pipe, the next line is read only after

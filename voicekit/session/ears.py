@@ -1,4 +1,4 @@
-"""Passes the turn machine's requests on to the listening side."""
+"""Passes the turn machine's commands on to the listening side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Ears:
         self.scores = getattr(stt, "scores", False) is True
 
     def ask(self, command: EarCommand) -> None:
-        """Let the stt carry out `command`. If it raises an error, the error is marked with the stt."""
+        """Let the stt carry out `command`. If the stt raises an error, the stt's name is noted in the error."""
         if self._stt is None:
             return
         able = self.finalizes if isinstance(command, Finalize) else self.scores

@@ -68,7 +68,7 @@ class CallClock:
         self._start: float | None = None
 
     def note(self, event: object) -> None:
-        """Note an event of the session."""
+        """Take note of an event in the session."""
         if isinstance(event, events.SessionStarted):
             self._start = trio.current_time()
 
@@ -180,8 +180,8 @@ async def open_event_log(
 
     Times come from `clock`; by default they are seconds since the session started. The watcher also accepts the
     milestones of a traced session. Only the owner can read the file; an existing file at `path` is replaced. Raises
-    ConfigError if the file can't be written. When the log is closed, events that are still waiting are written for up
-    to half a second; the rest are counted as dropped.
+    ConfigError if the file can't be written. When the log is closed, it takes up to half a second to write the events
+    that are still waiting; the rest are counted as dropped.
     """
     try:
         await in_thread(renew, path)

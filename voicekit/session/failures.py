@@ -58,7 +58,7 @@ class Failures:
             return None
 
     def follow(self, event: SessionEvent) -> None:
-        """Note an event of the session."""
+        """Take note of an event in the session."""
         match event:
             case TurnCommitted():
                 self._reason = event.reason

@@ -33,7 +33,7 @@ class HandOvers:
         self._ordered = turn, check_target(to), sorry
 
     def follow(self, event: SessionEvent) -> None:
-        """Note an event of the session."""
+        """Take note of an event in the session."""
         if not isinstance(event, TurnEnded) or self._ordered is None or self._ordered[0] != event.turn:
             return
         (_, to, sorry), self._ordered = self._ordered, None

@@ -1,4 +1,4 @@
-"""Runs the listening side of a call; if it fails, plugins can decide what to do."""
+"""Runs the listening side of a call, and lets plugins decide what to do if it fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Judge: TypeAlias = Callable[[Exception], Apologise | Restart | None]
 async def listen(
     hear: Run[object, Signal], outlet: Outlet[Signal], judge: Judge, report: Callable[[SessionEvent], None]
 ) -> None:
-    """Run the pipeline `hear` until the source has ended, and then report that.
+    """Run the pipeline `hear` until the source has ended, and then report that it has ended.
 
     If the pipeline fails, the result of `judge` determines whether the error is raised (None), the pipeline is run
     again, or the call ends with an apology.

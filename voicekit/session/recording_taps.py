@@ -1,6 +1,6 @@
 """Layers around the source and the sink of a call that report which sound was received and which was heard, with times.
 
-Each frame is reported with its position: `at` counts samples, at the frame's own rate, from second 0 of a clock. The
+Each frame is reported with its position: `at` counts samples, at the frame's own rate, from time 0 of a clock. The
 caller's sound keeps its source's positions, counted from the time at which the sound began. The bot's sound is placed
 at the time at which it was heard, according to the sink's position: sound that was held is late, sound that was
 discarded is missing, and a slow device leaves gaps.

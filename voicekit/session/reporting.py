@@ -82,8 +82,8 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The statistics of the observers' queue: how full it is or was, and how many events it has dropped; () before
-        `start`."""
+        """The statistics of the observers' queue: its current level, its peak level, and how many events it has
+        dropped; () before `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
@@ -95,8 +95,8 @@ class Reporter:
                 self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
-        """Report all outstanding losses, then the event `last`, and then show the observers all events that are still
-        queued."""
+        """Report all losses that have not been reported yet, and then the event `last`. Finally, show the observers all
+        events that are still queued."""
         try:
             for link, samples in self._lost.items():
                 self.report(Overrun(link, samples))

@@ -58,7 +58,7 @@ def _to_stderr(line: str) -> None:
 async def served(
     parts: Mapping[str, Any], registry: Registry, tell: Callable[[str], None] = _to_stderr
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield `parts` for a Session. A part that is given by name, and whose API key is missing, is replaced by its
+    """Yield `parts` for a Session. If a part is given by name and its API key is missing, the part is replaced by its
     stand-in.
 
     The stand-in runs while this is open; `tell` is called with lines about its progress. Raises ConfigError if the

@@ -146,8 +146,8 @@ class Session:
         return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The links of the call, including those of its latest reply: how full each link is or was, and how much it has
-        dropped."""
+        """The links of the call, including those of its latest reply: the current level and the peak level of each
+        link, and how much it has dropped."""
         lines = (link for line in self._lines for link in line.statistics())
         return (*lines, *self._reporter.statistics())
 

@@ -20,7 +20,7 @@ from voicekit.flow.stage import Run
 
 
 class Commitment:
-    """Whether a reply's turn has been committed, and the actions that are waiting for that."""
+    """Whether a reply's turn has been committed, and the actions that must wait until it is."""
 
     def __init__(self, *, made: bool) -> None:
         self.event = trio.Event()  # set when the turn is committed
@@ -38,7 +38,7 @@ class Commitment:
         await self.event.wait()
 
     def when_made(self, order: Callable[[], None]) -> None:
-        """Call `order` when the turn is committed: now if it already is, or never if the turn is discarded."""
+        """Call `order` when the turn is committed: immediately if it already has been, never if it is discarded."""
         if self.event.is_set():
             order()
         else:

@@ -1,4 +1,4 @@
-"""A stereo WAV file whose two tracks are written independently, and which is playable at all times.
+"""A stereo WAV file with two tracks that are written independently; the file is playable at all times.
 
 The left track is the caller and the right track is the bot. The sound of the two sides arrives in different pieces and
 at different times, so the tracks are not merged: each piece is written at its own position, which may be before or
@@ -105,7 +105,7 @@ class Track:
         return self._pieces(self._resampler.feed(frame))
 
     def finish(self) -> list[tuple[int, int, bytes]]:
-        """Return the remaining sound, which is still in the resampling filter."""
+        """Return the sound that is still in the resampling filter."""
         return [] if self._resampler is None else self._pieces(self._resampler.finish())
 
     def _pieces(self, sounds: list[Sound]) -> list[tuple[int, int, bytes]]:

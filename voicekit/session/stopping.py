@@ -3,8 +3,8 @@
 Python runs a signal's handler in the main thread, between two steps of Python code. The handler requests the stop, but
 it does not run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the
 system wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces the one that trio uses,
-so the thread also passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop to call it
-back, which works even while the calls are ending. Code that blocks even the interpreter, such as a slow regular
+so the thread also passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop for a sign
+of life, which works even while the calls are ending. Code that blocks even the interpreter, such as a slow regular
 expression, also blocks the thread. In that case, `faulthandler` prints all tracebacks and ends the process a little
 later, from its own thread in C.
 

@@ -170,7 +170,7 @@ async def _hold_over(held: HeldCall, answer: CallAnswer, line: PhoneLine, dialec
 
 
 class HeldConversation:
-    """Lets a desk run the session of a call that `hold_call` conducts."""
+    """Lets a `voicekit.call.desk.Desk` run the session of a call that `hold_call` conducts."""
 
     def __init__(self, held: HeldCall, during: Callable[[Session], Any] | None) -> None:
         self._held = held

@@ -1,4 +1,4 @@
-"""The sounds of a scripted caller and of a voice, encoded so that they can be decoded after a telephone call.
+"""The sounds of a scripted caller and of a voice, encoded so that the far end of a telephone line can decode them.
 
 G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's sound is cut into
 slots of 20 ms. Each slot spells out its own number in 20 bits, each a millisecond long. The bits are loud while the
@@ -71,8 +71,8 @@ def _sounds(script: Script, at: float) -> bool:
 class PhoneEars(ScriptedStt):
     """Understands a script's words over a telephone. A word is not heard if half of its slots are missing.
 
-    Words are timed by when their sound arrived. A Gap counts as silence, but at most up to the end of the next word,
-    since a delayed wire may still send that word.
+    The times of a word are those at which its sound arrived. A Gap counts as silence, but only up to the end of the
+    next word, since a delayed wire may still send that word.
     """
 
     name = "ears on a telephone"
@@ -133,7 +133,7 @@ class PhoneHearing(ScriptHearing):
 
 
 class PhoneVoice(FakeTts):
-    """A FakeTts whose samples are levels that `law` preserves exactly, so that the far end can decode them."""
+    """A FakeTts that uses only sample values that `law` preserves exactly, so that the far end can decode them."""
 
     name = "voice on a telephone"
 

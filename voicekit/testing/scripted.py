@@ -1,9 +1,9 @@
 """A scripted user, whose words, coughs, typed lines and keys are timed, and a transcriber that knows these words.
 
 Each sample encodes its position (see `positions`), and whether the user is making a sound. So a dropped or doubled
-sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only when exactly its
-samples have arrived. All results are timed by the samples received and not by a clock, so in virtual time the same
-script always produces the same call.
+sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only if precisely the
+samples of that word have arrived. All results are timed by the samples received and not by a clock, so in virtual time
+the same script always produces the same call.
 """
 
 from __future__ import annotations

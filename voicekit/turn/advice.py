@@ -47,11 +47,11 @@ class CallerPause:
     """A pause in the caller's speech, as an adviser sees it.
 
     `words` are the words of the question so far, in the order in which they were spoken. `seconds` is how long the
-    pause has lasted since it was noticed, which was `GatePolicy.hangover` after the last sound. `final` is whether the
-    stt has stopped changing the words. `expected` is the answer that the previous reply asked for, and `asked` is
-    whether that reply ended with a question mark. `score` is the probability, according to a sound model, that the
-    utterance is finished; None if there is no model or it has not answered yet. `languages` are the languages that the
-    stt expects, for words whose language is unknown.
+    pause has lasted since it was noticed (`GatePolicy.hangover` after the last sound). `final` is whether the stt has
+    stopped changing the words. `expected` is the answer that the previous reply asked for, and `asked` is whether that
+    reply ended with a question mark. `score` is the probability, according to a sound model, that the utterance is
+    finished; None if there is no model or it has not answered yet. `languages` are the languages that the stt expects,
+    for words whose language is unknown.
     """
 
     words: Sequence[Word]

@@ -6,9 +6,9 @@ The first rule that applies gives the advice:
    sentence, or has only begun to ask ("Can you tell me?"): wait.
 2. The bot asked for a number or a name, and the answer so far may be only the beginning of one: wait.
 3. The words may still change: ask for final words, and judge again.
-4. The caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete, judging by the
-   recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since another one
-   often follows.
+4. The caller says yes or no to a yes/no question: commit. The recogniser's punctuation and the sound model show that a
+   question, or a yes or no, is complete: commit. After a complete statement, wait a little, since another one often
+   follows.
 5. Anything else is left to the recogniser's endpoint, or to silence.
 
 Except after a yes or no, no rule ends a turn without a punctuation mark that ends a sentence, because words alone prove
@@ -51,7 +51,7 @@ class PausePatience:
     `complete`: after a complete question, or a yes or no. Together with the hangover, this is about as long as the
     recogniser's own quickest endpoints take. `statement`: after any other complete sentence; people pause about as long
     between two sentences of one thought. `unfinished`: after a word that can't end a sentence. `filler`: after an "um",
-    by which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart when
+    with which a speaker asks for time. `number`: between the groups of a dictated number, which are 0.9 s apart when
     somebody reads it from a card. `name`: while the caller remembers or spells a name. `unsettled`: if the words are
     complete but do not sound finished.
     """

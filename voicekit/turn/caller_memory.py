@@ -98,10 +98,10 @@ class CallerMemory:
         self.decisions.append(Decided(act, turn, why, about))
 
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
-        """Remember the words of `event`; returns the questions that they amend.
+        """Remember the words of `event`, and return the questions that they amend.
 
-        A word that was spoken after everything known so far is a sign of speech, so the pause starts again. Recognisers
-        time the end of a word only roughly, so a small difference does not count.
+        A word that was spoken later than everything known so far is a sign of speech, so the pause starts again.
+        Recognisers time the end of a word only roughly, so a small difference does not count.
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)
@@ -147,7 +147,7 @@ class CallerMemory:
             self.doubt.let_pass = letters(self.book.noted.text)
 
     def close_stale(self) -> None:
-        """Close an utterance whose end was never reported, once the caller has paused for long enough."""
+        """Close an utterance if its end was never reported and the caller has paused for long enough."""
         quiet = not self.speech.talking and self.now - self.settling_since >= self.settle_time
         if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
             self.close_utterance(self.book.noted.end + 1)

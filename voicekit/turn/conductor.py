@@ -131,7 +131,7 @@ class Conductor:
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
-        """Wait until the caller is not speaking, and any words that were understood have been answered."""
+        """Wait until the caller is not speaking, and all words that were understood have been answered."""
         while self._machine.caller_has_floor:
             await self._free.park()
 

@@ -1,9 +1,9 @@
 """Judges whether the caller's sound or words during a reply are an interruption. Pure; reads no clock.
 
-While this is in doubt, the reply is held; the doubt ends as soon as possible. Enough words cut the reply. Backchannels
-release the reply as soon as the caller is quiet, and so does a sound in which the recogniser has found no word. If
-there are too few words, they are kept for later as soon as they are final. While the caller is talking, or words may
-still change, nothing is decided until the doubt reaches its limit (`voicekit.turn.interruptions`).
+While this is in doubt, the reply is held; the doubt ends as soon as possible. Enough words cut the reply. Backchannels,
+and sounds in which the recogniser has found no word, release the reply as soon as the caller is quiet. If there are too
+few words, they are kept for later as soon as they are final. While the caller is talking, or words may still change,
+nothing is decided until the doubt reaches its limit (`voicekit.turn.interruptions`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRAILING = 0.35
 
 
 class Doubt:
-    """When the doubt about a reply must end, and the words that an earlier doubt let pass."""
+    """When the doubt about a reply must end, and which words did not cut the reply in an earlier doubt."""
 
     __slots__ = ("cap", "let_pass", "until")
 
@@ -50,7 +50,7 @@ class Doubt:
 
 
 class DoubtOutcome(Enum):
-    """What a doubt decides about the reply."""
+    """The decisions about the reply to which a doubt may lead."""
 
     CUT = "cut"
     RELEASE = "release"

@@ -1,7 +1,7 @@
-"""Lists of words by which the end of an utterance is judged, in the languages that voicekit itself supports.
+"""Lists of words that help to judge whether an utterance is complete, in the languages that voicekit itself supports.
 
-Only the letters of words are compared (`voicekit.writing.letters`), so "c'est" is "cest". For other languages there are
-no lists, so only digits are recognised.
+Only the letters of words are compared (`voicekit.writing.letters`), so "c'est" is the same as "cest". For other
+languages there are no lists, so only digits are recognised.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The exchanges of one call, oldest first: the words that were said, and how much of them was heard.
 
-An exchange is added to the history when its reply is over, because only then is it known what was heard. Until then the
-exchange is open; at most one exchange is open at a time. If there are more than `limit` exchanges, the oldest are
-dropped, since a handler needs the latest words most. A question that was put back appears in two exchanges: in the one
-whose reply was cut before any of it was heard, and in the next one, together with the words that followed.
+An exchange is added to the history when its reply has ended, because only then is it known what was heard. Until then
+the exchange is open; at most one exchange is open at a time. If there are more than `limit` exchanges, the oldest are
+dropped, since a handler needs the latest words most. A question that was put back appears twice: with the reply that
+was cut before any of it was heard, and again in the next exchange, together with the words that followed.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class History:
                 self._over[place] = replace(exchange, user=text)
 
     def end(self, turn: int, said: str, heard: str, cut: bool) -> Exchange:
-        """Record that reply `turn` is over; returns its exchange. Raises LocalProtocolError for a turn that is not
-        open."""
+        """Record that reply `turn` has ended, and return its exchange. Raises LocalProtocolError if that exchange is
+        not open."""
         if self._open is None or self._open.turn != turn:
             expected = "no end, as no turn is open" if self._open is None else f"the end of turn {self._open.turn}"
             raise LocalProtocolError(f"history: expected {expected}, got the end of turn {turn}")

@@ -43,7 +43,7 @@ def doubt(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def weigh(floor: TurnMemory, event: Interim | Final) -> None:
-    """Weigh the words against the reply; if speech can't interrupt it, the words are only kept."""
+    """Weigh the words against the reply; if speech can't interrupt the reply, the words are just kept for later."""
     floor.note(event)
     words = letters(floor.book.noted.text)
     if not floor.yields or words == floor.doubt.let_pass:
@@ -115,7 +115,7 @@ def decide_doubt(floor: TurnMemory, event: None) -> None:
 
 def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
     """Let a typed line or a key cut the reply. If the reply must be heard, the line or key is kept for later; if the
-    call is ending, it is ignored.
+    call is ending, the line or key is ignored.
     """
     if is_blank(event) or floor.ending is not None:
         return
@@ -132,7 +132,8 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
 
 
 def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
-    """The reply has ended by itself; unanswered words that the caller spoke during the reply now become a turn."""
+    """The reply has ended without being cut; unanswered words that the caller spoke during the reply now become a
+    turn."""
     floor.finish()
     if floor.ending is not None:
         floor.rest()

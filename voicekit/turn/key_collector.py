@@ -23,7 +23,7 @@ class KeyCollector:
 
     @property
     def within(self) -> float:
-        """How many seconds the caller has for pressing the next key."""
+        """How many seconds the caller is given to press the next key."""
         return 0.0 if self.wanted is None else self.wanted.within
 
     @property

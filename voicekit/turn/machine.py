@@ -13,17 +13,17 @@ states).
 
 **The end of a turn.** In stt mode, an Endpoint ends the turn, or a pause of `max_endpoint_delay + 0.5 s` without an
 Endpoint; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode, a
-pause of `settle` or a Finalized ends the turn, the latter only in a pause: a Finalized that comes while the caller is
-speaking is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word that
-was spoken after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive late
-do not lengthen the pause.
+pause of `settle` ends the turn, and so does a Finalized, but only in a pause: a Finalized that comes while the caller
+is speaking is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word
+that was spoken after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive
+late do not lengthen the pause.
 
 **A question** consists of a question that was put back, then spoken words, then typed lines and keys, joined with
 spaces. All parts are committed together. A question that was put back is committed again even if no more words come.
 
 **Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then awaited one after the
 other, in SETTLING, or in HEARING if the caller is making sounds; an Endpoint does not end the collection, but any turn
-does, whether or not it consists of the keys.
+does, even one without keys.
 
 **A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in every state.
 
@@ -90,9 +90,9 @@ class TurnMachine:
     """Decides the turn-taking of one call.
 
     `rate` is the ear rate in Hz, `endpoints` is whether the transcriber emits Endpoints, and `now` is the time at which
-    the call begins, in WAITING. All times are seconds of one clock that never goes back. `languages` are the languages
-    that the recogniser expects, for words whose language is unknown. `levels` returns the level of the sound between
-    two samples, by which the caller is distinguished from background sound; without `levels`, no sound counts as too
+    the call begins, in WAITING. All times are in seconds on one clock that never goes back. `languages` are the
+    languages that the recogniser expects, for words whose language is unknown. `levels` returns the level of the sound
+    between two samples, which distinguishes the caller from background sound; without `levels`, no sound counts as too
     faint. `finalizes` is whether the stt responds to Finalize, and `scores` is whether there is a sound model that
     answers ScorePause.
 
@@ -147,12 +147,12 @@ class TurnMachine:
 
     @property
     def live(self) -> int | None:
-        """The number of the reply that is being produced or spoken; None if there is none."""
+        """The number of the reply that is being produced or spoken; None if no reply is."""
         return self._floor.live.turn if self._floor.live is not None else None
 
     @property
     def guess(self) -> int | None:
-        """The number of the reply that is being produced as a guess; None if there is none."""
+        """The number of the reply that is being produced as a guess; None if no guess is live."""
         return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
     @property
@@ -167,12 +167,13 @@ class TurnMachine:
 
     @property
     def ending(self) -> str | None:
-        """The reason for a graceful end in progress; None if there is none."""
+        """The reason for the graceful end in progress; None if no graceful end was requested."""
         return self._floor.ending
 
     @property
     def limited(self) -> bool:
-        """Whether the call is ending because it has reached its maximum duration or the longest silence."""
+        """Whether the call is ending because it has lasted too long, or because the caller has been silent for too
+        long."""
         return self._floor.limited
 
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:

@@ -113,7 +113,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def first_key_due(self) -> float:
-        """The time by which the first of the requested keys must come."""
+        """The time by which the first of the requested keys must be pressed."""
         return math.inf if self.keys.first is None else self.waiting_since + self.keys.first
 
     @property
@@ -172,7 +172,7 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.FINALIZE, why)
 
     def heed(self, event: AnswerExpected | PauseScored) -> None:
-        """Pass a fact on to the adviser: the answer that the reply asks for, or the score of the pause."""
+        """Pass a fact on to the adviser: what kind of answer the reply asks for, or the score of the pause."""
         if isinstance(event, AnswerExpected):
             self.advising.expect(event.answer)
         else:
@@ -186,7 +186,7 @@ class TurnMemory(CallerMemory):
             self.state = TurnState.SPEAKING
 
     def finish(self) -> None:
-        """Record that the reply has ended by itself."""
+        """Record that the reply has ended without being cut."""
         self.live, self.sounded_at = None, self.now
 
     def note_stt(self, *, down: bool) -> None:
@@ -308,8 +308,8 @@ class TurnMemory(CallerMemory):
             self.book.read(event, "keys")
 
     def await_key(self) -> None:
-        """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, no further
-        reply is owed for that."""
+        """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, the caller is
+        no longer owed another reply for that."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -318,7 +318,7 @@ class TurnMemory(CallerMemory):
             self.pause()
 
     def take_keys(self, why: str) -> None:
-        """Make a turn from the keys and any words. If there are neither, the turn is empty."""
+        """Make a turn from the keys and any words. Without keys and words, the turn is empty."""
         self.keys.stop()
         if self.book:
             self.commit(why)
@@ -364,8 +364,8 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def after_reply(self, turn: int) -> None:
-        """After reply `turn` has ended by itself, answer the words that were kept, or listen to those that are still
-        coming."""
+        """After reply `turn` has ended without being cut, answer the words that were kept, or listen to those that are
+        still coming."""
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
@@ -378,7 +378,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """There are no words to answer, so keep listening, wait until a cut is regretted, or rest."""
+        """There are no words to answer, so keep listening, or wait until it is time to regret a cut, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:

@@ -27,8 +27,8 @@ lists."""
 
 
 class PhraseWord(NamedTuple):
-    """The letters of one word, the index and language of the Word that contains it, and whether its script has no
-    spaces."""
+    """The letters of one word, the index and language of the Word that contains it, and whether it is in a script
+    without spaces."""
 
     place: int
     text: str

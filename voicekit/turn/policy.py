@@ -1,7 +1,7 @@
-"""The numbers and word lists by which turns are judged: frozen values, with a reason for each default.
+"""The numbers and word lists that are used to judge turns: frozen values, with a reason for each default.
 
-A policy is only data, which the turn machine, the conductor and the session read. All times are in seconds. A value
-that no call could use raises a ConfigError that names the field.
+A policy is only data; the turn machine, the conductor and the session read it. All times are in seconds. A value that
+no call could use raises a ConfigError that names the field.
 """
 
 from __future__ import annotations
@@ -99,22 +99,23 @@ class InterruptPolicy:
     """Settings that determine when speech cuts a reply.
 
     `barge_in`: whether speech interrupts at all; typed lines and keys always do. `min_words`: how many words cut a
-    reply. Fewer words hold the reply while they are spoken, and are answered after it. Before the first sound of a
-    reply, one word is enough, since the caller has not finished. In scripts without spaces, two characters count as a
-    word. `doubt`: the longest time for which a reply is held. When it is up, words that are still coming cut the reply;
-    otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless the
-    recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for 0.4 s.
-    Later words can still cut the reply. `sound_cuts`: whether sound without words cuts the reply if it still continues
-    at the end of the doubt. This is for a recogniser whose words only come later than that. `min_speech`: with
-    `sound_cuts`, how many seconds of that sound must be speech. `regret`: if the words that cut a reply vanish, and
-    nothing of that reply was heard, its question is asked again after this many seconds without words.
+    reply. Fewer words hold the reply while they are spoken, and are answered after the reply. Before the first sound of
+    a reply, one word is enough, since the caller has not finished. In scripts without spaces, two characters count as a
+    word. `doubt`: the longest time for which a reply is held. When this time is up, words that are still coming cut the
+    reply; otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless
+    the recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for
+    0.4 s. Later words can still cut the reply. `sound_cuts`: whether a sound without words cuts the reply if the sound
+    lasts until the end of the doubt. This is for a recogniser that takes longer than that to deliver words.
+    `min_speech`: with `sound_cuts`, how many seconds of that sound must be speech. `regret`: if the words that cut a
+    reply vanish, and nothing of that reply was heard, its question is asked again after this many seconds without
+    words.
 
     `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
-    much below the caller's usual level is ignored (television, side talk, echo); None turns this off. One person's
+    many dB below the caller's usual level is ignored (television, side talk, echo); None turns this off. One person's
     speech varies in level by up to 10 dB. `stop_words`: phrases that always cut, by language code; "any" is the code
-    for all languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that
-    the recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in all lists.
-    `ignore_words`: phrases that never cut, also by language code.
+    for all languages. If the language of a word is unknown or has no list, the word is looked up in the lists of the
+    languages that the recogniser expects, and in the English list; if it is not in Latin letters, it is looked up in
+    all lists. `ignore_words`: phrases that never cut, also by language code.
     """
 
     barge_in: bool = True
@@ -152,7 +153,7 @@ class CallPolicy:
     `greeting_interruptible`: whether speech can cut the greeting; if not, words spoken over it are answered after it.
     `idle_after`: how long a silence lasts before the bot prompts the caller; with None, it never does. `idle_prompt`:
     the words with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after
-    this many prompts in a row, the next silence ends the call; None never ends it, 0 ends it without a prompt.
+    this many prompts in a row, the next silence ends the call; with 0, the first silence does; with None, none does.
     `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at most
     10 s later. `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of
     `max_duration` if that is less. `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures

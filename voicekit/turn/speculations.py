@@ -61,7 +61,7 @@ class Speculations:
         self._made += 1
 
     def confirmed_by(self, question: str) -> bool:
-        """Whether there is a live guess, and its words are those of `question`."""
+        """Whether there is a live guess that has the same words as `question`."""
         return self.live is not None and self.live.words == letters(question)
 
     def start_over(self) -> None:

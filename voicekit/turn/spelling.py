@@ -41,8 +41,7 @@ _JOINS = frozenset({"dash", "hyphen", "dot", "point", "slash", "bindestrich", "s
 
 @dataclass(frozen=True, slots=True)
 class Spelt:
-    """What the last words spell: how many digit words, groups of numerals, digits in these groups, and single letters
-    they contain."""
+    """How many digit words, groups of numerals, digits in these groups, and single letters the last words contain."""
 
     digit_words: int = 0
     groups: int = 0

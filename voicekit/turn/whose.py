@@ -74,7 +74,7 @@ CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """Estimates when a given ear sample was captured, based on the fastest report so far about any sample."""
+    """Estimates when a given ear sample was captured, based on the report that has come with the least delay so far."""
 
     __slots__ = ("_now", "_offset", "_rate")
 
@@ -162,8 +162,8 @@ class Whose:
 
         From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 
-        `replying` is whether a reply is playing, or has just been played. If so, words are not the caller's if the
-        detector found no speech in them at all, although it did in the caller's other words.
+        `replying` is whether a reply is playing, or has just been played. In that case, words are not the caller's if
+        the detector found no speech in them at all, although it did find speech in the caller's other words.
         """
         if not words:
             return frozenset(), ""

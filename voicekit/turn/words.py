@@ -41,7 +41,7 @@ class Utterance:
     tail: list[Word] = field(default_factory=list)
 
     def settle(self, finals: Sequence[Word]) -> None:
-        """Append `finals`, and remove the tail words that those cover."""
+        """Append `finals`, and remove the tail words that the finals cover."""
         done = _ends(finals)
         self.tail = [word for word in self.tail if word.start >= done]
         self.finals.extend(finals)
@@ -68,8 +68,8 @@ class PendingQuestion:
     """The question that reply `turn` answers: a question that was put back, then spoken words, then typed lines and
     keys.
 
-    Words that start in [start, end) belong to the question. So do words with which the question was asked before they
-    were final. Late finals for such words amend the question.
+    Words that start in [start, end) belong to the question. So do words that were not final yet when the question was
+    asked with them. Late finals for such words amend the question.
     """
 
     turn: int

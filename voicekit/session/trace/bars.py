@@ -26,8 +26,8 @@ SILENCE = "leading silence"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The caller waited for the step `name` from `start` to `end`, in seconds since the session started. `ahead` is
-    when any work done earlier on this step began and ended."""
+    """The caller waited for the step `name` from `start` to `end`, in seconds since the session started. If some of
+    this step's work was done earlier, `ahead` is when that work began and ended."""
 
     name: str
     start: float

@@ -21,7 +21,7 @@ class TracedCall:
     decided: dict[int, float]
 
     def recorded(self, fall: Waterfall) -> float | None:
-        """The wait in the turn that `fall` shows, as measured in the recording; None if it can't be measured."""
+        """The length of the wait that `fall` shows, measured in the recording; None if it can't be measured."""
         return None if self.recording is None else self.recording.wait(fall, self.decided[fall.number])
 
 

@@ -31,8 +31,8 @@ class Recording:
     agent: tuple[tuple[float, float], ...]
 
     def wait(self, fall: Waterfall, decided: float) -> float | None:
-        """How many seconds passed from the caller's last sound before `decided`, the time of the commit, to the agent's
-        first sound after it; None if either sound can't be found."""
+        """How many seconds passed between the caller's last sound before the commit, which was at `decided`, and the
+        agent's first sound after the commit; None if either sound can't be found."""
         ends = [end for _, end in self.caller if end <= decided + CLOCKS_S]
         starts = [start for start, _ in self.agent if start >= decided - CLOCKS_S]
         if not ends or not starts or starts[0] > fall.end + 2 * CLOCKS_S:

@@ -16,8 +16,8 @@ from voicekit.testing.contracts.stream import Plan
 async def check_handler(make: Callable[[], Answer], turn: Turn | str = "Good morning", *, within: float = 60.0) -> None:
     """Check the handlers that `make` returns (anything that `as_handler` takes), by calling each with `turn`.
 
-    A handler must end within `within` seconds, and emit only text (str). It must be cancellable at any await, and be
-    able to answer again after that. It must end when its text is no longer read. If `turn` is a str, the turn does not
+    A handler must end within `within` seconds, and emit only text (str). It must be cancellable at any await, and able
+    to answer again afterwards. It must end when its text is no longer read. If `turn` is a str, the turn does not
     belong to a call, and `Turn.end` has no effect.
     """
     asked = turn if isinstance(turn, Turn) else Turn(1, turn, end_call=lambda farewell: None)

@@ -1,4 +1,5 @@
-"""Checks what every `open()` promises: it can be called again, lets errors pass, and can be cancelled at any await."""
+"""Checks what every `open()` promises: it can be called again, lets errors propagate, and can be cancelled at any
+await."""
 
 from __future__ import annotations
 
@@ -98,7 +99,8 @@ def spread(awaits: int) -> list[int]:
 async def cancelled_at(
     part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
 ) -> bool:
-    """Call `first` and cancel `work` at its `place`-th await. Returns False if `work` ended before that."""
+    """At the `place`-th await of `work`, call `first` and then cancel `work`. Returns False if `work` ended before
+    that."""
     scope = trio.CancelScope()
 
     def cancel() -> None:

@@ -30,8 +30,8 @@ async def check_stage(
     A stage must end within `within` seconds of the end of its inbox. It must be cancellable at any await while it
     opens, runs or closes, and must then end within half a second. After a cancellation or a normal end, it must be able
     to run again; after closing, it must be able to open again. It must leave the ends of its links open, let errors
-    pass, and end when the far end of its outbox is closed. If `waits` is true, it must also stop taking items while its
-    output is not read; for a stage that only *offers* signals, pass `waits=False`.
+    propagate, and end when the far end of its outbox is closed. If `waits` is true, it must also stop taking items
+    while its output is not read; for a stage that only *offers* signals, pass `waits=False`.
     """
     part = make()
     async with bench(part):
@@ -67,7 +67,7 @@ async def check_streams(
 
 
 async def check_empty(part: Any, plan: Plan) -> None:
-    """Check that the stage also ends if its stream has no items."""
+    """Check that the stage ends even if its stream has no items."""
     await run_once(part, replace(plan, items=(), judge=anything))
 
 

@@ -158,7 +158,7 @@ class CheckedStream:
 
 @asynccontextmanager
 async def stream(part: Any, plan: Plan, *, reads: bool = True) -> AsyncIterator[CheckedStream]:
-    """A stream to run `part` with; unless `reads` is true, its output is not read."""
+    """A stream to run through `part`; unless `reads` is true, the part's output is not read."""
     held = CheckedStream(part, plan, reads)
     try:
         async with trio.open_nursery() as nursery:

@@ -26,8 +26,8 @@ A_LOT = 10_000
 async def check_tts(
     make: Callable[[], Any], text: str = "Hello there. How are you today?", *, within: float = 60.0
 ) -> None:
-    """Check the voices that `make` returns. They get the words of `text` one by one, with an empty Text after the
-    first.
+    """Check the voices that `make` returns. They get the words of `text` one by one, with an empty Text after the first
+    word.
 
     In addition to the Stage contract, `negotiate` must return a format; `produces` must declare it, and all frames must
     use it. Positions must begin at 0 and have no gaps. Each WordMark must be at a position within the sound. From mark

@@ -17,8 +17,8 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 class AnswerCalls:
     """The model calls a tool. If `arguments` is a str, it is sent unchanged, valid or not.
 
-    `index` replaces the number of the call within the answer: some services number all calls the same, and some don't
-    number them (None).
+    `index` replaces the number of the call within the answer: some services give all calls the same number, and some
+    give them none (None).
     """
 
     name: str

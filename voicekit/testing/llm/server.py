@@ -28,12 +28,12 @@ ScriptedReply: TypeAlias = str | ScriptedAnswer | Status
 
 
 class ModelServer:
-    """Answers each request with the next of `replies`; when there are no more, the function `otherwise` gives the
+    """Answers each request with the next of `replies`; when `replies` is used up, the function `otherwise` provides the
     answers.
 
     If `key` is given, any other key is refused with 401. `asked` holds the requests so far, oldest first, including
     those that were refused. `greetings` counts the requests other than POST, which only open a connection;
-    `connections` and `open_connections` count the connections over loopback.
+    `connections` counts all connections over loopback so far, and `open_connections` those that are still open.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ModelServer:
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Serve on a port of 127.0.0.1; yields the address, without a path."""
+        """Serve on a port of 127.0.0.1, and yield the address, without a path."""
         listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
         with alone():
             async with trio.open_nursery() as nursery:

@@ -169,7 +169,7 @@ class Doors:
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[Endpoints]:
-        """Serve on a port of 127.0.0.1; yields the addresses to connect to."""
+        """Serve on a port of 127.0.0.1, and yield the addresses to connect to."""
         listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
         async with self.listening():
             await self._group.start(trio.serve_listeners, self._serve, listeners)

@@ -1,10 +1,10 @@
 """Recognises pieces of words from their samples, for the scripted peer. Pure.
 
 The samples from a ScriptedSource encode their position. A piece of a word is understood only if all of its samples have
-arrived once and in order. If a piece is torn, only the letters that arrived are understood, followed by TORN. So 20 ms
-that are dropped or doubled within a word change the transcript; within silence, they shift the times of the following
-words. At either end of a piece, less than SLACK_S may be missing, since times on the wire are whole milliseconds. Other
-sound is not understood, but its samples are counted.
+arrived exactly once and in order. If a piece is torn, only the letters that arrived are understood, followed by TORN.
+So 20 ms that are dropped or doubled within a word change the transcript; within silence, they shift the times of the
+following words. At either end of a piece, less than SLACK_S may be missing, since times on the wire are whole
+milliseconds. Other sound is not understood, but its samples are counted.
 """
 
 from __future__ import annotations

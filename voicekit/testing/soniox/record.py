@@ -31,7 +31,7 @@ class KeptMessage:
 
 @dataclass
 class SpokenStream:
-    """A stream of speech that was started. Each time is None until the event has happened."""
+    """A stream of speech that was started. Each of its times is None until the event in question has happened."""
 
     stream: str
     config: TtsConfig
@@ -48,7 +48,8 @@ class SpokenStream:
 
 @dataclass
 class ConnectionRecord:
-    """One connection; `number` counts the connections to the same service from 1. The repr shows no key.
+    """One connection; `number` is its number, counted from 1, among the connections to the same service. The repr shows
+    no key.
 
     For speech to text, `config` is the client's configuration, `transcript` holds the final words, and `runs` holds the
     stretches of the script's sound that arrived. `most_ahead` is the maximum number of seconds by which the received

@@ -2,8 +2,8 @@
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 
-A fault happens at the first requests that have its method, and a path that begins with the fault's path; `times` is how
-many times it happens in total. Only the bytes of the body are counted.
+A fault happens at the first `times` requests that have its method, and a path that begins with the fault's path. Only
+the bytes of the body are counted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Instead(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest(RestFault):
-    """The service does no work, and answers with an error whose type is in
+    """The service does no work, and answers with an error of a type in
     `voicekit.soniox.server.rest.refusal.REST_CODES`."""
 
     error_type: str = field(default="internal_error", kw_only=True)
@@ -66,8 +66,8 @@ class Trickle(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Unframed(RestFault):
-    """The answer does not declare its length, so only the end of the connection ends it. If `after` is given, the
-    connection ends early, after that many bytes."""
+    """The answer does not declare its length, so the client must take the end of the connection as the end of the
+    answer. If `after` is given, the connection ends early, after that many bytes."""
 
     after: int | None = field(default=None, kw_only=True)
 

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to the REST double: the server's usual driver, with faults on demand."""
+"""One HTTP/1.1 connection to the REST double: the same driver as in voicekit's own server, with faults on demand."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Recogniser:
         self._final_to = 0
 
     def hear(self, data: bytes) -> PeerResult | None:
-        """Take `data`; returns the message to send, if any."""
+        """Take `data`, and return the message to send, if any."""
         self._listen(data)
         total = self.ears.total
         final = self._settled(total - self._final)
@@ -92,7 +92,7 @@ class Recogniser:
         return self._result([*self._rest(), FIN], (), self.ears.total)
 
     def finish(self) -> PeerResult:
-        """Make all tokens final, since the sound is over."""
+        """Make all tokens final, since the sound has ended."""
         return self._result(self._rest(), (), self.ears.total)
 
     def _listen(self, data: bytes) -> None:

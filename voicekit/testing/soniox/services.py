@@ -1,6 +1,7 @@
 """The scripted peer's service on one connection: the protocol code, with a scripted engine behind it.
 
-Neither service waits: `due_at` is the time at which to act next, and `tick` does everything that is due.
+Neither speech to text nor text to speech ever waits: `due_at` is the time at which to act next, and `tick` does
+everything that is due.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from voicekit.testing.soniox.results import Hearing, PeerResult, Recogniser
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a peer answers, which is the same on all its connections."""
+    """How a peer answers on all its connections."""
 
     script: Script
     account: Account
