@@ -148,7 +148,9 @@ def end_of(cause: int) -> CallEnd:
 
 
 def end_of_dialling(status: str, cause: int) -> CallEnd:
-    """Why a channel that we dialled ended before anyone answered, according to the Dial event or else the cause."""
+    """Why a channel that we dialled ended before anyone answered, according to the Dial event or, failing that, the
+    cause.
+    """
     reason = DIALLED.get(status) or BEFORE_ANSWER.get(cause, EndReason.FAILED)
     return CallEnd(reason, str(cause) if cause else status)
 

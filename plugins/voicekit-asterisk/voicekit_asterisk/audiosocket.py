@@ -5,9 +5,10 @@
     0x03 one ASCII digit        0x10 .. 0x18 sound, 16 bit little-endian        0x00 the end        0xff an error
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk plays each frame as it
-arrives: it has no buffer and no marks, and no sound can be taken back. It ends a call if a frame arrives in two pieces
-5 ms apart, or if a frame of sound is empty. The application AudioSocket() also ends it if neither side sends anything
-for 2 s. Therefore we write a whole frame every 20 ms, even while the bot is silent: see `audiosocket_stream`.
+arrives: it has no buffer and no marks, and no sound can be taken back. Asterisk ends a call if a frame arrives in two
+pieces 5 ms apart, or if a frame of sound is empty. The application AudioSocket() also ends the call if neither side
+sends anything for 2 s. Therefore we write a whole frame every 20 ms, even while the bot is silent: see
+`audiosocket_stream`.
 
 The application always sends sound at 8 kHz; the channel AudioSocket/... sends in the format that `c(...)` names.
 """

@@ -66,7 +66,9 @@ MOST_ASKED: Final = 64
 
 
 class ChanWebsocketWire:
-    """Our side of one websocket. `parameters` came with the connection, such as those in the dialplan's `v(...)`."""
+    """Our side of one websocket. `parameters` are those that came with the connection, for instance in the dialplan's
+    `v(...)`.
+    """
 
     name = "chan_websocket"
     can = frozenset({"mark", "clear", "hang_up"})
@@ -170,7 +172,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much sound is queued. Send this after all the sound that the answer should count."""
+        """Ask how much sound is queued. Send this command after all the sound that the answer should include."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))

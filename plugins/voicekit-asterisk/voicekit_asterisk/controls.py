@@ -3,7 +3,8 @@
     {"event":"STATUS","channel_id":"1.5","queue_length":75}      {"command":"MARK_MEDIA","correlation_id":"7.3200"}
     STATUS queue_length:75                                       MARK_MEDIA 7.3200
 
-Asterisk's settings choose a connection's format (`f(json)` in the dialplan), and the first message shows which it is.
+Asterisk's settings determine a connection's format (`f(json)` in the dialplan), and the first message shows which it
+is.
 """
 
 from __future__ import annotations

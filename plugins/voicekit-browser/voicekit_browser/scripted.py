@@ -66,7 +66,7 @@ class ScriptedPage:
 
     @property
     def position(self) -> int:
-        """How many samples have been heard, over all generations."""
+        """How many samples have been heard, in all generations together."""
         return self._device.position(trio.current_time())
 
     async def run(self) -> None:

@@ -1,7 +1,8 @@
 """The record of the sound that a speaker has taken, and of when it is heard.
 
-Pure: times are arguments. Trio's thread and the speaker's thread may both use the record. The speaker's thread enters
-each piece that it takes, which is one atomic step. The piece then sounds after the latency that the device reports.
+Pure: times are arguments. Trio's thread and the speaker's thread may both use the record. When the speaker's thread
+takes a piece, it enters the piece in the record, in one atomic step. The piece then sounds after the latency that the
+device reports.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The stream of a device. If the device disappears, we try to open it again, for a limited time.
 
-Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it reports
-the end of its stream, or makes no callback for three seconds; some devices need two seconds before their first.
+Devices are opened and closed in threads, because this takes a tenth of a second for some of them. A device counts as
+lost when it reports the end of its stream, or makes no callback for three seconds; some devices make their first
+callback only after two seconds.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speaker
 @dataclass(frozen=True, slots=True)
 class Result:
     """One message: the new final tokens and markers, then all interim tokens. `final_ms` is the length of the sound
-    whose words are final, `total_ms` that of all sound heard.
+    whose words are final, and `total_ms` the length of all sound heard.
     """
 
     tokens: tuple[Token, ...]

@@ -184,8 +184,8 @@ def claims_of(
 ) -> dict[str, Any] | None:
     """The claims of a webhook's `Authorization: Bearer` token; None unless it was signed with `secret` for this `body`.
 
-    At `now` (the time of day in seconds), the token must be younger than OLD_S. This function does not check that its
-    `jti` is new.
+    At `now` (the time of day in seconds), the token must be younger than OLD_S. This function does not check that the
+    token's `jti` is new.
     """
     try:
         signed, _, signature = bearer.removeprefix("Bearer ").strip().rpartition(".")

@@ -116,7 +116,7 @@ def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "")
 
 
 def media_url(transport: WebhookTransport, site: Site, facts: CallFacts) -> str:
-    """The address of this call's socket, which is valid once, within LIFE_S."""
+    """The address of this call's socket; the address is valid once, within LIFE_S."""
     token = site.tokens.mint(facts.call_id, facts.facts, site.now())
     return site.address(f"/{transport.name}/media/{token}", scheme="wss")
 

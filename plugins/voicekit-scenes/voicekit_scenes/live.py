@@ -105,7 +105,7 @@ class LiveStt(Pipeable):
         return self.accepts
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before it."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts first."""
         self._asked = at
 
     @asynccontextmanager

@@ -70,7 +70,7 @@ def recording_of(
     final_words: tuple[Word, ...] = (),
     decided: tuple[str, ...] = (),
 ) -> Recording:
-    """The recording of a room whose scene is over, ready to be scored."""
+    """The recording of a room whose scene has ended, ready to be scored."""
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
     seconds = max([len(room.caller) / 2 / RATE, *ends])
     return Recording(

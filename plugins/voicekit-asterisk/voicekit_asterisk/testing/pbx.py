@@ -111,7 +111,9 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 class Pbx:
-    """One Asterisk. `http` and `sip` are its ports, `phone` is the phone's, `server` and `audio` are voicekit's."""
+    """One Asterisk. `http` and `sip` are its ports, `phone` is the phone's port, and `server` and `audio` are
+    voicekit's.
+    """
 
     def __init__(
         self, root: Path, *, extensions: str, files: dict[str, str] | None = None, music: Path | None = None

@@ -40,7 +40,7 @@ def lines() -> list[Line]:
 
 
 class Moments:
-    """A watcher that knows when the bot began to speak, and which replies are over."""
+    """A watcher that knows when the bot began to speak, and which replies have ended."""
 
     def __init__(self) -> None:
         self.audible_since: float | None = None

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Chosen(Generic[T]):
-    """An engine that has not been loaded, and a line about it for the user."""
+    """An engine that has not been loaded yet, and a line about it for the user."""
 
     engine: T
     why: str
