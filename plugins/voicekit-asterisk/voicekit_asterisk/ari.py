@@ -122,7 +122,7 @@ def is_ours(app: str, name: str) -> bool:
 
 
 def read_ari(text: str) -> AriEvent:
-    """The event in a message; RemoteProtocolError if there is none. The error quotes nothing from the message."""
+    """The event in a message; raises RemoteProtocolError, which quotes nothing from the message, if there is none."""
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"ari: expected at most {LONGEST_EVENT} characters, got {len(text)}")
     try:

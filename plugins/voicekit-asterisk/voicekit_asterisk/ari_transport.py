@@ -258,7 +258,7 @@ class Ari:
 
 
 def read_app(address: str) -> tuple[str, str]:
-    """The server's address and the app's name in http://127.0.0.1:8088/app; ConfigError for anything else."""
+    """The server's address and the app's name in http://127.0.0.1:8088/app; raises ConfigError for anything else."""
     parts = urlsplit(address)
     app = parts.path.rpartition("/")[2]
     if parts.scheme not in ("http", "https") or not parts.netloc or not ari.is_name(app):

@@ -49,7 +49,7 @@ class Handover:
             self._token.run_sync_soon(self._waiting.unpark_all, idempotent=True)
 
     def tear(self) -> None:
-        """Mark the next block as torn: it will not directly follow the last one."""
+        """Mark the next block as torn: it will not directly follow the block before it."""
         self._torn = True
 
     def clear(self) -> None:

@@ -71,7 +71,7 @@ class Hearing:
     # --- input ---
 
     def feed(self, pcm: bytes) -> None:
-        """Take more sound. LocalProtocolError after `end`, or if a sample is incomplete."""
+        """Take more sound. Raises LocalProtocolError after `end`, or if a sample is incomplete."""
         if self._ending or len(pcm) % 2:
             why = "no sound after the end" if self._ending else f"whole samples, got {len(pcm)} bytes"
             raise LocalProtocolError(f"hearing: expected {why}")

@@ -70,7 +70,7 @@ class Core(Protocol):
 class Line:
     """The connection to one client: `flush`, which any task may call, sends the messages of the core.
 
-    If a task is cancelled in `flush`, the next `flush` sends the remaining messages, which may come from other tasks.
+    If a task is cancelled in `flush`, the next call to `flush`, from whichever task, sends the remaining messages.
     """
 
     def __init__(self, core: Core) -> None:

@@ -30,7 +30,7 @@ DECODES_S: Final = (0.03, 0.045)
 
 
 class Engines:
-    """The recogniser and the aligner of voicekit-local, loaded once; ConfigError if they are not installed."""
+    """The recogniser and the aligner of voicekit-local, loaded once; raises ConfigError if they are not installed."""
 
     def __init__(self) -> None:
         try:
