@@ -122,7 +122,7 @@ def is_ours(app: str, name: str) -> bool:
 
 
 def read_ari(text: str) -> AriEvent:
-    """The event in a message; raises RemoteProtocolError, which quotes nothing from the message, if there is none."""
+    """The event in a message. If there is none, raises RemoteProtocolError without quoting the message."""
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"ari: expected at most {LONGEST_EVENT} characters, got {len(text)}")
     try:
@@ -204,7 +204,7 @@ def join(names: AriNames, *channels: str) -> AriRequest:
 
 
 def part(names: AriNames, channel: str) -> AriRequest:
-    """Take a channel out of the call's bridge; it stays in our app."""
+    """Take a channel out of the call's bridge; the channel stays in our app."""
     return AriRequest("POST", f"/bridges/{names.bridge}/removeChannel", {"channel": channel})
 
 
@@ -244,7 +244,7 @@ def dial(names: AriNames, endpoint: str, *, name: str = "", caller: str = "", ti
 
 
 def sent_on(channel: str) -> str:
-    """A copy of the message that Asterisk sends when `channel` leaves our app; this message ends our part of a joined
+    """A copy of the message that Asterisk sends when `channel` leaves our app; we use it to end our part of a joined
     call.
     """
     return json.dumps({"type": "StasisEnd", "channel": {"id": channel}})

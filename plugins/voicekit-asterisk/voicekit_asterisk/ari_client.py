@@ -35,7 +35,7 @@ PING_S = 10.0
 
 
 class AriClient:
-    """Requests and websockets to one Asterisk; `address` is its HTTP server, such as http://127.0.0.1:8088."""
+    """Requests and websockets to one Asterisk; `address` is that of its HTTP server, such as http://127.0.0.1:8088."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         parts = urlsplit(address)

@@ -83,7 +83,7 @@ class Door:
         return site.tokens.mint(secrets.token_urlsafe(9), {FOR: BROWSER}, now)
 
     def enter(self, token: str, site: Site) -> CallFacts | None:
-        """The facts about the caller in `token`; Raises None if the door is open. TokenRefused if `token` is not valid."""
+        """The facts about the caller in `token`; None if the door is open. Raises TokenRefused for an invalid token."""
         if self.kind == "open":
             return None
         taken = site.tokens.take(token, site.now())

@@ -27,7 +27,7 @@ FRAME = 2 * HEARD_RATE // 50
 
 
 class ScriptedPage:
-    """One page. `events` holds the server's events, `played` the bot's sound and the times at which it was heard."""
+    """One page. `events` holds the server's events, and `played` the bot's sound and when it was heard."""
 
     def __init__(self, *, delay: float = 0.0, latency: float = 0.0) -> None:
         self.peer = PagePeer()

@@ -48,7 +48,7 @@ class Outbox:
             self._final_to = max(self._final_to, word.end)
 
     def mark(self, marker: Token) -> None:
-        """Add a marker after the words so far; END only if there have been words since the last END."""
+        """Add a marker after the words so far. END is added only if there have been words since the last END."""
         if marker is END and not self.owes_end:
             return
         if marker is END:

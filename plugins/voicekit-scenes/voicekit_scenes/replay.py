@@ -94,7 +94,7 @@ class Track:
         return list(self.messages[first : self.next])
 
     def words(self, given: Iterable[Any]) -> tuple[Word, ...]:
-        """The words in a message that are not yet final, with times in samples of the stream."""
+        """The words in `given` that are not final yet, with times in samples of the stream."""
         made = (
             Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
             for text, start, end in given

@@ -166,7 +166,7 @@ def _beginnings(bot: Sequence[Stretch]) -> list[Stretch]:
 def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
     """How long the bot went on speaking after the sound began (None if it was silent), and how long it spoke again.
 
-    The bot speaks again only if it continues a reply that had begun before the caller's sound.
+    Speaking again means continuing a reply that had begun before the caller's sound.
     """
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
     if over is None:
@@ -205,7 +205,7 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
 
 
 def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Heard]) -> list[Became]:
-    """What happened to each reply that should have been completed: replies that began while the caller spoke, and those
+    """What happened to each reply that should have been completed. Replies that began while the caller spoke, and those
     during which a sound marked YIELD or HUSH began, are left out.
     """
     meant = [one for one in heard if one.due in (Due.YIELD, Due.HUSH)]

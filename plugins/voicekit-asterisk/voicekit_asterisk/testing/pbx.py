@@ -112,7 +112,7 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 class Pbx:
     """One Asterisk. `http` and `sip` are its ports, `phone` is the phone's port, and `server` and `audio` are
-    voicekit's.
+    voicekit's two ports.
     """
 
     def __init__(
