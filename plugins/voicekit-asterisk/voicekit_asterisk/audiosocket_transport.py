@@ -4,8 +4,8 @@
     AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
 
 AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
-refused. The key is in VOICEKIT_ASTERISK_KEY. Without a key nothing can be announced, and only the UUIDs in `uuids=` are
-admitted.
+refused. The key is in VOICEKIT_ASTERISK_KEY. If this variable is not set, nothing can be announced, and only the UUIDs
+in `uuids=` are admitted.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
 and plays it by its own clock, so the sound can be paused. STATUS reports the number of frames still queued; all other
-sound that we sent has been heard, to within a frame of 20 ms. A flushed mark never comes back, and a flush does not end
-a pause.
+sound that we sent has been heard, to within one frame (20 ms). A flushed mark never comes back, and a flush does not
+end a pause.
 
     bot speaks          START_MEDIA_BUFFERING once, then binary messages; every 0.2 s MARK_MEDIA and GET_STATUS
     bot is cut          FLUSH_MEDIA, CONTINUE_MEDIA, GET_STATUS

@@ -1,7 +1,7 @@
-"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, and answers as in real time.
+"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, as in real time.
 
 It decodes immediately, but returns a result only after the time that an idle core would need, which is computed from
-the length of the sound. So the load of the machine changes nothing, and the same sound gives the same messages.
+the length of the sound. So the load on the machine changes nothing, and the same sound gives the same messages.
 `--recogniser live` uses this recogniser, and scripts/record_recogniser.py records its messages.
 """
 

@@ -6,8 +6,8 @@ transcribe.
 A growing segment is decoded repeatedly, with the previous result as a draft. The decoder checks all tokens of the draft
 in one run (17 ms for twenty, instead of 8 ms for each), and continues after the last token that it confirms.
 
-Callers must allow for two weaknesses: if the sound begins with a second of silence, the recogniser returns no words,
-and if the sound is much longer than LONGEST_S, the recogniser repeats itself.
+Code that uses this engine must allow for two weaknesses: if the sound begins with a second of silence, the recogniser
+returns no words, and if the sound is much longer than LONGEST_S, the recogniser repeats itself.
 """
 
 from __future__ import annotations
