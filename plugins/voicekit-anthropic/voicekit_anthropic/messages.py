@@ -1,4 +1,4 @@
-"""The Messages API: writes requests, and reads the events in the answers."""
+"""The Messages API: writes requests, and reads the events in the responses."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ def anthropic(
     """A handler that asks the Anthropic model called `model`.
 
     `body` adds fields to every request, such as {"temperature": 0.3}. `how` takes the other options of
-    `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no key, or if an option is
-    not valid.
+    `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no API key, or if an option
+    is not valid.
     """
     if not isinstance(max_tokens, int) or max_tokens < 1:
         raise ConfigError(f"anthropic: expected max_tokens of at least 1, got {max_tokens!r}")

@@ -122,7 +122,7 @@ def is_ours(app: str, name: str) -> bool:
 
 
 def read_ari(text: str) -> AriEvent:
-    """The event in a message; RemoteProtocolError if there is none. The error quotes nothing from the message."""
+    """The event in a message. If there is none, raises RemoteProtocolError without quoting the message."""
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"ari: expected at most {LONGEST_EVENT} characters, got {len(text)}")
     try:
@@ -148,7 +148,9 @@ def end_of(cause: int) -> CallEnd:
 
 
 def end_of_dialling(status: str, cause: int) -> CallEnd:
-    """Why a channel that we dialled ended before anyone answered, according to the Dial event or else the cause."""
+    """Why a channel that we dialled ended before anyone answered, according to the Dial event or, failing that, the
+    cause.
+    """
     reason = DIALLED.get(status) or BEFORE_ANSWER.get(cause, EndReason.FAILED)
     return CallEnd(reason, str(cause) if cause else status)
 
@@ -202,7 +204,7 @@ def join(names: AriNames, *channels: str) -> AriRequest:
 
 
 def part(names: AriNames, channel: str) -> AriRequest:
-    """Take a channel out of the call's bridge; it stays in our app."""
+    """Take a channel out of the call's bridge; the channel stays in our app."""
     return AriRequest("POST", f"/bridges/{names.bridge}/removeChannel", {"channel": channel})
 
 
@@ -242,7 +244,7 @@ def dial(names: AriNames, endpoint: str, *, name: str = "", caller: str = "", ti
 
 
 def sent_on(channel: str) -> str:
-    """A copy of the message that Asterisk sends when `channel` leaves our app; this message ends our part of a joined
+    """A copy of the message that Asterisk sends when `channel` leaves our app; we use it to end our part of a joined
     call.
     """
     return json.dumps({"type": "StasisEnd", "channel": {"id": channel}})

@@ -177,8 +177,9 @@ class AriLegs:
         """Call `endpoint`, such as PJSIP/200, and connect the caller to whoever answers, without the bot.
 
         The caller and the bot can go on talking while the endpoint rings. When someone answers, our call ends as
-        `transferred`, and the bridge stays until one of the two people hangs up. ServiceError if the endpoint can't be
-        called. Unavailable if it does not answer within `timeout` seconds; the call then continues.
+        `transferred`, and the bridge stays until one of the two people hangs up. Raises ServiceError if the endpoint
+        can't be called, and Unavailable if it does not answer within `timeout` seconds; in both cases, the call
+        continues.
         """
         self.partner_ready, self.partner_gone = trio.Event(), trio.Event()
         self._has_partner = True

@@ -1,7 +1,7 @@
 """ARI's two kinds of connection: HTTP for requests, and websockets for events and for media.
 
-Telephone numbers are never in a path or a query, so none get into the HTTP client's request log. Every request ends
-with an answer or an error within ASK_S.
+Telephone numbers are never in a path or a query, so they don't get into the HTTP client's request log. Every request
+ends with an answer or an error within ASK_S.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PING_S = 10.0
 
 
 class AriClient:
-    """Requests and websockets to one Asterisk; `address` is its HTTP server, such as http://127.0.0.1:8088."""
+    """Requests and websockets to one Asterisk; `address` is that of its HTTP server, such as http://127.0.0.1:8088."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         parts = urlsplit(address)
@@ -59,8 +59,8 @@ class AriClient:
             await self._http.aclose()
 
     async def ask(self, request: AriRequest) -> Any:
-        """Asterisk's answer to a request. ServiceError if Asterisk refuses, with the status as `code`; Unavailable if
-        there is no answer.
+        """Asterisk's answer to a request. Raises ServiceError, with the status as `code`, if Asterisk refuses, and
+        Unavailable if there is no answer.
         """
         try:
             answer = await self._http.request(request.method, request.path, json=request.body)
@@ -78,8 +78,8 @@ class AriClient:
         return answer.json() if answer.content else None
 
     async def ask_again(self, request: AriRequest) -> bool:
-        """Like `ask`, but for clean-ups: ignores errors, such as that an object no longer exists. Returns whether the
-        request succeeded.
+        """Like `ask`, but for clean-ups: ignores errors, for instance when an object no longer exists. Returns whether
+        the request succeeded.
         """
         try:
             await self.ask(request)
@@ -89,8 +89,8 @@ class AriClient:
 
     @asynccontextmanager
     async def events(self, app: str) -> AsyncIterator[MediaStream]:
-        """The messages about `app`; a client that has been receiving them gets no more. Unavailable if the connection
-        fails.
+        """The messages about `app`; a client that was receiving them before gets no more. Raises Unavailable if the
+        connection fails.
         """
         async with self._connected(f"/ari/events?app={app}&subscribeAll=false") as stream:
             yield stream
@@ -174,7 +174,9 @@ class MediaStream:
             raise StreamClosed(None if closed.reason is None else closed.reason.code) from None
 
     async def ping(self) -> None:
-        """Returns once the other side has answered; StreamClosed after PING_S, or if the stream is closed."""
+        """Returns once the other side has answered; raises StreamClosed after PING_S without an answer, or if the
+        stream is closed.
+        """
         try:
             with trio.fail_after(PING_S):
                 await self._websocket.ping()

@@ -45,7 +45,8 @@ class Ari:
 
     `user` and `password` are the ones in ari.conf; their defaults are VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD.
     `context` is the dialplan context of the extensions to which a caller can be transferred. `trunk`, such as
-    PJSIP/{}@provider, is the endpoint for telephone numbers. Calls come from `number`, by default VOICEKIT_ARI_NUMBER.
+    PJSIP/{}@provider, is the endpoint for telephone numbers. Calls that we make show `number`, by default
+    VOICEKIT_ARI_NUMBER.
     """
 
     name = "ari"
@@ -108,10 +109,11 @@ class Ari:
         limit: float | None = None,
         detect_machine: bool = False,
     ) -> str:
-        """Call `to`, an endpoint such as PJSIP/200, or a number for `trunk`; returns the id of the call.
+        """Call `to`, which is an endpoint such as PJSIP/200, or a number that `trunk` can call; returns the call's id.
 
-        Works only while `listen` runs. As soon as somebody answers, the call is passed to the site, and `keys` are
-        sent. If nobody answers within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call `to`.
+        Works only while `listen` runs. As soon as somebody answers, the call is passed to the site, and the digits in
+        `keys` are sent. If nobody answers within `ring` seconds, the site gets a report. Raises ServiceError if
+        Asterisk can't call `to`.
         """
         if self._client is None or self._calls is None:
             raise ConfigError("transport ari: expected listen() before dial()")
@@ -133,7 +135,7 @@ class Ari:
         return names.call
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """The CallControl of a call in Asterisk; None if the call is over or is not one of ours."""
+        """The CallControl of a call in Asterisk; None if the call has ended or is not one of ours."""
         return self._legs.get(call_id)
 
     async def _dialled(self, site: Site, legs: AriLegs, keys: str) -> None:
@@ -256,7 +258,7 @@ class Ari:
 
 
 def read_app(address: str) -> tuple[str, str]:
-    """The server's address and the app's name in http://127.0.0.1:8088/app; ConfigError for anything else."""
+    """The server's address and the app's name in http://127.0.0.1:8088/app; raises ConfigError for anything else."""
     parts = urlsplit(address)
     app = parts.path.rpartition("/")[2]
     if parts.scheme not in ("http", "https") or not parts.netloc or not ari.is_name(app):

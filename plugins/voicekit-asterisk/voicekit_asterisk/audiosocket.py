@@ -5,9 +5,10 @@
     0x03 one ASCII digit        0x10 .. 0x18 sound, 16 bit little-endian        0x00 the end        0xff an error
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk plays each frame as it
-arrives: it has no buffer and no marks, and no sound can be taken back. It ends a call if a frame arrives in two pieces
-5 ms apart, or if a frame of sound is empty. The application AudioSocket() also ends it if neither side sends anything
-for 2 s. Therefore we write a whole frame every 20 ms, even while the bot is silent: see `audiosocket_stream`.
+arrives: it has no buffer and no marks, and no sound can be taken back. Asterisk ends a call if a frame arrives in two
+pieces 5 ms apart, or if a frame of sound is empty. The application AudioSocket() also ends the call if neither side
+sends anything for 2 s. Therefore we write a whole frame every 20 ms, even while the bot is silent: see
+`audiosocket_stream`.
 
 The application always sends sound at 8 kHz; the channel AudioSocket/... sends in the format that `c(...)` names.
 """
@@ -46,7 +47,7 @@ GOODBYE: Final = 1000
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """One frame; ConfigError for a payload that does not fit into a frame."""
+    """One frame; raises ConfigError for a payload that does not fit into a frame."""
     if len(payload) > LONGEST:
         raise ConfigError(f"audiosocket: expected at most {LONGEST} bytes in a frame, got {len(payload)}")
     return bytes((kind,)) + len(payload).to_bytes(2, "big") + payload
@@ -73,7 +74,7 @@ class FrameReader:
 
 
 def identity_of(message: WireMessage) -> UUID:
-    """The UUID in the first frame; RemoteProtocolError if that frame has no UUID."""
+    """The UUID in the first frame; raises RemoteProtocolError if that frame has no UUID."""
     if not isinstance(message, bytes) or len(message) != HEAD + 16 or message[0] != IDENTITY:
         raise RemoteProtocolError("audiosocket: expected a UUID of 16 bytes first, got something else")
     return UUID(bytes=message[HEAD:])

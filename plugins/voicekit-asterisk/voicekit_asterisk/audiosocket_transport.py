@@ -4,8 +4,8 @@
     AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
 
 AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
-refused. The key is in VOICEKIT_ASTERISK_KEY. Without a key nothing can be announced, and only the UUIDs in `uuids=` are
-admitted.
+refused. The key is in VOICEKIT_ASTERISK_KEY. If this variable is not set, nothing can be announced, and only the UUIDs
+in `uuids=` are admitted.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class AudioSocket:
         return [WebhookRoute("/audiosocket/call", announce)]
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Admit calls until cancelled; reports `started` as soon as it listens."""
+        """Admit calls until cancelled; reports `started` as soon as it is listening."""
         listeners = await trio.open_tcp_listeners(self.port, host=self.host)
         self.bound_port = listeners[0].socket.getsockname()[1]
 

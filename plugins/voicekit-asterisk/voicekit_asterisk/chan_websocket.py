@@ -2,8 +2,8 @@
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
 and plays it by its own clock, so the sound can be paused. STATUS reports the number of frames still queued; all other
-sound that we sent has been heard, to within a frame of 20 ms. A flushed mark never comes back, and a flush does not end
-a pause.
+sound that we sent has been heard, to within one frame (20 ms). A flushed mark never comes back, and a flush does not
+end a pause.
 
     bot speaks          START_MEDIA_BUFFERING once, then binary messages; every 0.2 s MARK_MEDIA and GET_STATUS
     bot is cut          FLUSH_MEDIA, CONTINUE_MEDIA, GET_STATUS
@@ -66,7 +66,9 @@ MOST_ASKED: Final = 64
 
 
 class ChanWebsocketWire:
-    """Our side of one websocket. `parameters` came with the connection, such as those in the dialplan's `v(...)`."""
+    """Our side of one websocket. `parameters` are those that came with the connection, for instance in the dialplan's
+    `v(...)`.
+    """
 
     name = "chan_websocket"
     can = frozenset({"mark", "clear", "hang_up"})
@@ -170,7 +172,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much sound is queued. Send this after all the sound that the answer should count."""
+        """Ask how much sound is queued. Send this command after all the sound that the answer should include."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))

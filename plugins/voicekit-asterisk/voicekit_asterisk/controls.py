@@ -3,7 +3,8 @@
     {"event":"STATUS","channel_id":"1.5","queue_length":75}      {"command":"MARK_MEDIA","correlation_id":"7.3200"}
     STATUS queue_length:75                                       MARK_MEDIA 7.3200
 
-Asterisk's settings choose a connection's format (`f(json)` in the dialplan), and the first message shows which it is.
+Asterisk's settings determine a connection's format (`f(json)` in the dialplan), and the first message shows which it
+is.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def is_json(text: str) -> bool:
 
 
 def read_event(text: str) -> Control:
-    """The name and the fields of an event; RemoteProtocolError for other text. The error quotes nothing from
-    the text.
+    """The name and the fields of an event; raises RemoteProtocolError for other text. The error quotes nothing from the
+    text.
     """
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"chan_websocket: expected at most {LONGEST_EVENT} characters, got {len(text)}")
@@ -41,7 +42,7 @@ def read_event(text: str) -> Control:
 
 
 def command(name: str, correlation_id: str = "", *, as_json: bool) -> str:
-    """A command in the connection's own format; ConfigError if it is so long that Asterisk would ignore it."""
+    """A command in the connection's own format; raises ConfigError if it is so long that Asterisk would ignore it."""
     if as_json:
         fields = {"command": name} | ({"correlation_id": correlation_id} if correlation_id else {})
         text = json.dumps(fields, separators=(",", ":"))

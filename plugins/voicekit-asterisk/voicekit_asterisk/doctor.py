@@ -1,4 +1,5 @@
-"""This plugin's checks in `voicekit doctor`: whether the configured Asterisk answers and supports all we need.
+"""This plugin's checks in `voicekit doctor`: whether the configured Asterisk answers and supports everything that we
+need.
 
 An Asterisk is configured if VOICEKIT_ARI_PASSWORD is set; VOICEKIT_ARI_URL is the address of its HTTP server.
 """

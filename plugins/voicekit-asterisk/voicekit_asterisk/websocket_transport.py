@@ -23,7 +23,7 @@ MOST_PARAMETERS = 50
 
 
 class ChanWebsocket:
-    """Admits connections that log in with `user` and `password`, or else VOICEKIT_ASTERISK_PASSWORD."""
+    """Admits connections that log in with `user` and `password`, which is VOICEKIT_ASTERISK_PASSWORD by default."""
 
     name = "chan_websocket"
 

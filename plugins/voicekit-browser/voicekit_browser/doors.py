@@ -43,8 +43,8 @@ def mint_token(
 ) -> str:
     """A token for one call by a visitor whom your own backend has admitted.
 
-    `secret` is the server's VOICEKIT_SECRET. The bot finds `caller` and `facts` in `call.info`, as signed facts.
-    ConfigError for an empty secret.
+    `secret` is the server's VOICEKIT_SECRET. The bot finds `caller` and `facts` in `call.info`, as signed facts. Raises
+    ConfigError if `secret` is empty.
     """
     if not secret:
         raise ConfigError("mint_token: expected the server's VOICEKIT_SECRET, got nothing")
@@ -83,7 +83,7 @@ class Door:
         return site.tokens.mint(secrets.token_urlsafe(9), {FOR: BROWSER}, now)
 
     def enter(self, token: str, site: Site) -> CallFacts | None:
-        """The facts about the caller in `token`; None if the door is open. TokenRefused if `token` is not valid."""
+        """The facts about the caller in `token`; None if the door is open. Raises TokenRefused for an invalid token."""
         if self.kind == "open":
             return None
         taken = site.tokens.take(token, site.now())
@@ -93,7 +93,7 @@ class Door:
 
 
 def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
-    """The door of a site; ConfigError if it would admit anyone from another computer."""
+    """The door of a site; raises ConfigError if it would admit anyone from another computer."""
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(

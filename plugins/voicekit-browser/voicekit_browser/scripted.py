@@ -27,7 +27,7 @@ FRAME = 2 * HEARD_RATE // 50
 
 
 class ScriptedPage:
-    """One page. `events` holds the server's events, `played` the bot's sound and the times at which it was heard."""
+    """One page. `events` holds the server's events, and `played` the bot's sound and when it was heard."""
 
     def __init__(self, *, delay: float = 0.0, latency: float = 0.0) -> None:
         self.peer = PagePeer()
@@ -66,7 +66,7 @@ class ScriptedPage:
 
     @property
     def position(self) -> int:
-        """How many samples have been heard, over all generations."""
+        """How many samples have been heard, in all generations together."""
         return self._device.position(trio.current_time())
 
     async def run(self) -> None:

@@ -56,7 +56,7 @@ class Browser:
 
     The page asks for `password` (or VOICEKIT_PAGE_PASSWORD). With `tokens`, your own backend makes a token for each
     call (`mint_token`), and `origins` are the origins of its pages. `details` shows information for developers on the
-    page; it is off by default with `tokens`, because your callers are then not the developers.
+    page; it is off by default with `tokens`, because the callers are then usually not developers.
     """
 
     name = "browser"

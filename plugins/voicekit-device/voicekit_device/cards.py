@@ -39,7 +39,7 @@ class Device:
 
 class Stream(Protocol):
     """A running stream of a device. `latency`, as the device reports it, is the time between a sound in the room and
-    its callback.
+    the callback for it.
     """
 
     @property

@@ -1,7 +1,7 @@
 """Passes sound from a microphone's thread to trio, through a ring buffer that never makes the thread wait.
 
 The thread appends to a deque of limited length, which is one atomic step, and wakes trio; repeated requests to wake
-count as one. If trio takes nothing for too long, the oldest sound is dropped, which leaves a gap in the count of
+count as one. If trio takes no sound for too long, the oldest sound is dropped, which leaves a gap in the count of
 samples.
 """
 
@@ -49,7 +49,7 @@ class Handover:
             self._token.run_sync_soon(self._waiting.unpark_all, idempotent=True)
 
     def tear(self) -> None:
-        """Mark the next block as torn: it will not directly follow the last one."""
+        """Mark the next block as torn: it will not directly follow the block before it."""
         self._torn = True
 
     def clear(self) -> None:

@@ -1,7 +1,8 @@
 """The stream of a device. If the device disappears, we try to open it again, for a limited time.
 
-Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it reports
-the end of its stream, or makes no callback for three seconds; some devices need two seconds before their first.
+Devices are opened and closed in threads, because this takes a tenth of a second for some of them. A device counts as
+lost when it reports the end of its stream, or makes no callback for three seconds; some devices make their first
+callback only after two seconds.
 """
 
 from __future__ import annotations
@@ -52,12 +53,12 @@ class Socket:
 
     @classmethod
     def find(cls, cards: Cards, direction: Direction, wanted: str | None, sound: AudioFormat) -> Socket:
-        """The socket whose format is nearest to `sound`. May block; DeviceError if there is no such device."""
+        """The socket whose format is nearest to `sound`. May block; raises DeviceError if there is no such device."""
         device = choose(cards, wanted, direction)
         return cls(cards, direction, wanted, device_format(cards, device, direction, sound))
 
     def device(self, *, anew: bool) -> Device:
-        """Find the device again; DeviceError if it is missing or no longer accepts the format."""
+        """Find the device again; raises DeviceError if it is missing or no longer accepts the format."""
         device = choose(self.cards, self.wanted, self.direction, anew=anew)
         if not self.cards.takes(device, self.direction, self.format):
             raise DeviceError(f"{self.direction} {device.name!r} no longer accepts {self.format}")
@@ -65,8 +66,8 @@ class Socket:
 
 
 class Plug:
-    """A stream through `socket`. `open` opens the device in a thread; it is passed a function to call when the stream
-    ends.
+    """A stream through `socket`. `open` opens the device; it is called in a thread, and is passed a function to call
+    when the stream ends.
 
     `pulse` returns a number that keeps changing while the device makes callbacks.
     """
@@ -91,7 +92,7 @@ class Plug:
         self._tell = tell.get()
 
     async def plug_in(self, *, anew: bool = False) -> None:
-        """Open the stream. If cancelled, no stream stays open."""
+        """Open the stream. If cancelled, leaves no stream open."""
         token, ended = trio.lowlevel.current_trio_token(), trio.Event()
 
         def tell_end() -> None:

@@ -1,8 +1,8 @@
 """The sound cards of this computer, through PortAudio (the package sounddevice).
 
 PortAudio is not thread-safe, so everything except its callbacks goes through one lock. PortAudio lists the devices
-once. We make it list them again only while no stream is open, because a new list ends every stream. (Otherwise the
-search for a lost device would interrupt the bot's words twice a second.)
+once. We make it list them again only while no stream is open, because making a new list ends every stream. (Otherwise
+the search for a lost device would interrupt the bot's words twice a second.)
 """
 
 from __future__ import annotations

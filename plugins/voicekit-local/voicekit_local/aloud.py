@@ -10,7 +10,8 @@ from voicekit.reply import spoken_forms, strip_emoji
 
 
 def aloud(text: str) -> Text:
-    """The spoken form of an English `text`; each of its characters carries the position in `text` that it comes from.
+    """The spoken form of an English `text`; each character of that form carries the position in `text` that it comes
+    from.
 
     >>> aloud("At 3:05 p.m.").text
     'At three oh five P M.'

@@ -21,7 +21,8 @@ VALUES_PER_BYTE: Final = 8
 
 
 def mend_head(head: bytes) -> bytes:
-    """`head`, with an endless length if it begins a WAV whose length is 0 or all ones, as in WAVs written to pipes.
+    """`head`, but with an endless length if it is from a WAV that states a length of 0 or all ones, as WAVs written to
+    pipes do.
 
     In codecs other than PCM, float, A-law and mu-law, libsndfile counts all samples first, and rejects a file that is
     too long for its counter. For these codecs, the length is set to a quarter of a gigabyte instead.

@@ -1,10 +1,10 @@
 """Makes results like the service's from a stream of sound: decides when to decode, which words are final, and where
 speech ends.
 
-Pure: no clock, no thread, no engine. Sound comes in through `feed`. `job` returns the sound to decode now; the caller
-has it decoded, and passes the result to `done`. `results` returns the messages to send. There is at most one job at a
-time, made from the latest sound when a worker is free. So under load there are fewer partial results, and nothing else
-changes.
+Pure: no clock, no thread, no engine. Sound comes in through `feed`. `job` returns the sound to decode now; whoever
+calls `job` has this sound decoded, and passes the result to `done`. `results` returns the messages to send. There is at
+most one job at a time, made from the latest sound when a worker becomes free. So under load there are fewer partial
+results, but nothing else changes.
 
 A segment begins only a little before its speech, because some recognisers hear nothing after a second of silence. If it
 gets too long for an engine, it is cut at its quietest place. Segments become final one after the other; a marker
@@ -71,7 +71,7 @@ class Hearing:
     # --- input ---
 
     def feed(self, pcm: bytes) -> None:
-        """Take more sound. LocalProtocolError after `end`, or if a sample is incomplete."""
+        """Take more sound. Raises LocalProtocolError after `end`, or if a sample is incomplete."""
         if self._ending or len(pcm) % 2:
             why = "no sound after the end" if self._ending else f"whole samples, got {len(pcm)} bytes"
             raise LocalProtocolError(f"hearing: expected {why}")
@@ -108,7 +108,7 @@ class Hearing:
         return found is not None and _over(found[0])
 
     def job(self) -> Job | None:
-        """The sound to decode now; its Decoded must be passed to `done` before there is another job."""
+        """The sound to decode now; the result, a Decoded, must be passed to `done` before there is another job."""
         found = self._next()
         if found is None:
             return None

@@ -28,8 +28,8 @@ Show = Callable[[str, float], None]
 async def load_all(engines: list[Loadable], show: Show) -> None:
     """Load all `engines` at the same time. If that takes more than a second, `show` reports the slowest engine.
 
-    Raises the error of the first engine that can't be loaded. If cancelled, the threads keep running until the process
-    ends.
+    Raises the error of the first engine that can't be loaded. If loading is cancelled, the threads keep running until
+    the process ends.
     """
     board = _Board(show, trio.current_time() + PATIENCE_S)
     with alone():

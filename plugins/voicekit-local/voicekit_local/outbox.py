@@ -18,7 +18,7 @@ SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speaker
 @dataclass(frozen=True, slots=True)
 class Result:
     """One message: the new final tokens and markers, then all interim tokens. `final_ms` is the length of the sound
-    whose words are final, `total_ms` that of all sound heard.
+    whose words are final, and `total_ms` the length of all sound heard.
     """
 
     tokens: tuple[Token, ...]
@@ -48,7 +48,7 @@ class Outbox:
             self._final_to = max(self._final_to, word.end)
 
     def mark(self, marker: Token) -> None:
-        """Add a marker after the words so far; END only if there have been words since the last END."""
+        """Add a marker after the words so far. END is added only if there have been words since the last END."""
         if marker is END and not self.owes_end:
             return
         if marker is END:

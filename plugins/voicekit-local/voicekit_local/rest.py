@@ -1,4 +1,4 @@
-"""The REST API of the server: its side of the protocol, with files on disk, and the engines behind it.
+"""The server's REST API: the protocol's server role, with its files on disk, and the engines that do the work.
 
 Uploads go into a folder that is removed when the server ends. Whole files are transcribed two at a time, when no call
 needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a voice) or

@@ -87,7 +87,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The result of a job: `tail`, the words after the settled ones, and how many of them it settles."""
+    """The result of a job: `tail`, the words after the settled ones, and how many words of `tail` are now settled."""
 
     job: Job
     heard: Heard
@@ -115,7 +115,7 @@ class Job:
         return self.start + len(self.pcm) // 2
 
     def run(self, recogniser: Recogniser, aligner: Aligner) -> Decoded:
-        """Decode, and find the exact times of all words if speech is over or any word is settled."""
+        """Decode, and find the exact times of all words if speech has ended or any word is settled."""
         import numpy as np
 
         sound = np.frombuffer(self.pcm, "<i2").astype(np.float32) / np.float32(32_768)

@@ -63,7 +63,7 @@ HEAD_BYTES: Final = 16 * 1024
 def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
     """The account for your own server: it has one key, and a fixed number of calls for each core of the machine.
 
-    While the workers are too slow, new calls are refused in favour of running ones.
+    While the workers are too slow, new calls are refused, so that the running ones get their results in time.
     """
     calls = CALLS_PER_CORE * workers.slots
     account = Account(

@@ -84,7 +84,7 @@ class Stream:
 
     @property
     def in_hand_s(self) -> float:
-        """How many seconds of sound have been sent that a real-time listener has not heard yet."""
+        """How much of the sound already sent, in seconds, is still unheard if the client plays it in real time."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
     def urgent(self) -> bool:

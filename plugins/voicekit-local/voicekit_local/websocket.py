@@ -1,7 +1,7 @@
 """One websocket of the server: a reader, a writer and a timer around a service.
 
-The service is one of the protocol's server roles with its engine. Nothing accumulates: the service waits for a client
-that does not read, and a client that sends too fast must wait.
+The service is one of the protocol's server roles with its engine. Nothing accumulates: the service waits while its
+client is not reading, and a client that sends too fast must wait.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Core(Protocol):
 class Line:
     """The connection to one client: `flush`, which any task may call, sends the messages of the core.
 
-    If a task is cancelled in `flush`, the next `flush` sends the remaining messages, which may come from other tasks.
+    If a task is cancelled in `flush`, the next call to `flush`, from whichever task, sends the remaining messages.
     """
 
     def __init__(self, core: Core) -> None:

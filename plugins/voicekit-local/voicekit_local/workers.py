@@ -1,7 +1,7 @@
 """The cores that engines work on: one slot for each core, given to the most urgent work.
 
-The work is chosen only when a slot is free. So a recogniser that had to wait takes the newest sound: under load,
-partial results come less often, and nothing accumulates.
+The work is chosen only when a slot becomes free. So a recogniser that had to wait takes the newest sound: under load,
+partial results come less often, but nothing accumulates.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """How many tasks wait for a slot."""
+        """How many tasks are waiting for a slot."""
         return len(self._waiting)
 
     @asynccontextmanager
     async def slot(self, urgent: Urgent) -> AsyncIterator[None]:
-        """Wait for a slot and hold it: urgent work first, otherwise in the order of requests."""
+        """Wait for a slot and hold it. Urgent work gets a slot first; otherwise the order of the requests counts."""
         asked_at = trio.current_time()
         await self._take(urgent)
         counts = urgent()

@@ -29,8 +29,8 @@ def openai(
     """A handler that asks the model called `model`, of OpenAI or of any service with the same API.
 
     `body` adds fields to every request, such as {"temperature": 0.3}; the value None removes a field. `how` takes the
-    other options of `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no key, or
-    if an option is not valid.
+    other options of `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no API key,
+    or if an option is not valid.
     """
     if api not in APIS:
         raise ConfigError(f"openai: expected api to be {' or '.join(map(repr, APIS))}, got {api!r}")

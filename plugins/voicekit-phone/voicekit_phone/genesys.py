@@ -257,10 +257,10 @@ def signature_base(headers: Mapping[str, str], target: str, components: Sequence
 
 
 def is_signed(secret: str, headers: Mapping[str, str], target: str, now: float) -> str | None:
-    """The nonce of a correctly signed upgrade; None for any other. The caller must check that the nonce is new.
+    """The nonce of a correctly signed upgrade; None for any other. The calling code must check that the nonce is new.
 
-    The names in `headers` are in lower case, `target` is the path with the query, `secret` is in base64, as from
-    Genesys, and `now` is the Unix time in seconds. Supports RFC 9421's hmac-sha256 as AudioHook uses it.
+    The names in `headers` are in lower case, `target` is the path with the query, `secret` is in base64, as Genesys
+    shows it, and `now` is the Unix time in seconds. Supports RFC 9421's hmac-sha256 as AudioHook uses it.
     """
     given = re.fullmatch(r"\s*([\w-]+)=(\(([^()]*)\)(;.*))\s*", headers.get("signature-input", ""))
     if given is None:

@@ -142,8 +142,8 @@ class JambonzPeer:
 
 
 def listen_verbs(url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None) -> str:
-    """The verbs that connect the call to `url`; ConfigError if `url` is not a websocket URL, or the rate is not in
-    RATES.
+    """The verbs that connect the call to `url`; raises ConfigError if `url` is not a websocket URL, or the rate is not
+    in RATES.
     """
     if urlsplit(url).scheme not in ("ws", "wss") or rate not in RATES:
         raise ConfigError(f"jambonz: expected a ws:// or wss:// address and a rate of {RATES}, got a rate of {rate}")

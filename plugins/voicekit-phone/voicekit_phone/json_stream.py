@@ -1,4 +1,4 @@
-"""What the streams of Twilio, Telnyx, Plivo and Exotel have in common: JSON messages with a field `event`.
+"""What the streams of Twilio, Telnyx, Plivo and Exotel have in common: JSON messages with an `event` field.
 
     start, media, dtmf, mark, stop        the carrier's messages; their fields are different for each carrier
     sound, mark, clear                    our messages

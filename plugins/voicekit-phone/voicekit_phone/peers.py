@@ -1,4 +1,4 @@
-"""How a carrier reacts to our messages: a few reactions that all wires share."""
+"""The events that a carrier finds in our messages; all wires share these events."""
 
 from voicekit.call.peer import PeerCleared, PeerDigits, PeerEvent, PeerHungUp, PeerMark, PeerOther, PeerSound
 

@@ -30,7 +30,7 @@ FORMATS = (AudioFormat(16_000), AudioFormat(8000), AudioFormat(8000, "mulaw"))
 
 
 class PlivoWire(JsonStream):
-    """Our side of one stream. Only REST ends the call: if we close the socket, the next XML element runs."""
+    """Our side of one stream. Only a REST request ends the call: if we close the socket, the next XML element runs."""
 
     name = "plivo"
     can = JsonStream.can | {"digits"}

@@ -34,7 +34,7 @@ def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def text(value: Mapping[str, Any], *names: str) -> str:
-    """The value of the first of `names` that is present, as text; "" if none is."""
+    """The value of the first of `names` that is present, as text; "" if none is present."""
     for name in names:
         found = value.get(name)
         if isinstance(found, str):
@@ -85,7 +85,7 @@ def known(value: str) -> Known | None:
 
 
 def end_of(stopped: bool, code: int | None) -> WireEnded:
-    """The meaning of a closed connection: the caller has hung up if there was a goodbye, or else the call is lost."""
+    """What a closed connection means: if there was a goodbye, the caller has hung up; otherwise the call is lost."""
     return WireEnded(CallEnd(EndReason.CALLER if stopped else EndReason.LOST, "" if code is None else str(code)))
 
 
@@ -95,6 +95,6 @@ def passed_over(kind: str) -> WireNotice:
 
 
 def goodbye(value: Mapping[str, Any]) -> str:
-    """The carrier's word under "reason" if it is in GOODBYES, else ""."""
+    """The value that the carrier sent under "reason" if it is in GOODBYES, else ""."""
     word = text(value, "reason")
     return word if word in GOODBYES else ""

@@ -30,7 +30,7 @@ STALE_S = 300
 
 
 class TelnyxWire(JsonStream):
-    """Our side of one stream. Only REST ends a call: if we close the socket, the caller stays on the line."""
+    """Our side of one stream. Only a REST request ends a call: if we close the socket, the caller stays on the line."""
 
     name = "telnyx"
     no_digits = "keys are sent by REST, not on the stream"
@@ -156,7 +156,7 @@ class TelnyxPeer:
 
 
 def stream_texml(url: str, *, codec: str = "PCMU") -> str:
-    """TeXML that connects the call to `url` in both directions; ConfigError if `url` is not wss."""
+    """TeXML that connects the call to `url` in both directions; raises ConfigError if `url` is not wss."""
     if urlsplit(url).scheme != "wss":
         raise ConfigError("telnyx: expected a wss:// address")
     how = f'track="inbound_track" bidirectionalMode="rtp" bidirectionalCodec={quoteattr(codec)}'
@@ -180,8 +180,8 @@ def streaming_start(url: str, *, token: str, codec: str = "PCMU") -> dict[str, o
 def is_signed(public_key: str, signature: str, timestamp: str, body: bytes, now: float) -> bool:
     """Whether the owner of `public_key` (base64, 32 bytes) signed `body` within the five minutes before `now`.
 
-    `signature` and `timestamp` are the headers telnyx-signature-ed25519 and telnyx-timestamp; `now` is the time of
-    day, in seconds. ConfigError if `public_key` is not a key. Needs the package cryptography.
+    `signature` and `timestamp` are the headers telnyx-signature-ed25519 and telnyx-timestamp; `now` is the time of day,
+    in seconds. Raises ConfigError if `public_key` is not a key. Needs the package cryptography.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

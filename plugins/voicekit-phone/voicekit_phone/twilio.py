@@ -24,7 +24,9 @@ from voicekit_phone.reading import base64_of, dumped, part, payload, read_object
 
 
 class TwilioWire(JsonStream):
-    """Our side of one stream. If we close the socket, the TwiML after `<Connect>` continues, or the call ends."""
+    """Our side of one stream. If we close the socket, the TwiML after `<Connect>` runs; if there is none, the call
+    ends.
+    """
 
     name = "twilio"
     can = JsonStream.can | {"hang_up"}
@@ -96,7 +98,9 @@ class TwilioPeer:
 
 
 def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:
-    """TwiML that connects the call to `url`; ConfigError if `url` is not wss, or has a query, which Twilio refuses."""
+    """TwiML that connects the call to `url`; raises ConfigError if `url` is not wss, or has a query (Twilio refuses
+    those).
+    """
     parts = urlsplit(url)
     if parts.scheme != "wss" or parts.query:
         raise ConfigError(

@@ -39,8 +39,8 @@ OLD_S = 300
 
 
 class VonageWire:
-    """Our side of one websocket. Only REST ends the call: if we close the socket, Vonage asks the event URL how to
-    continue.
+    """Our side of one websocket. Only a REST request ends the call: if we close the socket, Vonage asks the event URL
+    how to continue.
     """
 
     name = "vonage"
@@ -151,7 +151,7 @@ class VonagePeer:
 def connect_ncco(
     url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None, event_url: str | None = None
 ) -> str:
-    """The NCCO that connects the call to `url`; ConfigError if `url` is not wss, or the rate is not in RATES."""
+    """The NCCO that connects the call to `url`; raises ConfigError if `url` is not wss, or the rate is not in RATES."""
     if urlsplit(url).scheme != "wss" or rate not in RATES:
         raise ConfigError(f"vonage: expected a wss:// address and a rate of {RATES}, got a rate of {rate}")
     endpoint = {
@@ -184,8 +184,8 @@ def claims_of(
 ) -> dict[str, Any] | None:
     """The claims of a webhook's `Authorization: Bearer` token; None unless it was signed with `secret` for this `body`.
 
-    At `now` (the time of day in seconds), the token must be younger than OLD_S. This function does not check that its
-    `jti` is new.
+    At `now` (the time of day in seconds), the token must be younger than OLD_S. This function does not check that the
+    token's `jti` is new.
     """
     try:
         signed, _, signature = bearer.removeprefix("Bearer ").strip().rpartition(".")

@@ -116,7 +116,7 @@ def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "")
 
 
 def media_url(transport: WebhookTransport, site: Site, facts: CallFacts) -> str:
-    """The address of this call's socket, which is valid once, within LIFE_S."""
+    """The address of this call's socket; the address is valid once, within LIFE_S."""
     token = site.tokens.mint(facts.call_id, facts.facts, site.now())
     return site.address(f"/{transport.name}/media/{token}", scheme="wss")
 
@@ -139,8 +139,8 @@ async def dial_out(
 ) -> str:
     """Have the carrier call `to` from `number`, and return the call's id.
 
-    `variable` is the environment variable that may hold `number`; DialOrder explains `urls`. ConfigError if the account
-    or `number` is missing, or `to` is not a number or a SIP address; the error quotes no numbers.
+    `variable` is the environment variable that may hold `number`; DialOrder explains `urls`. Raises ConfigError if the
+    account or `number` is missing, or `to` is not a number or a SIP address; the error quotes no numbers.
     """
     if client is None:
         raise ConfigError(
@@ -167,7 +167,7 @@ def needed(given: str | None, variable: str, transport: str) -> str:
 
 
 def hidden_token(given: str | None, variable: str, transport: str) -> str:
-    """A token for a path, from `given` or the environment; ConfigError if it could be guessed."""
+    """A token for a path, from `given` or the environment; raises ConfigError if it could be guessed."""
     token = needed(given, variable, transport)
     if len(token) < 16 or not token.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(

@@ -48,7 +48,7 @@ class Recording:
 
 
 def scripted_bot(scene: Scene) -> Bot:
-    """The bot of a scene: it answers any question with the next of the scene's answers."""
+    """The bot of a scene: it answers each question with the next of the scene's answers, whatever the question is."""
     texts: Iterator[str] = chain((answers()[name] for name in scene.answers), repeat(answers()[scene.answers[-1]]))
 
     async def answer(turn: Turn, say: Callable[[str], Any]) -> None:

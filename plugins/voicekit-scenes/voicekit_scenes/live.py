@@ -1,7 +1,7 @@
-"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, and answers as in real time.
+"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, as in real time.
 
 It decodes immediately, but returns a result only after the time that an idle core would need, which is computed from
-the length of the sound. So the load of the machine changes nothing, and the same sound gives the same messages.
+the length of the sound. So the load on the machine changes nothing, and the same sound gives the same messages.
 `--recogniser live` uses this recogniser, and scripts/record_recogniser.py records its messages.
 """
 
@@ -30,7 +30,7 @@ DECODES_S: Final = (0.03, 0.045)
 
 
 class Engines:
-    """The recogniser and the aligner of voicekit-local, loaded once; ConfigError if they are not installed."""
+    """The recogniser and the aligner of voicekit-local, loaded once; raises ConfigError if they are not installed."""
 
     def __init__(self) -> None:
         try:
@@ -105,7 +105,7 @@ class LiveStt(Pipeable):
         return self.accepts
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before it."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts first."""
         self._asked = at
 
     @asynccontextmanager

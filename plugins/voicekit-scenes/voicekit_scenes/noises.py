@@ -1,4 +1,4 @@
-"""Computed sounds without words: coughs, a door, keys, a hum, music. The same seed gives the same sound."""
+"""Computed sounds without words: coughs, a door, a bunch of keys, a hum, music. The same seed gives the same sound."""
 
 from __future__ import annotations
 

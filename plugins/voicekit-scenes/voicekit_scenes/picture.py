@@ -1,4 +1,4 @@
-"""Draws scenes as SVG: when the caller and the bot sounded, on a timeline. Pure."""
+"""Draws scenes as SVG, with a timeline that shows when the caller and the bot sounded. Pure."""
 
 from __future__ import annotations
 

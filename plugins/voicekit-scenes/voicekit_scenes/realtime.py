@@ -1,7 +1,7 @@
 """Runs scenes in real time with the local server: with voicekit, and with other programs that get the same sound.
 
 The caller, the voice and the score are the same as in virtual time, but a real recogniser hears the sound, so the load
-of the machine matters. A peer is another program. It reads the caller's sound from its standard input, 20 ms at a time
+on the machine matters. A peer is another program. It reads the caller's sound from its standard input, 20 ms at a time
 in real time, and writes the sound that it plays to its standard output in the same way; see benchmarks/peer_work.
 """
 
@@ -70,7 +70,7 @@ def recording_of(
     final_words: tuple[Word, ...] = (),
     decided: tuple[str, ...] = (),
 ) -> Recording:
-    """The recording of a room whose scene is over, ready to be scored."""
+    """The recording of a room whose scene has ended, ready to be scored."""
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
     seconds = max([len(room.caller) / 2 / RATE, *ends])
     return Recording(

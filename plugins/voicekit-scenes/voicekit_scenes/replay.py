@@ -54,7 +54,7 @@ def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, 
 
 
 def messages_of(sound: str, level_db: float = 0.0, file: str = MESSAGES) -> tuple[Message, ...]:
-    """The messages of one sound at one level; ConfigError if they were not recorded."""
+    """The messages of one sound at one level; raises ConfigError if they were not recorded."""
     line = lines().get(sound)
     if line is not None and line.messages is not None:
         return line.messages
@@ -94,7 +94,7 @@ class Track:
         return list(self.messages[first : self.next])
 
     def words(self, given: Iterable[Any]) -> tuple[Word, ...]:
-        """The words in a message that are not yet final, with times in samples of the stream."""
+        """The words in `given` that are not final yet, with times in samples of the stream."""
         made = (
             Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
             for text, start, end in given

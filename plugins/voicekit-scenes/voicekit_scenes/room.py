@@ -98,7 +98,7 @@ class Room:
         return self._start
 
     def frame(self, at: int) -> bytes | None:
-        """The microphone's sound in the FRAME samples from `at` on, which have just passed; None after the scene."""
+        """The microphone's sound: the FRAME samples from `at` on, which have just passed; None after the scene."""
         now = (at + FRAME) / RATE
         self._listen(now)
         if self._over(now):
@@ -269,7 +269,7 @@ class RecordedStt(Pipeable):
         return PCM
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before it."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts first."""
         self._asked = at
 
     @asynccontextmanager

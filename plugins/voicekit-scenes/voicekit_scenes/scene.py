@@ -134,7 +134,7 @@ def scenes() -> tuple[Scene, ...]:
 
 
 def read_scene(given: Mapping[str, Any]) -> Scene:
-    """The scene that a table of scenes.toml describes; ConfigError if the table is not valid."""
+    """The scene that a table of scenes.toml describes; raises ConfigError if the table is not valid."""
     known = dict(given)
     try:
         acts = tuple(map(_act, known.pop("act", ())))
@@ -153,8 +153,8 @@ def read_scene(given: Mapping[str, Any]) -> Scene:
 
 
 def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
-    """The scenes whose name or kind begins with `only`, or all scenes if `only` is None. Long scenes are included only
-    by their full name. Raises ConfigError if no scene is left.
+    """The scenes whose name or kind begins with `only`, or all scenes if `only` is None. A long scene is included only
+    if `only` is its full name. Raises ConfigError if no scene is left.
     """
     found = [scene for scene in scenes() if only is None or scene.name.startswith(only) or scene.kind.startswith(only)]
     found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]

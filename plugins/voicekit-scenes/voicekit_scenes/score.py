@@ -97,7 +97,7 @@ class Outcome:
 
 
 def soon(late: float | None) -> bool:
-    """Whether a reply continued soon enough; half a window more is allowed, since times are measured in windows."""
+    """Whether a reply continued soon enough; 5 ms more are allowed, because times are measured in steps of 10 ms."""
     return (late or 0.0) <= SOON_S + 0.005
 
 
@@ -166,7 +166,7 @@ def _beginnings(bot: Sequence[Stretch]) -> list[Stretch]:
 def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
     """How long the bot went on speaking after the sound began (None if it was silent), and how long it spoke again.
 
-    Only sound of a reply that had begun before the caller's sound counts as speaking again.
+    Speaking again means continuing a reply that had begun before the caller's sound.
     """
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
     if over is None:
@@ -205,8 +205,8 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
 
 
 def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Heard]) -> list[Became]:
-    """What happened to each reply that should have been completed: replies that began while the caller spoke, and those
-    during which a sound with YIELD or HUSH began, are left out.
+    """What happened to each reply that should have been completed. Replies that began while the caller spoke, and those
+    during which a sound marked YIELD or HUSH began, are left out.
     """
     meant = [one for one in heard if one.due in (Due.YIELD, Due.HUSH)]
     spoken = [one for one in heard if one.due in (Due.ANSWER, Due.YIELD)]

@@ -39,7 +39,7 @@ FRAME: Final = RATE // 25
 
 @dataclass
 class Utterance:
-    """The text that the voice got in one reply, and how it sounds: `pcm` so far, and when each word begins."""
+    """The text that the voice got for one reply, and its sound: `pcm` so far, and when each word begins."""
 
     turn: int
     """The number of the reply."""
@@ -61,7 +61,7 @@ class Utterance:
         return np.frombuffer(self.pcm, "<i2") / 32_768
 
     def add(self, text: Text) -> list[tuple[int, str, int]]:
-        """Add `text`. Returns for each word its first sample, the word, and the place in the reply where it ends."""
+        """Add `text`. Returns for each word its first sample, its text, and the place in the reply where it ends."""
         before = len(self.pcm) // 2
         spans = list(word_spans(text.text))
         self.name = begun(self.text + text.text) if self.name is not None or not self.text else None
@@ -81,7 +81,7 @@ class Utterance:
 
 
 class RecordedTts(Pipeable):
-    """Speaks at RATE, faster than real time; `said` has every reply that it has begun."""
+    """Speaks at RATE, faster than real time; `said` holds an Utterance for every reply begun so far."""
 
     name = "recorded voice"
     accepts = None

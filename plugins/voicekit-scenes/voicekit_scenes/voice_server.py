@@ -1,6 +1,7 @@
 """A loopback server that offers the recorded voice over the Soniox protocol, for programs other than voicekit.
 
-It answers immediately, in messages of 100 ms, and keeps a record of the texts that it got, like `RecordedTts`.
+It answers immediately, in messages that each hold 100 ms of sound, and keeps a record of the texts that it got, like
+`RecordedTts`.
 """
 
 from __future__ import annotations

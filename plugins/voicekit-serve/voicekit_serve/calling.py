@@ -137,7 +137,7 @@ class _Followed:
 
 
 def dialing(transport: Any) -> DialingTransport:
-    """`transport` itself; ConfigError if it can't make calls."""
+    """`transport` itself; raises ConfigError if it can't make calls."""
     if not isinstance(transport, DialingTransport):
         raise ConfigError(f"call: {transport.name} can't place calls")
     return transport

@@ -8,7 +8,7 @@ The code tells us why a call ended. Here, the far side's own code is reported.
 with all its calls. Here, only this connection ends.
 
 3. hypercorn agrees to compression if a client offers it, as browsers do. Compression does not make sound smaller, and
-after a cancelled send the client can't read the next message. Here, compression is always refused.
+it leaves a client unable to read the message after a cancelled send. Here, compression is always refused.
 
 4. When a server stops listening, hypercorn immediately closes accepted connections that have not sent a request. So it
 turns away callers whom another process would have taken. Here, such connections get time to send their request.

@@ -1,4 +1,4 @@
-"""All limits of the server in one place: how much a stranger can use. The README has them as a table."""
+"""All limits of the server in one place; they restrict how much a stranger can use. The README has them as a table."""
 
 from __future__ import annotations
 

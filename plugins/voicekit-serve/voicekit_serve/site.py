@@ -172,7 +172,7 @@ class CallSite:
             self._calls.pop(key, None)
 
     def report(self, transport: str, report: CallReport) -> None:
-        """Pass a report to the watchers, and to the live call if it says who answered; count calls that failed."""
+        """Pass a report to the watchers and, if it says who answered, to the live call; count calls that failed."""
         if report.end is not None and report.end.reason in UNCONNECTED:
             self.desk.note_end(report.end.reason)
         call = self._calls.get((transport, report.call_id))

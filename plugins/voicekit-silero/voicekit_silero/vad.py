@@ -62,7 +62,7 @@ class SileroVad:
 
 
 def confirmed(mode: int = 2, threshold: float = 0.5) -> ConfirmedBy:
-    """A detector that asks webrtcvad in `mode` first; Silero must agree before sound counts as speech.
+    """A detector that first asks webrtcvad, in the given `mode`; Silero must agree before sound counts as speech.
 
     In a quiet room this costs hardly more than webrtcvad alone.
     """

@@ -1,7 +1,8 @@
 """Makes a folder that contains a Debian system with Asterisk, from the mirror that apt uses.
 
-This needs root, apt and debootstrap, a minute or two, and half a gigabyte. Only Debian's `sid` has a current Asterisk,
-so the folder is a chroot. It is kept for later tests at VOICEKIT_ASTERISK_ROOT, or else among the temporary files.
+This needs root, apt and debootstrap, a minute or two, and half a gigabyte of disk. Only Debian's `sid` has a current
+Asterisk, so the folder gets a whole `sid` system and is used as a chroot. It is kept for later tests at
+VOICEKIT_ASTERISK_ROOT, or else among the temporary files.
 """
 
 from __future__ import annotations

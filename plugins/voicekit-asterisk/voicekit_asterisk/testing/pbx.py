@@ -111,7 +111,9 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 class Pbx:
-    """One Asterisk. `http` and `sip` are its ports, `phone` is the phone's, `server` and `audio` are voicekit's."""
+    """One Asterisk. `http` and `sip` are its ports, `phone` is the phone's port, and `server` and `audio` are
+    voicekit's two ports.
+    """
 
     def __init__(
         self, root: Path, *, extensions: str, files: dict[str, str] | None = None, music: Path | None = None
@@ -150,7 +152,7 @@ class Pbx:
             shutil.rmtree(self.here, ignore_errors=True)
 
     def start(self) -> None:
-        """Start or restart Asterisk; returns once it has booted. TimeoutError if that takes longer than READY_S."""
+        """Start or restart Asterisk; returns once it has booted. Raises TimeoutError after READY_S."""
         command = ["chroot", str(self.root), "asterisk", "-f", "-C", f"{self._inside}/etc/asterisk.conf"]
         with (self.here / "console").open("ab") as out:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/")

@@ -54,7 +54,7 @@ def tone_of(word: int) -> float:
 
 
 def tone(hz: float, samples: int, rate: int, at: int = 0) -> bytes:
-    """PCM16 of a tone from sample `at` on; the tone continues without a break if `at` is where the last part ended."""
+    """PCM16 of a tone from sample `at` on. If the previous part ended at `at`, the tone continues without a break."""
     phase = 2 * np.pi * hz / rate * (at + np.arange(samples))
     return bytes((PEAK * np.sin(phase)).astype("<i2").tobytes())
 
@@ -135,7 +135,9 @@ def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None
 
 
 def words_in(pcm: bytes | Any, rate: int) -> list[int]:
-    """The words in a recording of a ToneTts, in the order they sound. A word shorter than 30 ms is not detected."""
+    """The words in a recording of a ToneTts, in the order in which they sound. A word shorter than 30 ms is not
+    detected.
+    """
     found: list[int] = []
     run, last, before = 0, None, None
     for heard in [*tones_in(pcm, rate, [tone_of(word) for word in range(WORDS)]), None]:

@@ -6,6 +6,6 @@
     shown       the events that a client gets about its session
     transport   the route /rtvi
 
-These clients can't drop sound that they have received. Therefore we never send sound more than LEAD_S ahead, so that at
-most LEAD_S of sound is still played after a cut.
+These clients can't drop sound that they have received. Therefore we never send sound more than LEAD_S before it is
+played, so that at most LEAD_S of it is heard after a cut.
 """

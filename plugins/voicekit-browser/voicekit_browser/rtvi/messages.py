@@ -62,7 +62,7 @@ def agreed_version(theirs: object) -> str | None:
 
 
 def read_version(data: Mapping[str, Any]) -> object:
-    """The version in a client-ready message; the first clients did not state one, and used version 1."""
+    """The version in a client-ready message; the first clients did not state a version, and used version 1."""
     return data.get("version", "1.0.0")
 
 

@@ -51,7 +51,9 @@ the `d` of the response.
 
 
 class RtviWire:
-    """Our side of one socket. The function `answer` answers the client's own messages; without it, they are refused."""
+    """Our side of one socket. The function `answer` replies to the client's own messages; without this function, they
+    are refused.
+    """
 
     name = "rtvi"
     can = frozenset({"hang_up"})

@@ -117,8 +117,8 @@ class _Call:
         self._session.watch(self.live.note)
 
     async def hold(self, relay: Relay | None) -> SessionEnded:
-        """Run the call to its end, and write the history even if the call fails. DeviceError if the call can't take
-        place.
+        """Run the call to its end, and write the history even if the call fails. Raises DeviceError if the call can't
+        take place.
         """
         try:
             async with trio.open_nursery() as nursery:

@@ -15,7 +15,7 @@ BLOCK = 64 * 1024
 
 
 class Relay:
-    """Passes bytes between its clients and the server; `url` is the server's URL with the relay's own address."""
+    """Passes bytes between its clients and the server; `url` is the server's URL, with the relay's host and port."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

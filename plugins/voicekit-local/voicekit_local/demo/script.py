@@ -40,7 +40,7 @@ def lines() -> list[Line]:
 
 
 class Moments:
-    """A watcher that knows when the bot began to speak, and which replies are over."""
+    """A watcher that knows when the bot began to speak, and which replies have ended."""
 
     def __init__(self) -> None:
         self.audible_since: float | None = None
@@ -76,7 +76,7 @@ async def perform(
     """Say all lines of `script`, each at its cue, then hang up unless the bot has ended the call.
 
     `drop` is called at the point where the script cuts the connection to the recogniser. Each line is added to `said`
-    when it is complete. If cancelled, the remaining lines are not said.
+    when it is complete. If the task is cancelled, the remaining lines are not said.
     """
     known = 0
     for line in script:

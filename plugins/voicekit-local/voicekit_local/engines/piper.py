@@ -35,7 +35,7 @@ GAIN: Final = 1.5  # a factor that raises the peaks (up to 0.6) almost to full s
 
 
 class Piper:
-    """An `interface.Synthesiser`. With `steady`, the same text always sounds the same, but less lively."""
+    """An `interface.Synthesiser`. With `steady`, a text always sounds the same, but the speech is less lively."""
 
     name = "Piper joe"
     rate = 22_050

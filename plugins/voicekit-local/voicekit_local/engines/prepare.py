@@ -39,7 +39,7 @@ KEPT_MB: Final = 101
 def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progress: Progress) -> Path:
     """The folder with the networks, made from the files in `source` unless it already exists.
 
-    ConfigError if the files do not match `hashes`, or the cache folder can't be written.
+    Raises ConfigError if the files do not match `hashes`, or the cache folder can't be written to.
     """
     folder = _folder(hashes, distribution)
     if _is_whole(folder):

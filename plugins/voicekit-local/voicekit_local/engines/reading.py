@@ -68,7 +68,7 @@ def read(text: str) -> Reading:
 
 
 def pieces(text: str) -> list[str]:
-    """`text`, cut after sentences, and after clauses if both sides are long enough; joined, the pieces are `text`.
+    """`text`, cut after sentences, and after clauses if both sides are long enough; joined, they make up `text` again.
 
     >>> pieces("Hello. I looked at your booking again, and there is one table left at eight.")
     ['Hello. ', 'I looked at your booking again, ', 'and there is one table left at eight.']

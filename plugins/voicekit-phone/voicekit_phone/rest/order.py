@@ -1,4 +1,4 @@
-"""Requests to a carrier and the carrier's answers, as values, and what its refusals mean (pure).
+"""Requests to a carrier and its answers, as values, and what the carrier's refusals mean (pure).
 
 Our errors contain the carrier's status and error code, but never its text, which may quote a telephone number.
 """
@@ -46,9 +46,9 @@ class DialOrder:
     """A call to make: the number to call (`to`), the number shown (`caller`), and our addresses for the carrier's
     requests.
 
-    When somebody answers, the carrier asks `answer_url`. Carriers that open the socket without asking use `stream_url`
-    instead. `news_url` gets the reports: busy, no answer, who has answered. Times are in seconds. `keys` are the keys
-    to press after the answer; a w among them is a pause.
+    When somebody answers, the carrier sends a request to `answer_url`. Carriers that open the socket without asking use
+    `stream_url` instead. `news_url` gets the reports: busy, no answer, who has answered. Times are in seconds. `keys`
+    are the digits to send once somebody has answered; a w among them is a pause.
     """
 
     to: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""Vonage's account: each request has a token that is signed with the application's private key (otherwise pure).
+"""Vonage's account. Each request has a token, signed with the application's private key; everything else is pure.
 
 Needs the package cryptography for RS256.
 """
