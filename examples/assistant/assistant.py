@@ -3,8 +3,7 @@
     voicekit chat examples/assistant/assistant.py
     voicekit talk examples/assistant/assistant.py        needs voicekit-device
 
-Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic is installed and its API
-key is set.
+Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic has an API key.
 """
 
 import os

@@ -275,7 +275,7 @@ async def test_it_keeps_the_contract_of_handlers(autojump_clock: MockClock) -> N
     ("options", "why"),
     [
         ({"system": None}, "system: expected text"),
-        ({"limits": None, "api": "batch"}, "expected api 'chat' or 'responses'"),
+        ({"limits": None, "api": "batch"}, "expected api to be 'chat' or 'responses'"),
         ({"model": ""}, "expected a model name"),
         ({"base_url": "localhost:80"}, "expected http://... or https://..."),
         ({"api_key": "two words"}, "expected printable characters without spaces"),
