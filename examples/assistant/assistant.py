@@ -1,7 +1,6 @@
 """A home assistant: the time, timers, sums, units, dice, jokes, notes, and the answers in faq.toml.
 
-    voicekit chat examples/assistant/assistant.py
-    voicekit talk examples/assistant/assistant.py        needs voicekit-device
+    voicekit chat examples/assistant/assistant.py        (or `voicekit talk`, with voicekit-device)
 
 Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic has an API key.
 """

@@ -55,6 +55,8 @@ def test_words_that_keep_a_doubt_open_are_asked_for() -> None:
     talk.at(5.8, stopped(5.5)).at(5.9, final("Mama", 5.0), finalized(5.7))
     assert talk.take() == ["5.80 finalize to 5.70", "5.90 release 1"]
     assert "finalize: only words that may still change keep the doubt open" in talk.decisions()
+    talk.at(9.0, interim("Ma", 8.9))
+    assert talk.take() == ["9.00 hold 1"], "the detector has not heard that sound end"
 
 
 def test_a_reply_not_yet_audible_is_held_and_released_too() -> None:

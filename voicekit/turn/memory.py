@@ -33,7 +33,7 @@ from voicekit.events import (
     TurnAct,
 )
 from voicekit.turn.advice import AdviceAct
-from voicekit.turn.advising import Advising
+from voicekit.turn.advising import LATE_END, Advising
 from voicekit.turn.caller_memory import CallerMemory, LiveReply
 from voicekit.turn.key_collector import KeyCollector
 from voicekit.turn.policy import Policy
@@ -163,8 +163,11 @@ class TurnMemory(CallerMemory):
         self._ask(commands, advice.why)
 
     def ask_for_finals(self, why: str) -> None:
-        """Ask the stt for the final words before this pause, if it supports that and has not just been asked."""
-        self._ask(self.advising.finalize(self.now), why)
+        """Ask the stt for the final words before this pause, if it can be asked and has not just been asked. Has no
+        effect before the detector has heard the words end: the request would cut the last of them in two.
+        """
+        if self.book.noted.end <= self.speech.stopped_at + LATE_END * self.rate:
+            self._ask(self.advising.finalize(self.now), why)
 
     def _ask(self, commands: Sequence[EarCommand], why: str) -> None:
         self.commands += commands
