@@ -20,7 +20,8 @@ from voicekit.aio.job import FarTask
 T = TypeVar("T")
 
 CREDITS = 16
-"""The most items in transit: enough to hide a crossing of 0.2 ms, few enough to stop a model that is not being heard.
+"""The maximum number of items in transit: enough to hide a crossing of 0.2 ms, few enough to stop a model that is not
+being heard.
 """
 
 Put: TypeAlias = Callable[[T], Coroutine[Any, Any, None]]

@@ -16,7 +16,9 @@ from voicekit.flow.store import Full
 from voicekit.flow.transform import Pipeable
 
 HEARD_S = 0.5
-"""The most seconds of the caller's sound that wait for the session; beyond this, the oldest sound becomes a gap."""
+"""The maximum number of seconds of the caller's sound that wait for the session; beyond this, the oldest sound becomes
+a gap.
+"""
 
 QUIET_S = 0.5
 """If a wire sends nothing for more seconds than this (silence suppression, a hold), a gap is added to keep times

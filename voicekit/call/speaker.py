@@ -16,8 +16,8 @@ from voicekit.contracts import Speaker
 from voicekit.errors import ConfigError, FormatMismatch, Unavailable
 
 PENDING_S = 0.4
-"""The most seconds of outgoing sound that wait for the writer. On wires without `clear`, more of it would be heard
-after a cut.
+"""The maximum number of seconds of outgoing sound that wait for the writer. On wires without `clear`, more of it would
+be heard after a cut.
 """
 
 AHEAD_S = 1.0
@@ -31,8 +31,8 @@ lead.
 """
 
 SETTLE_S = 0.5
-"""The most seconds to wait, at the end of a call, until the last sound is heard: the clock alone does not know the
-delay.
+"""The maximum number of seconds to wait, at the end of a call, until the last sound is heard: the clock alone does not
+know the delay.
 """
 
 UNMARKED_S = 0.3

@@ -24,7 +24,7 @@ LIFE_S = 15.0
 """Seconds for which a token is valid; a carrier connects within two or three."""
 
 LONGEST = 2_048
-"""The most characters of a token; longer tokens are refused unread."""
+"""The maximum number of characters of a token; longer tokens are refused unread."""
 
 MOST_TAKEN = 10_000
 """The most tokens remembered as taken: more than the calls that a process can answer in LIFE_S. Beyond this, no token

@@ -16,7 +16,9 @@ from voicekit.soniox.connection.tls import tls_context
 from voicekit.soniox.connection.transport import open_stream
 
 PATIENCE_S: Final = 5.0
-"""The most seconds for name look-up, connection and handshake together. After this time, a call would give up too."""
+"""The maximum number of seconds for name look-up, connection and handshake together. After this time, a call would give
+up too.
+"""
 
 PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 SECURE: Final = ("https", "wss")

@@ -26,7 +26,9 @@ from voicekit.events import (
 Heard: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
 
 KEPT_S = 60.0
-"""The most seconds of sound that are kept. Older sound is lost if the failed service never made anything final."""
+"""The maximum number of seconds of sound that are kept. Older sound is lost if the failed service never made anything
+final.
+"""
 
 LEAST_SPEECH_S = 0.4
 """The fewest seconds of speech for which a recogniser owes a word; anything shorter may be a cough."""

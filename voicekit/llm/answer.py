@@ -22,7 +22,9 @@ from voicekit.reply.say import has_ended
 from voicekit.reply.tags import is_audible
 
 MOST_TEXT = 64 * 1024
-"""The most characters of one answer: an hour of speech. A model that writes more is going round in circles."""
+"""The maximum number of characters of one answer: an hour of speech. A model that writes more is going round in
+circles.
+"""
 
 MOST_JUDGED = 2_000
 """Characters at the beginning of an answer that must contain something audible."""

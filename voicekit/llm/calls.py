@@ -17,19 +17,21 @@ from voicekit.llm.messages import CallPiece, ModelCall, ToolResult
 from voicekit.llm.tools import as_name
 
 MOST_CALLS = 32
-"""The most calls of one answer that are run; the caller waits for all of them."""
+"""The maximum number of calls of one answer that are run; the caller waits for all of them."""
 
 MOST_KEPT = 2 * MOST_CALLS
-"""The most calls of one answer that are shown to the model again. After these, the answer is not read any further."""
+"""The maximum number of calls of one answer that are shown to the model again. After these, the answer is not read any
+further.
+"""
 
 MOST_ARGUMENTS = 64 * 1024
-"""The most characters of the arguments of all calls in an answer."""
+"""The maximum number of characters of the arguments of all calls in an answer."""
 
 LONGEST_ID = 128
-"""The most characters of an id; a longer id is replaced by one of ours."""
+"""The maximum number of characters of an id; a longer id is replaced by one of ours."""
 
 MOST_SHOWN = 200
-"""The most characters of malformed arguments that are shown to the model again."""
+"""The maximum number of characters of malformed arguments that are shown to the model again."""
 
 
 @dataclass(slots=True)

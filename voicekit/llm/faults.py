@@ -17,7 +17,7 @@ from voicekit.llm.messages import ModelFault
 from voicekit.llm.model import Model
 
 MOST_SAID = 300
-"""The most characters of a service's explanation that are included in a message."""
+"""The maximum number of characters of a service's explanation that are included in a message."""
 
 FILTERED = "content_filter"
 """The error name for a question that a filter rejected, which counts as the service's answer and not as a fault."""

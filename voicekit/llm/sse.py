@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 
 LONGEST_EVENT = 1024 * 1024
-"""The most bytes of an event. An answer's last event may repeat the whole answer, but no spoken answer is that long."""
+"""The maximum number of bytes of an event. An answer's last event may repeat the whole answer, but no spoken answer is
+that long.
+"""
 
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 """A CR at the very end may be the first half of a CRLF, so it waits for what follows."""

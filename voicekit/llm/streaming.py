@@ -25,7 +25,7 @@ from voicekit.llm.messages import ModelFault, ModelQuery
 from voicekit.llm.model import Model
 
 MOST_ERROR = 64 * 1024
-"""The most bytes that are read of an error body."""
+"""The maximum number of bytes that are read of an error body."""
 
 WORDLESS = 20.0
 """Seconds that an answer may continue without a word to speak or another complete call. This is enough for about a

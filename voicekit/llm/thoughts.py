@@ -50,10 +50,10 @@ _IN_A_TAG = re.compile(rf"</?(?:{_XML}){_ATTRIBUTES}", re.IGNORECASE)
 _BEGINS = re.compile(r"[<\[◁]")
 
 LONGEST_TAG = 140
-"""The most characters of a tag; anything longer is not a tag."""
+"""The maximum number of characters of a tag; anything longer is not a tag."""
 
 MOST_DOUBT = 64 * 1024
-"""The most characters that are held back because they may still turn out to be a thought."""
+"""The maximum number of characters that are held back because they may still turn out to be a thought."""
 
 
 class ThoughtFilter:

@@ -39,7 +39,7 @@ LEAST_RESULT = 50
 """The least number of tokens of a result that are kept."""
 
 MOST_PER_TOKEN = 8
-"""The most characters that a token can have, for a first cut of what may be megabytes."""
+"""The maximum number of characters that a token can have, for a first cut of what may be megabytes."""
 
 
 def estimate(text: str) -> int:

@@ -26,7 +26,7 @@ from voicekit.play.clocked_device import ClockedDevice
 from voicekit.play.sink import ClockedSpeaker
 
 QUEUED = 10.0
-"""The most seconds of heard sound that may wait for the disk; at half of this, playout has to wait."""
+"""The maximum number of seconds of heard sound that may wait for the disk; at half of this, playout has to wait."""
 
 
 class FileSink:

@@ -33,8 +33,8 @@ taking it back for a hold would be audible.
 """
 
 PIECE = 0.03
-"""The most seconds of sound that are handed over at a time, however long a voice's frames are. This much of the lead
-may be used up.
+"""The maximum number of seconds of sound that are handed over at a time, however long a voice's frames are. This much
+of the lead may be used up.
 """
 
 

@@ -33,7 +33,7 @@ LOOK_S = 0.25
 """Seconds between two checks of whether sound from the voice is due."""
 
 WAITING = 400
-"""The most characters that may wait for a voice."""
+"""The maximum number of characters that may wait for a voice."""
 
 
 class FallbackTts(Pipeable):

@@ -19,8 +19,9 @@ from voicekit.reply.text import NOTHING, Rewriting, spoken_as
 from voicekit.writing import letters
 
 HOLD = 1000
-"""The most characters that are held back while a link or the start of a line is undecided; anything longer is plain
-text."""
+"""The maximum number of characters that are held back while a link or the start of a line is undecided; anything longer
+is plain text.
+"""
 
 LONGEST_RUN = 3
 """The longest run of one mark that has a meaning (`***both***`); a longer run is a drawing, and stays."""

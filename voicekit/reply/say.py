@@ -18,8 +18,9 @@ from voicekit.reply.text import NOTHING
 from voicekit.writing import ends_sentence, is_unspaced, letters, sentence_mark, whole_clusters
 
 PIECE = 120
-"""The most characters handed over in one piece, so that a link of 400 characters holds a long reply back piece by
-piece."""
+"""The maximum number of characters handed over in one piece, so that a link of 400 characters holds a long reply back
+piece by piece.
+"""
 
 BREATH_AFTER_SENTENCE = 0.15
 """After the end of a sentence, this many seconds without a word make the text transforms release the text that they

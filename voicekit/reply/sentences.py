@@ -17,7 +17,7 @@ from voicekit.reply.text import NOTHING, Rewriting
 from voicekit.writing import clause_ends, sentence_ends, whole_clusters, word_spans
 
 MAX_CHARS = 120
-"""The most characters in a sentence: about ten seconds of speech, and an amount that suits voices."""
+"""The maximum number of characters in a sentence: about ten seconds of speech, and an amount that suits voices."""
 
 SHORTEST_MAX = 20
 """The smallest allowed `max_chars`; below this, words would regularly be cut apart."""

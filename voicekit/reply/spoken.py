@@ -19,8 +19,8 @@ from voicekit.reply.text import Rewriting, joined, spoken_as
 from voicekit.writing import whole_clusters
 
 LONGEST_PHRASE = 250
-"""The most characters that are held back; a longer phrase (of digits, or a very long address) is cut at the end of a
-word.
+"""The maximum number of characters that are held back; a longer phrase (of digits, or a very long address) is cut at
+the end of a word.
 """
 
 LANGUAGES: Mapping[str, Sequence[SpokenRule]] = {"en": RULES}

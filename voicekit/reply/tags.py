@@ -19,7 +19,7 @@ from voicekit.reply.markdown import strip_markdown
 from voicekit.reply.text import NOTHING, Rewriting, spoken_as
 
 HOLD = 300
-"""The most characters that are held back while a tag is incomplete; anything longer is plain text."""
+"""The maximum number of characters that are held back while a tag is incomplete; anything longer is plain text."""
 
 _NAMES = frozenset(
     "speak break prosody emphasis say-as sub phoneme voice lang p s w token audio mark desc media par seq "

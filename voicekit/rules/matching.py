@@ -32,7 +32,7 @@ match. A caller who says more words than this is dictating, which needs a slot f
 """
 
 LONGEST_CORRECTION = 6
-"""The most words between a value and its correction, including fillers."""
+"""The maximum number of words between a value and its correction, including fillers."""
 
 _AROUND = FILLERS - ARTICLES
 """Words that are removed from both ends of a slot's words, as in "call Bob please"."""

@@ -12,7 +12,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 LONGEST = 40
-"""The most characters of a number in figures; a longer number is not an amount, and is slow to compute with."""
+"""The maximum number of characters of a number in figures; a longer number is not an amount, and is slow to compute
+with.
+"""
 
 
 class Reading(NamedTuple):

@@ -97,7 +97,7 @@ class State(Table, Place):
         place."""
         if self.question is None:
             raise ConfigError(
-                f"{self.where}: a menu has no value, so it can't have `then`; give answers to its keys instead"
+                f"{self.where}: a menu has no value, so it can't have `then`; set answers for its keys instead"
             )
         where = f"{self.where}.then"
         sure, perhaps = filled_by(self.question.patterns)

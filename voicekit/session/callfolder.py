@@ -46,8 +46,8 @@ CALLER, BOT = 0, 1
 """The numbers of the tracks: left and right."""
 
 QUEUED = 30 * 2 * 48_000
-"""The most samples that may wait for the disk: half a minute of both sides at the highest rate. Sound that does not fit
-becomes silence in the recording, and an Overrun in the event log.
+"""The maximum number of samples that may wait for the disk: half a minute of both sides at the highest rate. Sound that
+does not fit becomes silence in the recording, and an Overrun in the event log.
 """
 
 UNKNOWN_RATE = 16_000

@@ -27,7 +27,7 @@ from voicekit.session.session import Session
 from voicekit.session.stopping import stopping
 
 BLOCK: Final = 4_096
-"""The most bytes read from the terminal in one step; a line is far shorter."""
+"""The maximum number of bytes read from the terminal in one step; a line is far shorter."""
 
 BEGIN: Final = "Type to the bot; Ctrl-D ends the conversation.\n"
 PROMPT, BOT, OVER = "you> ", "bot> ", "\r\x1b[K"

@@ -12,7 +12,7 @@ from voicekit.turn.conductor import Conductor
 from voicekit.turn.policy import CallPolicy
 
 HEAR_OUT = 10.0
-"""The most seconds for which the end waits for the caller to finish speaking."""
+"""The maximum number of seconds for which the end waits for the caller to finish speaking."""
 
 WARN_BEFORE = 30.0
 """Seconds before the end at which the warning is spoken, in calls of two minutes and more."""

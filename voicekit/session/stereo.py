@@ -26,8 +26,9 @@ BLOCK_BYTES = 4
 """The bytes of one PCM16 sample for each of the two tracks."""
 
 LARGEST_BYTES = 0x7FFF_0000
-"""The most bytes of sound in a file, since larger numbers are read as "length unknown": nine hours at 16 kHz, three at
-48 kHz."""
+"""The maximum number of bytes of sound in a file, since larger numbers are read as "length unknown": nine hours at 16
+kHz, three at 48 kHz.
+"""
 
 
 class TwoTrackFile:

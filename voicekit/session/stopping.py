@@ -30,7 +30,7 @@ from typing import Any, Final
 import trio
 
 STUCK_S: Final = 5.0
-"""The most seconds for which the event loop may be blocked after a signal."""
+"""The maximum number of seconds for which the event loop may be blocked after a signal."""
 
 LOOK_S: Final = 0.25
 """Seconds between two checks of the event loop, and the time that the loop has to report what the call waits for."""

@@ -38,7 +38,9 @@ LIVES: Final = 2
 help."""
 
 SILENT_S: Final = 180.0
-"""The most seconds without output from a server that is starting, since it reports its progress much more often."""
+"""The maximum number of seconds without output from a server that is starting, since it reports its progress much more
+often.
+"""
 
 END_S: Final = 2.0
 """Seconds within which the server must end after its input was closed; after that, it is killed."""

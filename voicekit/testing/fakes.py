@@ -46,7 +46,7 @@ class FakeTts(Pipeable):
         first_sound: float = FIRST_SOUND,
         levels: Sequence[int] = range(VALUES),
     ) -> None:
-        """Every sample of a character has the value `levels[to % len(levels)]`, where `to` is that of the character."""
+        """Every sample of a character has the value `levels[to % len(levels)]`, where `to` is the character's."""
         self.produces: AudioFormat | None = None
         self.cuts = 0
         self._per_character = per_character

@@ -29,7 +29,8 @@ from voicekit.turn.spelling import LOOKED_AT, bare, spelt
 from voicekit.writing import ends_sentence
 
 LONGEST_ANSWER = 4
-"""The most words in a yes or no: "yes, that's right, thank you" has one more, so it counts as a sentence."""
+"""The maximum number of words in a yes or no: "yes, that's right, thank you" has one more, so it counts as a sentence.
+"""
 
 SURE = 0.5
 """The lowest probability from the sound model at which a sentence counts as finished."""

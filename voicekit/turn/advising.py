@@ -33,10 +33,10 @@ FINALIZES = 2
 recogniser lose its context."""
 
 LONGEST_WAIT = 6.0
-"""The most seconds that advice can make a pause last; after a longer silence, callers say "hello?"."""
+"""The maximum number of seconds that advice can make a pause last; after a longer silence, callers say "hello?"."""
 
 SCORE_WITHIN = 0.3
-"""The most seconds for which a commit waits for the sound model, which takes 0.06 s if the machine is not
+"""The maximum number of seconds for which a commit waits for the sound model, which takes 0.06 s if the machine is not
 overloaded."""
 
 LATE_END = 0.25

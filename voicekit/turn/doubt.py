@@ -17,10 +17,12 @@ from voicekit.events import Word
 from voicekit.turn.phrases import InterruptionWeigher
 
 NEAR = 0.1
-"""The most seconds by which a recogniser and a detector may disagree about the end of a sound."""
+"""The maximum number of seconds by which a recogniser and a detector may disagree about the end of a sound."""
 
 TRAILING = 0.35
-"""The most seconds of sound after the last word that still belong to this word: breath, or a drawn-out "mhmmm"."""
+"""The maximum number of seconds of sound after the last word that still belong to this word: breath, or a drawn-out
+"mhmmm".
+"""
 
 
 class Doubt:

@@ -14,7 +14,7 @@ SPARE = 1.0
 """Seconds on top of the queued sound, for the last samples to leave the device."""
 
 VOICE_BEGINS = 2.5
-"""The most seconds that a voice takes to make the first sound of a text, even on a busy machine."""
+"""The maximum number of seconds that a voice takes to make the first sound of a text, even on a busy machine."""
 
 
 class GracefulEnd:

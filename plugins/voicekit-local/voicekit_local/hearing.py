@@ -33,7 +33,7 @@ GATE: Final = GatePolicy(hangover=0.24)
 """The hangover is shorter than in a bot's own gate, because a pause here only starts the decoding of complete words."""
 PRE_ROLL: Final = round(0.25 * RATE)
 TRAIL: Final = round(0.2 * RATE)  # how many samples after the speech are decoded too, since words may end softly
-# a pause with this many samples separates segments, so that recognisers have less silence to misread
+# a pause of this many samples separates segments, so that recognisers have less silence to misread
 SPLIT: Final = round(0.8 * RATE)
 SHORTEST: Final = round(0.08 * RATE)  # the fewest samples in a segment; no word is shorter
 HOP: Final = round(0.4 * RATE)  # how many new samples lead to another interim result

@@ -20,7 +20,7 @@ LOOK_S = 0.02
 """Seconds of sound that are examined together, like a frame of a call."""
 
 CLOCKS_S = 0.1
-"""The most seconds between the starts of the log and the recording."""
+"""The maximum number of seconds between the starts of the log and the recording."""
 
 
 @dataclass(frozen=True, slots=True)

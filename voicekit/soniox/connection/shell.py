@@ -29,8 +29,8 @@ PING_ANSWER_S = 3.0
 within five seconds, even if it is idle."""
 
 UNSENT = 2**20
-"""The most bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that accepts nothing for that long
-is dead.
+"""The maximum number of bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that accepts nothing
+for that long is dead.
 """
 
 Event_co = TypeVar("Event_co", covariant=True)

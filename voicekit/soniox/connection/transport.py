@@ -45,13 +45,14 @@ CLOSE_S = 0.2
 """Seconds for the closing handshake, on which nothing depends, and which a dead peer never answers."""
 
 LARGEST_MESSAGE = 4 * 2**20
-"""The most bytes in a message: four minutes of 8 kHz speech, far more than has ever been observed. A larger message
-closes the connection instead of filling the memory.
+"""The maximum number of bytes in a message: four minutes of 8 kHz speech, far more than has ever been observed. A
+larger message closes the connection instead of filling the memory.
 """
 
 RECEIVE_BYTES = 64 * 2**10
-"""The most bytes read from the socket in one step: the library's default of 4 KiB is only a fraction of a message with
-sound."""
+"""The maximum number of bytes read from the socket in one step: the library's default of 4 KiB is only a fraction of a
+message with sound.
+"""
 
 MESSAGES = 16
 """The most messages that may wait for our reader, which itself never waits."""

@@ -25,8 +25,9 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, check
 from voicekit.soniox.rest.sound import SoundEnding
 
 SOUND_BYTES: Final = 64 * 2**20
-"""The most bytes of sound in one answer: more than two minutes in any format, and the service makes no more in one
-request."""
+"""The maximum number of bytes of sound in one answer: more than two minutes in any format, and the service makes no
+more in one request.
+"""
 
 
 class SpeechSound:

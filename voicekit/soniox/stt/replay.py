@@ -18,16 +18,19 @@ from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.events import SpeechStarted, SpeechStopped
 
 CAPACITY_S: Final = 60.0
-"""The most seconds of sound that are kept: twice the longest outage that must lose nothing (30 s); 1.9 MB at 16 kHz."""
+"""The maximum number of seconds of sound that are kept: twice the longest outage that must lose nothing (30 s); 1.9 MB
+at 16 kHz.
+"""
 REPLAY_SPEED: Final = 1.5
 """How many times faster than real time a replay is. The service tolerates "short bursts", but gives no number; at 1.5,
 a replay makes up for a delay of 10 s in 20 s.
 """
 BURST_S: Final = 0.5
-"""The most seconds of sound that may be sent in one burst, after less has come for a while. So an ordinary hiccup of a
-live source causes no delay."""
+"""The maximum number of seconds of sound that may be sent in one burst, after less has come for a while. So an ordinary
+hiccup of a live source causes no delay.
+"""
 SILENCE_S: Final = 3.0
-"""The most seconds of silence that are sent for a Gap: no utterance continues over a longer pause
+"""The maximum number of seconds of silence that are sent for a Gap: no utterance continues over a longer pause
 (`limits.ENDPOINT_DELAY_MS`), and the rest of the Gap must not delay the sound after it.
 """
 

@@ -43,7 +43,7 @@ KEEPALIVE_S: Final = 5.0
 """Seconds without sound after which a keepalive is sent: the service asks for 5 to 10 s, and ends the session after
 20."""
 FINISH_S: Final = 3.0
-"""The most seconds that the last results may take after the end of the sound."""
+"""The maximum number of seconds that the last results may take after the end of the sound."""
 ROLL_OVER_S: Final = 290 * 60.0
 ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
 """The ages at which another session should take over: in a pause (ROLL_OVER_S), and at the latest. A session may last
@@ -52,7 +52,7 @@ ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
 MARKERS: Final = 16
 """The most endpoint markers in one message; each causes several events, and the links for these hold some dozens."""
 PIECE_S: Final = 0.5
-"""The most seconds of silence in one of the messages that replace a Gap."""
+"""The maximum number of seconds of silence in one of the messages that replace a Gap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ time."""
 FIRST_STALL_S: Final = 2.8
 """The same for the first sound of a reply, for which the caller waits in silence; it usually comes within 0.5 s."""
 LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
-"""The most seconds of sound of a stream. The service ends a stream sooner, but memory must be bounded in any case."""
+"""The maximum number of seconds of sound of a stream. The service ends a stream sooner, but memory must be bounded in
+any case.
+"""
 LINGER_S: Final = 5.0
 """Seconds for which a finished stream waits for its `terminated` before another stream may take its place."""
 

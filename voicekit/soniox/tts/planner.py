@@ -34,14 +34,15 @@ from voicekit.writing import whole_clusters
 OPEN_BELOW_S: Final = 5.0
 """A new stream opens when fewer seconds than this are owed: several times the delay of a stream's first sound."""
 PIECE: Final = 120
-"""The most characters in one message: ten seconds of speech."""
+"""The maximum number of characters in one message: ten seconds of speech."""
 READ_AHEAD: Final = 400
-"""The most characters that wait here for a stream; more text stays with the handler."""
+"""The maximum number of characters that wait here for a stream; more text stays with the handler."""
 ATTEMPTS: Final = 4
 """How many streams in a row may fail without a word; after the last of them, the reply fails."""
 FIRST_SOUND_S: Final = 6.0
-"""The most seconds that a reply with text may take to its first sound, including new attempts: a longer silence is dead
-air."""
+"""The maximum number of seconds that a reply with text may take to its first sound, including new attempts: a longer
+silence is dead air.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,13 @@ from voicekit.soniox.tts.pool import TtsPool
 from voicekit.soniox.tts.stream import SpeechStream
 
 PATIENCE_S = 5.0
-"""The most seconds for which a reply that has text but nothing to play waits for a connection: a longer silence is dead
-air."""
+"""The maximum number of seconds for which a reply that has text but nothing to play waits for a connection: a longer
+silence is dead air.
+"""
 
 UNTOLD_AHEAD_S = 0.3
-"""The most seconds of sound that may wait for playout if the service does not report the times of words; with the usual
-two seconds, estimates of these times would be made too early.
+"""The maximum number of seconds of sound that may wait for playout if the service does not report the times of words;
+with the usual two seconds, estimates of these times would be made too early.
 """
 
 

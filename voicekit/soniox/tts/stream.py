@@ -27,8 +27,9 @@ from voicekit.soniox.tts.timing import WordTimer
 from voicekit.writing import whole_clusters
 
 OWED_S: Final = 15.0
-"""The most seconds of speech that may be owed. This limits the speech that is made in vain if the caller interrupts,
-and the sound that waits in memory."""
+"""The maximum number of seconds of speech that may be owed. This limits the speech that is made in vain if the caller
+interrupts, and the sound that waits in memory.
+"""
 DRIP_S: Final = 2.0
 """If more would be owed, text is sent when there is room for this many seconds: seldom enough that a message can end
 well, often enough that the stream does not time out while its sound is taken.
@@ -44,8 +45,9 @@ this at 11 s."""
 SLOW_RATE: Final = 0.9
 """A stream with fewer seconds of sound per second than this is slow; the service ends it below 0.8."""
 FULL_S: Final = 100.0
-"""The most seconds of sound in one stream. The service allows 120, but the last 15 are an estimate, which may be a
-third too low."""
+"""The maximum number of seconds of sound in one stream. The service allows 120, but the last 15 are an estimate, which
+may be a third too low.
+"""
 QUIET_S: Final = 0.5
 """Seconds without sound after which a voice that reports no times counts as having spoken all of its text. Otherwise
 much would seem to be owed by a fast voice, and text would wait.

@@ -93,7 +93,7 @@ class WordTimer:
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Record that the voice has spoken all text that was sent so far."""
+        """Record that the voice has spoken all text that has been sent so far."""
         self._know(len(self._text), self.sound)
 
     @property

@@ -26,7 +26,7 @@ from voicekit.testing.phone_call import carrier_of
 ABLE = {"mark", "clear", "hang_up", "digits", "transfer"}
 
 LONGEST_LEAD = 0.4
-"""The most seconds by which playout hands over sound ahead of the clock."""
+"""The maximum number of seconds by which playout hands over sound ahead of the clock."""
 
 SECONDS = 3.0
 """Seconds of sound that are written: not a multiple of a packet, so that the last packet is padded."""

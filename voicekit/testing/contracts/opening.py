@@ -14,7 +14,7 @@ from voicekit.flow.groups import alone, sole
 from voicekit.testing.contracts.promise import promise, telling
 
 CLEANUP = 0.5
-"""The most seconds for which a cancelled part may shield its cleanup."""
+"""The maximum number of seconds for which a cancelled part may shield its cleanup."""
 
 POINTS = 20
 """At how many awaits a part is cancelled; they are spread over all awaits from opening to closing."""

@@ -28,8 +28,9 @@ FRAME = 0.02
 """Seconds per frame; this is typical of voices."""
 
 AHEAD = 10.0
-"""The most seconds of sound that a sink may take ahead of the sound being heard: playout never needs more than 0.4, but
-a carrier may buffer more."""
+"""The maximum number of seconds of sound that a sink may take ahead of the sound being heard: playout never needs more
+than 0.4, but a carrier may buffer more.
+"""
 
 MORE = AHEAD + 2.0
 """More seconds of sound than any sink may take before they are heard."""
@@ -44,8 +45,9 @@ STANDSTILL = 15.0
 """Seconds without progress after which no more progress is expected: longer than a device may be late."""
 
 MOST_ERROR = 1.0
-"""The most seconds by which an estimated position may be wrong: with a larger error, it can't show which words were
-heard."""
+"""The maximum number of seconds by which an estimated position may be wrong: with a larger error, it can't show which
+words were heard.
+"""
 
 LOOK = 0.05
 """Seconds between two looks at the position."""

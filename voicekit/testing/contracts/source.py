@@ -16,7 +16,9 @@ ENOUGH = 100
 """How many items of a source that does not end are read: two seconds in frames of telephones."""
 
 AHEAD = 1.0
-"""The most seconds that a live source may be ahead of the clock, because of a jitter buffer or a first burst."""
+"""The maximum number of seconds that a live source may be ahead of the clock, because of a jitter buffer or a first
+burst.
+"""
 
 SLOW = 0.1
 """Seconds that a slow consumer takes for each item."""
@@ -25,7 +27,7 @@ STUCK = 600.0
 """Seconds for which the source's output is not read."""
 
 HOARD = 120.0
-"""The most seconds of sound that a source may buffer while its output is not read."""
+"""The maximum number of seconds of sound that a source may buffer while its output is not read."""
 
 
 async def check_source(

@@ -15,8 +15,9 @@ from voicekit.flow.stage import Run
 from voicekit.testing.contracts.promise import promise, telling, who
 
 LONGEST = 3_600.0
-"""The most seconds of virtual time for a whole stream; a stage that hangs is detected quickly, since the clock
-jumps."""
+"""The maximum number of seconds of virtual time for a whole stream; a stage that hangs is detected quickly, since the
+clock jumps.
+"""
 
 SILENT = 1.0
 """Seconds for which a stage is watched after a cancellation."""

@@ -26,7 +26,7 @@ from voicekit.testing.soniox.services import Answering, Behaviour, answering
 UNSENT: Final = 64
 """The most messages that may wait to be sent; with more, the peer stops reading."""
 CLOSE_S: Final = 1.0
-"""The most seconds that the closing handshake may take."""
+"""The maximum number of seconds that the closing handshake may take."""
 RECEIVE_BYTES: Final = 64 * 1024
 
 
@@ -45,7 +45,7 @@ class PeerConnection:
     """Serves a connection until it ends, and keeps its history in `record`. `head` is what has already been read from
     `stream`.
 
-    If a cut makes the whole service unreachable, `leave` is called with how many seconds this lasts.
+    If a cut makes the whole service unreachable, `leave` is called with the seconds that this lasts.
     """
 
     def __init__(

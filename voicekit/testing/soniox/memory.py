@@ -23,7 +23,7 @@ STT_PATH: Final = "/transcribe-websocket"
 TTS_PATH: Final = "/tts-websocket"
 
 WINDOW_BYTES: Final = 64 * 1024
-"""The most bytes in transit in one direction before the sender waits, as in a small socket buffer."""
+"""The maximum number of bytes in transit in one direction before the sender waits, as in a small socket buffer."""
 
 
 def stream_pair(window: int = WINDOW_BYTES) -> tuple[trio.abc.Stream, trio.abc.Stream]:

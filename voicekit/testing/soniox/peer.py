@@ -28,8 +28,9 @@ from voicekit.testing.soniox.services import Behaviour
 PATHS: Final = {STT_PATH: Service.STT, TTS_PATH: Service.TTS}
 LONGEST_HEAD: Final = 8 * 1024
 GOODBYE_S: Final = 0.05
-"""The most seconds that a peer in memory may take to end after its client has left; a half-open peer does not end by
-itself."""
+"""The maximum number of seconds that a peer in memory may take to end after its client has left; a half-open peer does
+not end by itself.
+"""
 
 
 class SonioxPeer(Doors):

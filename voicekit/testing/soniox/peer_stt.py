@@ -18,7 +18,7 @@ from voicekit.testing.positions import POSITIONS, WINDOW
 from voicekit.testing.scripted import Script
 
 LETTERS: Final = 4
-"""The most letters of a piece: recognisers split most words into one to three pieces."""
+"""The maximum number of letters of a piece: recognisers split most words into one to three pieces."""
 TORN: Final = "?"
 SLACK_S: Final = 0.001
 RUNS: Final = 1_000

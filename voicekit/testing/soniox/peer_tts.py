@@ -61,7 +61,7 @@ class PeerTts:
     def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
         self.text = ""
         self.ended = False
-        self.at = 0  # how many samples were spoken so far
+        self.at = 0  # how many samples have been spoken so far
         self._config = config
         self._speaking = speaking
         self.rate = config.sample_rate or 24_000

@@ -17,7 +17,7 @@ from voicekit.reply import sentences
 from voicekit_local.aloud import aloud
 from voicekit_local.engines.align import Times, spread
 
-LONGEST_PIECE: Final = 120  # the most characters in a piece: about eight seconds of speech
+LONGEST_PIECE: Final = 120  # the maximum number of characters in a piece: about eight seconds of speech
 CLAUSE_LEAST: Final = 24
 """Fewest characters on each side of a cut after a clause. Such a cut gives the first sound sooner, and its pause is
 natural.

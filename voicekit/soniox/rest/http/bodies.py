@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 import trio
 
-CLOSE_S: Final = 0.5  # the most seconds for returning a connection to the pool (this does not wait for the peer)
+CLOSE_S: Final = 0.5  # the time limit for returning a connection to the pool, in seconds; it does not wait for the peer
 
 
 class RequestBody(httpx.AsyncByteStream):

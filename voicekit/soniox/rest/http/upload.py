@@ -47,7 +47,7 @@ class Upload:
         self._begun = False
         if self.size is not None:
             self._check(self.size)
-        # The boundary must not occur in the body; with 32 random digits, that is practically certain.
+        # The boundary must not occur in the body; 32 random digits practically guarantee that it doesn't.
         self._boundary = f"voicekit-{os.urandom(16).hex()}"
         self._head = _head(self._boundary, fields, self.filename)
         self._tail = f"\r\n--{self._boundary}--\r\n".encode()

@@ -40,8 +40,8 @@ from voicekit.soniox.stt.states import SttInput
 END: Final = Token(text=END_TOKEN, is_final=True)
 FIN: Final = Token(text=FIN_TOKEN, is_final=True)
 HELD_S: Final = 40.0
-"""The most seconds that a socket with a key in its handshake may take to send its configuration. The service's own
-limit is not known; it closes unused speech connections after more than 40 s.
+"""The maximum number of seconds that a socket with a key in its handshake may take to send its configuration. The
+service's own limit is not known; it closes unused speech connections after more than 40 s.
 """
 
 

@@ -32,8 +32,8 @@ from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY, CloseConnection, Re
 from voicekit.soniox.tts.states import TtsInput
 
 AUDIO_BYTES: Final = 256 * 1024
-"""The most bytes of sound in one message: as base64, they are well below the 1 MiB that clients accept. The service's
-limit is not known.
+"""The maximum number of bytes of sound in one message: as base64, they are well below the 1 MiB that clients accept.
+The service's limit is not known.
 """
 
 TtsServerEvent: TypeAlias = StreamStarted | TextCame | StreamOver | KeptAlive | StreamEnded

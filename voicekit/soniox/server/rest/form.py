@@ -15,7 +15,7 @@ from typing import Final
 
 from voicekit.errors import RemoteProtocolError
 
-HEAD_BYTES: Final = 16 * 1024  # the most bytes of a part's headers: far more than any client sends
+HEAD_BYTES: Final = 16 * 1024  # the maximum number of bytes of a part's headers: far more than any client sends
 PARTS: Final = 64  # the most parts of a form: the API's forms have two
 
 
