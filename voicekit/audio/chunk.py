@@ -31,8 +31,8 @@ class Chunker:
         self._format = AudioFormat()  # the format of `_rest`
 
     def feed(self, item: object) -> list[object]:
-        """The output for `item`: the whole windows for a frame, the incomplete window and the Gap for a Gap, and
-        otherwise `item` itself.
+        """The output for `item`. For a frame: the windows that it completes; for a Gap: the incomplete window and the
+        Gap; for anything else: `item` itself.
         """
         if isinstance(item, AudioFrame):
             return [*self.cut(item)]

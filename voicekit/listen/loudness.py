@@ -44,7 +44,7 @@ class Loudness:
     def __init__(self) -> None:
         # for each window: its first sample and its mean power
         self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)
-        self._base = 0.0  # the power of the current speech when it began, or last rose or fell
+        self._base = 0.0  # the power of the current speech at its start, or at its last rise or fall
         self._loudest = 0.0  # the highest mean power in the last few seconds
         self._since = 0  # how many windows ago the current speech began, rose or fell
 

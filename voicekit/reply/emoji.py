@@ -20,7 +20,7 @@ _EMOJI = re.compile(
     "\U000e0020-\U000e007f"  # tags, which spell the flags of Scotland, Wales, ...
     "\u2600-\u266c\u2670-\u2775\u2795-\u2797\u27a1\u27b0\u27bf"  # symbols and dingbats, except those that are kept
     "\u231a\u231b\u2328\u23cf\u23e9-\u23fa\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55"
-    "\ufe0e\ufe0f\u20e3"  # variation selectors and the frame of keycaps
+    "\ufe0e\ufe0f\u20e3"  # variation selectors and the enclosing keycap mark
     "]"
 )
 _JOINER = "\u200d"  # the joiner inside emoji; elsewhere it belongs to a script (Hindi, Sinhala, ...)

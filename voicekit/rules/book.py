@@ -240,7 +240,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
         elif (
             ahead and not decision.hangs_up and decision.transfer is None
-        ):  # callers who press keys ahead don't need to hear the answers
+        ):  # callers who press keys in advance don't need to hear the answers
             said, moves = [], 0
             decision = by_keys(book, decision.memory, ahead) or Decision(decision.memory)
             ahead = decision.ahead

@@ -42,7 +42,7 @@ from voicekit.turn.states import TurnState
 from voicekit.turn.whose import Levels
 from voicekit.writing import letters
 
-# The most prompts that may wait; if there were more, the last one would be out of date when it is spoken.
+# The maximum number of prompts that may wait; with more, the last would be out of date by the time it is spoken.
 QUEUED_PROMPTS = 8
 
 
@@ -347,7 +347,7 @@ class TurnMemory(CallerMemory):
         self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
-        """Ask for a reply to all words that were put back, spoken or typed; if there are none, keep listening."""
+        """Ask for a reply to all words, spoken or typed, that were put back; if there are none, keep listening."""
         if not self.book:
             self.listen_on()
             return

@@ -182,7 +182,7 @@ class _Link:
         except Exception:
             if session is None:
                 raise
-            session.lost.set()  # the next call connects again, or raises the reason why it can't
+            session.lost.set()  # the next call connects again, or raises an error that says why it can't
 
 
 def _parameters(server: Server, environment: Mapping[str, str] | None) -> Any:

@@ -1,4 +1,4 @@
-"""Scores a recording: finds when each side sounds, and applies the rules of `score`."""
+"""Scores a recording: finds when each side is audible, and applies the rules of `score`."""
 
 from __future__ import annotations
 

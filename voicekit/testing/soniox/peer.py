@@ -106,8 +106,8 @@ class SonioxPeer(Doors):
         return [stream.cancelled_at for stream in self.streams if stream.cancelled_at is not None]
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault`, which needs no `At`, happen now, on the connection that was opened last (if the fault names a
-        service, the last connection to it).
+        """Make `fault` happen now, on the connection that was opened last (if the fault names a service, the last
+        connection to that service). The fault need not have an `At`.
         """
         for place in sorted(self._living, reverse=True):
             if fault.service in (None, self.connections[place].service):

@@ -16,7 +16,7 @@ from typing import Final
 from voicekit.errors import RemoteProtocolError
 
 HEAD_BYTES: Final = 16 * 1024  # the maximum number of bytes of a part's headers: far more than any client sends
-PARTS: Final = 64  # the most parts of a form: the API's forms have two
+PARTS: Final = 64  # the maximum number of parts of a form; the API's forms have two
 
 
 @dataclass(frozen=True, slots=True)
