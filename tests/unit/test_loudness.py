@@ -56,20 +56,20 @@ def test_a_caller_in_front_of_a_television_is_signalled() -> None:
     """
     signals: list[object] = []
     part = detect(EnergyVad(-60.0), loudness=Loudness()).start(StreamContext(PCM16K, signals.append))
-    levels = [0] * 10 + [300] * 40 + [3_000] * 40 + [300] * 20 + [0] * 40
+    levels = [0] * 10 + [300] * 40 + [3_000] * 40 + [300] * 30 + [0] * 40
     frames = [AudioFrame(window(level), place * WINDOW, PCM16K) for place, level in enumerate(levels)]
     passed = [item for frame in frames for item in part.feed(frame)]
     marks = [item for item in passed if not isinstance(item, AudioFrame)]
-    assert marks == [SpeechStarted(10 * WINDOW), SpeechStopped(110 * WINDOW)]
+    assert marks == [SpeechStarted(10 * WINDOW), SpeechStopped(120 * WINDOW)]
     assert signals == [SpeechStarted(10 * WINDOW), SpeechStarted(50 * WINDOW), SpeechStopped(90 * WINDOW)]
     assert [item for item in passed if isinstance(item, AudioFrame)] == frames
 
 
 def test_a_weak_syllable_stops_nothing() -> None:
-    """A quarter of a second that is 20 dB softer than the rest may be the end of a word."""
+    """Four tenths of a second that are 20 dB softer than the rest may be a weak syllable and a stop."""
     signals: list[object] = []
     part = detect(EnergyVad(-60.0), loudness=Loudness()).start(StreamContext(PCM16K, signals.append))
-    for place, level in enumerate([0] * 10 + [3_000] * 40 + [300] * 12 + [3_000] * 20 + [0] * 40):
+    for place, level in enumerate([0] * 10 + [3_000] * 40 + [300] * 20 + [3_000] * 20 + [0] * 40):
         list(part.feed(AudioFrame(window(level), place * WINDOW, PCM16K)))
     assert signals[0] == SpeechStarted(10 * WINDOW)
-    assert [signal for signal in signals if isinstance(signal, SpeechStopped)] == [SpeechStopped(82 * WINDOW)]
+    assert [signal for signal in signals if isinstance(signal, SpeechStopped)] == [SpeechStopped(90 * WINDOW)]

@@ -29,8 +29,10 @@ FAINTER = 10 ** (18 / 10)
 background: the weak ends of words and sentences seldom fall so far.
 """
 
-LASTING = 16
-"""Windows over which this is measured: 0.3 to 0.5 s, about as long as a pause must be to end speech."""
+LASTING = 26
+"""How many windows speech must stay so faint: 0.5 to 0.8 s, longer than a weak syllable and the stop before the next
+word.
+"""
 
 FADE = 10 ** (-0.05 / 10)
 """The loudest part counts 0.05 dB less with each window of speech, 2 dB in a second."""
