@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ import trio
 from tests.counts import count
 from voicekit import aio
 from voicekit.errors import VoicekitError
+from voicekit.flow.held_time import held_time
 from voicekit.testing import Script, hold_call
+
+caller: ContextVar[str] = ContextVar("caller", default="unknown")
 
 LONG = "One two three four five six seven eight nine ten. "
 
@@ -108,6 +112,29 @@ def test_a_turn_works_from_there() -> None:
     assert call.history[len(call.history) - 1].heard == "Goodbye."
     assert seen == ["voicekit asyncio"]
     assert call.session.stash[list] == ["kept"]
+
+
+def test_what_a_turn_starts_from_there_belongs_to_the_call() -> None:
+    """Virtual time waits for an asyncio function that `session.start_soon` runs, and it has the call's ContextVars."""
+    seen: list[Any] = []
+
+    async def later() -> None:
+        seen.append((caller.get(), held_time.get() is not None))
+        await asyncio.sleep(0.2)  # longer than the rest of the call takes
+        seen.append("end")
+
+    @aio.handler
+    async def answer(turn: Any, say: Any) -> str:
+        turn.session.start_soon(later)
+        turn.end("Goodbye.")
+        return "Certainly."
+
+    script = Script()
+    script.says("good morning", at=1.0, for_=1.0)
+    script.says("nothing", at=30.0, for_=1.0)
+    caller.set("known")
+    hold_call(answer, script)
+    assert seen == [("known", True), "end"]
 
 
 def test_an_error_there_is_the_handlers() -> None:

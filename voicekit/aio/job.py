@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import trio
@@ -45,6 +46,7 @@ class FarTask(Generic[T]):
         self._main = main
         self._when_done = when_done
         self._token = trio.lowlevel.current_trio_token()
+        self._context = copy_context()
         self._done = trio.Event()
         self._tell = tell.get()
         self._time = held_time.get()
@@ -128,9 +130,13 @@ class FarTask(Generic[T]):
     # asyncio's side
 
     def cross(self, function: Callable[..., object], *arguments: object) -> None:
-        """Make trio call `function(*arguments)` soon. After trio's run has ended, this has no effect."""
+        """Make trio call `function(*arguments)` soon, with the ContextVars of the trio task that created this job.
+
+        Tasks that the function starts therefore know which call they belong to, and whether time is virtual. After
+        trio's run has ended, this has no effect.
+        """
         with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(function, *arguments)
+            self._token.run_sync_soon(partial(self._context.run, function, *arguments))
 
     def _begin(self) -> None:
         if self._cancelled:
