@@ -30,7 +30,8 @@ Auth: TypeAlias = Literal["header", "subprotocol"]
 class Access:
     """Provides keys, and determines where in the handshake they are sent. Raises ConfigError if there is no key.
 
-    `mints` is True if each connection gets a new key; then another attempt may succeed after a key was refused.
+    `mints` is True if each connection gets a new key; in that case, another attempt may succeed after one key was
+    refused.
     """
 
     def __init__(self, key: KeySource = None, auth: Auth = "header") -> None:
@@ -48,8 +49,8 @@ class Access:
         return self._mint is not None
 
     async def address(self, url: str) -> Address:
-        """Return the Address for `url`, with a key for the handshake. If a function makes the keys, its errors are
-        raised unchanged."""
+        """Return the Address for `url`, with a key for the handshake. If the key comes from a function, the function's
+        errors are raised unchanged."""
         if self._mint is None:
             assert self._key is not None, "without a function there is a key"
             return self._address(url, self._key)

@@ -1,5 +1,5 @@
-"""Receives webhooks: verifies the sender, and finds which transcription has ended and whether the same call was handled
-before. Pure.
+"""Receives webhooks: verifies the sender, and determines which transcription has ended, and whether the same call was
+handled before. Pure.
 
     receiver = WebhookReceiver.find()              the same header and secret as in the request for the transcription
     call = receiver.receive(headers, body)         raises Unauthenticated for anybody else
@@ -118,7 +118,7 @@ class WebhookReceiver:
 
 
 def _bytes(value: str) -> bytes:
-    """The value's bytes. A value with half a character can't have been sent; it becomes empty bytes, which never
+    """The value's bytes. A value with a lone surrogate can't have been sent; it becomes empty bytes, which never
     match."""
     try:
         return value.encode("utf-8", "surrogateescape")

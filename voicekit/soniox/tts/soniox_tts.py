@@ -39,8 +39,8 @@ class SonioxTts(Pipeable):
     word, which saves its start-up time.
 
     Raises ConfigError for an invalid configuration or a missing key. `open` raises the service's error if the first
-    connection fails; a permanent error that occurs before anything has been spoken also ends the call. Later, a reply
-    raises ServiceError if its speech can't be obtained, and the next reply tries again.
+    connection fails; a permanent error that occurs before anything has been spoken also ends the call. After that, a
+    reply raises ServiceError if its speech can't be obtained, and the next reply tries again.
     """
 
     name = "soniox tts"
