@@ -97,7 +97,7 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
 
 @asynccontextmanager
 async def options_of_local(tell: Announce = _to_stderr) -> AsyncIterator[dict[str, Any]]:
-    """Run a local server, and provide the options that make SonioxStt and SonioxTts use it; see `soniox_or_local`."""
+    """Provide the options that make SonioxStt and SonioxTts use a local server; see `soniox_or_local`."""
     async with _local(tell) as service:
         yield service.options()
 
@@ -178,7 +178,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on each line that the server prints, until the server ends."""
+        """Pass on each line that the server writes to stderr, until it ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")

@@ -81,7 +81,7 @@ def context(value: Context | str | None) -> Wrongs:
 
 
 def context_length(context: Any) -> int:
-    """The total number of characters in all strings of a Context, or in a plain string that is used as one."""
+    """The total number of characters in all strings of a Context, or in a plain string."""
     if isinstance(context, str):
         return len(context)
     if isinstance(context, msgspec.Struct):

@@ -30,8 +30,7 @@ Auth: TypeAlias = Literal["header", "subprotocol"]
 class Access:
     """Provides keys, and determines where in the handshake they are sent. Raises ConfigError if there is no key.
 
-    `mints` is True if each connection gets a new key; in that case, another attempt may succeed after one key was
-    refused.
+    `mints` is True if each connection gets a new key; then another attempt may succeed after a key was refused.
     """
 
     def __init__(self, key: KeySource = None, auth: Auth = "header") -> None:

@@ -142,8 +142,7 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """The type of one page in a list of `kind` objects; its entries are in the field that the service uses for this
-    list."""
+    """The type of one page of `kind` objects; its entries are in the field that the service uses for them."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 

@@ -129,7 +129,7 @@ class Speech:
             yield SpeechSound(self._http, response, pieces, request.audio_format)
 
     async def audio(self, request: SpeechRequest) -> bytes:
-        """Return all of the sound: at most two minutes, since the service makes no more in one request."""
+        """Return all of the sound: at most two minutes, the limit for one request."""
         body = bytearray()
         async with self.stream(request) as sound:
             async for data in sound:

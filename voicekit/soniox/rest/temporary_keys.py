@@ -32,7 +32,7 @@ HEADERS: Final = (("content-type", "application/json"), ("cache-control", "no-st
 
 @dataclass(frozen=True, slots=True)
 class KeyAnswer:
-    """The answer to send: a status, headers and a body of JSON."""
+    """The answer to send: a status, headers and a JSON body."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

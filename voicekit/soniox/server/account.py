@@ -44,7 +44,7 @@ class Key:
     used: bool = False
 
     def session_ends(self, started_at: float) -> float:
-        """The time at which a session that began at `started_at` must end; inf for never."""
+        """The time at which a session that began at `started_at` must end; inf means never."""
         return float("inf") if self.session_s is None else started_at + self.session_s
 
 
@@ -66,9 +66,9 @@ class Account:
 
     `legacy` allows the deprecated key in a message. `twice` tolerates the same key in a message and in the handshake;
     it is off by default, because it is not known whether the service allows this, and a client must not rely on it.
-    While `refusing` is set, it is the answer to every request: this is how a script simulates an exhausted budget or an
-    overloaded service. `full` may refuse to begin another session or stream although the limit would allow it: this is
-    how an overloaded machine protects its calls.
+    While `refusing` is set, it is the answer to every request, so that a script can simulate an exhausted budget or an
+    overloaded service. `full` may refuse another session or stream below the limit, so that an overloaded machine can
+    protect its calls.
 
     When a session or a stream begins, `begun` is called with the time; when it ends, `used` is called with its usage.
     """

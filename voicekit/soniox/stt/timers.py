@@ -93,7 +93,7 @@ class Finalizing:
         return True
 
     def answered(self) -> int | None:
-        """Record that the answer has come. Returns the sample up to which final words were requested, or None if there
-        was no request."""
+        """Record that the answer has come. Returns the sample up to which final words were requested, if there was a
+        request."""
         pending, self._pending = self._pending, None
         return pending

@@ -76,8 +76,8 @@ class TtsPool:
         return self._core is not None and self._core.has_room
 
     def attend(self, waiter: Waiter) -> None:
-        """Notify `waiter` whenever something changes, until `leave` is called. If the pool is waiting before its next
-        attempt to connect, the wait ends now."""
+        """Notify `waiter` whenever something changes, until `leave` is called. This also ends the wait before the next
+        attempt to connect."""
         self._waiting.add(waiter)
         self.hopeless = False
         self._wanted.set()
@@ -123,7 +123,7 @@ class TtsPool:
             again = self._backoff.failed(now, failed.waits(new_keys=self._access.mints))
             if again is None and not self._has_spoken:
                 raise failed.error
-            if again is None and self._backoff.failures == 1:  # the last connection worked, so another one may work too
+            if again is None and self._backoff.failures == 1:  # the last connection worked, so another may work too
                 again = now + SOON.first
             self.hopeless = again is None
             self._look_again()

@@ -138,8 +138,7 @@ class SpeechStream:
 
     @property
     def owed(self) -> float:
-        """How many seconds of sound have come but not been taken, plus an estimate of the sound still to come for the
-        text sent."""
+        """How many seconds of sound have come but not been taken, plus an estimate for text that has no sound yet."""
         return self.queued + self._unsounded
 
     @property

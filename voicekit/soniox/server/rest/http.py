@@ -87,7 +87,7 @@ class RestConnection:
             effects = await self.receive(exchange, event)
             speech = next((effect for effect in effects if isinstance(effect, Speak)), None)
             await self._act(effect for effect in effects if not isinstance(effect, Speak))
-            await trio.lowlevel.checkpoint()  # lets other tasks run, since a body may come in a large number of pieces
+            await trio.lowlevel.checkpoint()  # lets other tasks run: a body may come in thousands of pieces
             if speech is not None or isinstance(event, h11.EndOfMessage):
                 return speech
         return None

@@ -1,5 +1,5 @@
-"""Transcriptions on the service's side. They are queued, then processed, and in the end either completed or failed.
-They can't be deleted while they are being processed.
+"""Transcriptions on the service's side. They are queued, then processed, and in the end completed or failed. They can't
+be deleted while they are being processed.
 
     QUEUED --processing--> PROCESSING --completed--> COMPLETED        QUEUED, PROCESSING --failed--> ERROR
 

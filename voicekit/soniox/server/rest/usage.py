@@ -18,7 +18,7 @@ from voicekit.soniox.server.rest.reading import answer, page, violation
 from voicekit.soniox.server.rest.refusal import invalid
 from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, RestRoute
 
-KEPT: Final = 100_000  # the maximum number of entries; older ones are dropped, so that a server can run for months
+KEPT: Final = 100_000  # the maximum number of entries; older ones are dropped
 PERIODS: Final = 10_000  # the maximum number of periods in an answer: our own limit
 YEARS: Final = range(2000, 2200)  # any other year is a mistake, and extreme years break the arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
