@@ -67,8 +67,8 @@ class Account:
     `legacy` allows the deprecated key in a message. `twice` tolerates the same key in a message and in the handshake;
     it is off by default, because it is not known whether the service allows this, and a client must not rely on it.
     While `refusing` is set, it is the answer to every request, so that a script can simulate an exhausted budget or an
-    overloaded service. `full` may refuse another session or stream below the limit, so that an overloaded machine can
-    protect its calls.
+    overloaded service. `full` may refuse another session or stream even below the limit, so that an overloaded machine
+    can protect its calls.
 
     When a session or a stream begins, `begun` is called with the time; when it ends, `used` is called with its usage.
     """

@@ -73,7 +73,8 @@ class ReplySpeech:
             self.stop()
 
     def stop(self) -> None:
-        """Cancel all streams, which then get no more events, and start no others. A second call has no effect."""
+        """Cancel all streams, and start no others. Cancelled streams get no more events. A second call has no
+        effect."""
         self._stopped, self._alarm.deadline = True, inf
         self._pool.leave(self)
         for stream in self._planner.streams:

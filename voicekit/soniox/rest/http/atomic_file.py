@@ -1,4 +1,4 @@
-"""Writes files completely or not at all: they are written under another name, and moved to their path at the end."""
+"""Writes files completely or not at all: they are written under another name, and renamed at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of requests and answers. They leave none of httpx's generators open, because trio warns about that."""
+"""Bodies of requests and answers. They close all of httpx's generators, because trio warns about open ones."""
 
 from __future__ import annotations
 

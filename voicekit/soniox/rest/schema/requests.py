@@ -1,4 +1,4 @@
-"""The requests over HTTP, as typed JSON, and the checks of their fields, for clients and servers.
+"""The requests over HTTP, as typed JSON, and checks for their fields, for clients and servers.
 
 A field that is None is omitted, so that the service uses its default. `wrongs` names every field that is out of bounds:
 a client raises ConfigError for the first one before anything is sent, and a server answers with all of them.
