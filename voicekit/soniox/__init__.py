@@ -6,9 +6,9 @@ The packages, from the lowest layer to the highest; each imports only from packa
     connection          the only websocket code: transport, the shell that reads and writes, keys
     stt, tts            each the client side of one protocol: pure code, and the stage that drives it
     rest                the REST API over HTTP
-    server              the service's side of stt, tts and rest, pure; used by the scripted peer and the local server
+    server              the service's side of stt, tts and rest; pure, used by the scripted peer and the local server
 
-The names below are loaded when they are first used, so importing pure code does not load trio.
+The names below are loaded when they are first used, so importing only pure code does not load trio.
 """
 
 from importlib import import_module

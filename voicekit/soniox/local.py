@@ -1,11 +1,11 @@
-"""Provides the realtime services: Soniox if there is a key, or else a local server that ends with the program.
+"""Provides the realtime services: Soniox if there is a key, or else a local server, which runs as long as the program.
 
     async with soniox_or_local() as service:
         session = Session(stt=service.transcriber(), tts=service.voice(), ...)
 
-The local server comes with the plugin voicekit-local and uses the same protocol, so nothing else changes. It runs in a
-separate process, because a recogniser would block the call's event loop. The server ends when its standard input is
-closed; if the program is killed, the operating system closes that input. If the server dies early, it is restarted
+The local server comes with the plugin voicekit-local and uses the same protocol, so your code stays the same. It runs
+in a separate process, because a recogniser would block the call's event loop. The server ends when its standard input
+is closed; if the program is killed, the operating system closes that input. If the server dies early, it is restarted
 once, at the same address.
 """
 
@@ -46,15 +46,15 @@ END_S: Final = 2.0
 """Seconds within which the server must end after its input was closed; after that, it is killed."""
 
 ERROR: Final = "voicekit: "
-"""The text that the command line prints before the reason of a failure."""
+"""The text that the command line prints before the reason for a failure."""
 
 Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechService:
-    """The addresses at which speech is recognised and synthesised, and the key for them. `local` is True if the service
-    is a server on this machine."""
+    """The addresses of the services for recognising and synthesising speech, and the key for them. `local` is True if
+    the services run on this machine."""
 
     endpoints: Endpoints
     key: str = field(repr=False)
@@ -63,15 +63,15 @@ class SpeechService:
     """The current key, which changes when the local server is restarted."""
 
     def options(self) -> dict[str, Any]:
-        """The options for SonioxStt and SonioxTts."""
+        """The options that make SonioxStt and SonioxTts use this service."""
         return {"key": self.current or self.key, "endpoints": self.endpoints}
 
     def transcriber(self, **options: Any) -> SonioxStt:
-        """An stt for a session; `options` are options of SonioxStt."""
+        """A transcriber for a session; `options` are passed to SonioxStt."""
         return SonioxStt(**self.options(), **options)
 
     def voice(self, **options: Any) -> SonioxTts:
-        """A tts for a session; `options` are options of SonioxTts."""
+        """A voice for a session; `options` are passed to SonioxTts."""
         return SonioxTts(**self.options(), **options)
 
 
@@ -97,7 +97,7 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
 
 @asynccontextmanager
 async def options_of_local(tell: Announce = _to_stderr) -> AsyncIterator[dict[str, Any]]:
-    """The options that make SonioxStt and SonioxTts use the local server; see `soniox_or_local`."""
+    """Provide the options that make SonioxStt and SonioxTts use a local server; see `soniox_or_local`."""
     async with _local(tell) as service:
         yield service.options()
 
@@ -129,8 +129,8 @@ class _Lives:
         self.key = ""
 
     async def run(self, task_status: trio.TaskStatus[ServerHello]) -> None:
-        """Run the server, and restart it once. Raises an error with the reason if it does not start, and Unavailable if
-        it dies twice."""
+        """Run the server, and restart it if it dies. Raises an error with the reason if it does not start, and
+        Unavailable if it dies again."""
         command, how = list(self._command), ""
         for life in range(LIVES):
             if life:
@@ -178,7 +178,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on each line that the server prints, until the server ends."""
+        """Pass on each line that the server writes to stderr, until it ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")
@@ -215,7 +215,7 @@ class _Child:
 
     async def _gave_up(self) -> VoicekitError:
         status = await self._process.wait()
-        with trio.move_on_after(END_S):  # limited, because a child of the server may keep the pipe open
+        with trio.move_on_after(END_S):  # not forever, because a child of the server may keep the pipe open
             await self._silent.wait()
         if self._why:
             return ConfigError(self._why)

@@ -1,4 +1,4 @@
-"""The parts that `Use("soniox", ...)` creates; the fields of their configurations are options too.
+"""The parts that `Use("soniox", ...)` creates. Their options include all fields of their configurations.
 
     Use("soniox", voice="Maya", language="de")        # SonioxTts(TtsConfig(voice="Maya", language="de"))
     Use("soniox", language="de", context="a pharmacy")
@@ -22,8 +22,7 @@ P = TypeVar("P")
 
 
 def _with_fields(part: Callable[..., P], usual: Any, *more: inspect.Parameter) -> Callable[..., P]:
-    """A factory for `part` that also accepts the fields of its configuration; these change the configuration
-    `usual`."""
+    """A factory for `part` that also accepts the fields of its configuration; they replace those of `usual`."""
     kind, only = type(usual), inspect.Parameter.KEYWORD_ONLY
     fields = [
         inspect.Parameter(field.name, only, default=None, annotation=field.type)

@@ -1,4 +1,4 @@
-"""Completes configurations from the format of the sound, and checks them before anything is sent.
+"""Fills in configurations to match the format of the sound, and checks them before anything is sent.
 
 If a field is wrong, the service answers with an error and closes the connection. The checks here name the field, its
 allowed values and the given value, before any socket opens.
@@ -19,7 +19,7 @@ _TTS_NAMES = {"pcm16": "pcm_s16le", "float32": "pcm_f32le", "mulaw": "pcm_mulaw"
 
 
 def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
-    """Complete and check `config` for recognising speech in the format `sound`; the current model is the default."""
+    """Fill in and check `config`, for recognising speech in the format `sound`. The default is the current model."""
     made = msgspec.structs.replace(
         config,
         model=config.model or limits.STT_MODEL,
@@ -32,7 +32,7 @@ def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
 
 
 def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
-    """Complete and check `config` for speaking in the format `sound`; the defaults are the current model, one of its
+    """Fill in and check `config`, for speaking in the format `sound`. The defaults are the current model, one of its
     voices, and English."""
     if sound.channels != 1:
         raise ConfigError(f"Soniox speech: expected a mono format, got {sound}")
@@ -49,13 +49,13 @@ def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
 
 
 def check_stt(config: SttConfig) -> None:
-    """Raise ConfigError for the first field that the service would refuse, if there is one."""
+    """Raise ConfigError if the service would refuse a field of `config`; the error names the first such field."""
     for wrong in _stt_wrongs(config):
         raise wrong.error
 
 
 def check_tts(config: TtsConfig) -> None:
-    """Raise ConfigError for the first field that the service would refuse, if there is one."""
+    """Raise ConfigError if the service would refuse a field of `config`; the error names the first such field."""
     for wrong in _tts_wrongs(config):
         raise wrong.error
 
@@ -89,7 +89,7 @@ def _tts_wrongs(config: TtsConfig) -> Wrongs:
 
 
 def _endpoints(config: SttConfig) -> Wrongs:
-    """Check the options for endpoints, which older models do not have."""
+    """Check the options for endpoint detection, some of which older models do not have."""
     for field, bounds, without in (
         ("max_endpoint_delay_ms", limits.ENDPOINT_DELAY_MS, limits.MODELS_WITHOUT_ENDPOINT_DELAY),
         ("endpoint_sensitivity", limits.ENDPOINT_SENSITIVITY, limits.MODELS_WITHOUT_ENDPOINT_TUNING),

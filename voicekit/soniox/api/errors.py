@@ -1,7 +1,7 @@
 """What each of the service's errors means: which exception to raise, whether to try again, and what the user should do.
 
-The service's `error_type` decides. If an old frame or a refused handshake has no type, the error's number decides. The
-wording of an error may change, so it is ignored. All these rules are in the table `RULES`.
+The service's `error_type` decides or, if there is none (as in a refused handshake), the error's number. The wording of
+an error may change, so it is ignored. All these rules are in the table `RULES`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Retry(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """One row of the table: the exception, when to try again, and a sentence of advice, which may be empty."""
+    """One row of the table: which exception to raise, when to try again, and a sentence of advice, if any."""
 
     error: type[ServiceError]
     retry: Retry
@@ -44,15 +44,15 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Event: the connection has ended, and nothing more will come from it. The client code of both protocols returns
+    """Event: the connection has ended, and nothing more will come from it. The client code for stt and for tts returns
     this event."""
 
     error: ServiceError | ProtocolError
     retry: Retry
 
     def waits(self, *, new_keys: bool) -> Waits | None:
-        """How long to wait before further attempts, in the form that `Backoff.failed` expects; `new_keys` states
-        whether each attempt has its own key."""
+        """How long to wait before further attempts, in the form that `Backoff.failed` expects; `new_keys` says whether
+        each attempt has its own key."""
         return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
 
 
@@ -121,7 +121,7 @@ WAITS: dict[Retry, Waits | None] = {
 
 
 def rule(error_type: str | None, code: int | None) -> RetryRule:
-    """The rule for an error, found by its type or else by its number. Unknown errors have a rule too."""
+    """The rule for an error, found by its type or, failing that, by its number. Unknown errors have a rule too."""
     known = RULES.get(error_type or "") or RULES.get(TYPE_OF_CODE.get(code or 0, ""))
     if known is not None:
         return known
@@ -136,7 +136,7 @@ def cleaned(answer: T, redact: Callable[[str], str]) -> T:
 
 
 def as_said(message: str) -> str:
-    """Return `message` unchanged; this is the default for parameters that take a redacting function."""
+    """Return `message` unchanged: the default for `redact`."""
     return message
 
 

@@ -58,10 +58,10 @@ class Endpoints:
         environ: Mapping[str, str] = os.environ,
     ) -> Endpoints:
         """Return the endpoints of `region` ("us", "eu" or "jp"). Each address can be replaced by the argument of the
-        same name or, without the argument, by an environment variable.
+        same name, or else by an environment variable.
 
-        Without `region`, the region is SONIOX_REGION, or "us" if that is not set. Raises ConfigError for an unknown
-        region, or an address with the wrong scheme.
+        By default, `region` is the value of SONIOX_REGION, or "us" if that is not set. Raises ConfigError for an
+        unknown region, or an address with the wrong scheme.
         """
         infix = _infix(region or environ.get(REGION_VARIABLE) or "us")
         own = {"rest": rest, "stt": stt, "tts": tts, "tts_rest": tts_rest}

@@ -11,7 +11,7 @@ from voicekit.errors import RemoteProtocolError
 from voicekit.soniox.api.region import Endpoints
 
 LONGEST_LINE: Final = 8 * 1024
-"""The maximum number of bytes of the line; four addresses and a key take a few hundred."""
+"""The maximum number of bytes in the line; four addresses and a key take a few hundred."""
 
 
 @dataclass(frozen=True, slots=True)

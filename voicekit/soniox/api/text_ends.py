@@ -13,8 +13,8 @@ CHARACTERS_PER_SECOND: Final = 12.0
 because an estimate of the speech still to come should be too long rather than too short.
 """
 WIDE_CHARACTER: Final = 3
-"""How many letters a Chinese, Japanese or Korean character counts as: it is about a syllable, and four are spoken per
-second."""
+"""How many letters a Chinese, Japanese or Korean character counts as: each is about a syllable, and people speak four
+per second."""
 
 
 NEXT_WORD: Final = 30
@@ -44,7 +44,7 @@ def bytes_reach(text: str, room: int) -> int:
 
 
 def sentence_end(text: str, limit: int) -> int:
-    """The largest index, at most `limit`, directly after the end of a sentence; 0 if there is none.
+    """The largest index up to `limit` that directly follows the end of a sentence; 0 if there is none.
 
     Only a sentence with text after it counts, since a text that ends with "3." may continue with "14".
     """
@@ -52,17 +52,17 @@ def sentence_end(text: str, limit: int) -> int:
 
 
 def clause_end(text: str, limit: int) -> int:
-    """The largest index, at most `limit`, directly after a comma, a colon or the like; 0 if there is none."""
+    """The largest index up to `limit` that directly follows a comma, a colon or the like; 0 if there is none."""
     return _last(clause_ends(text[: limit + 1]), limit)
 
 
 def word_end(text: str, limit: int) -> int:
-    """The largest index, at most `limit`, directly after a whole word; 0 if there is none."""
+    """The largest index up to `limit` that directly follows a whole word; 0 if there is none."""
     return _last((end for _, end in word_spans(text[: limit + 1]) if end < len(text)), limit)
 
 
 def next_word_end(text: str, longest: int) -> int:
-    """The end of the first word in `text`; 0 if the word does not end within `longest` characters."""
+    """The index directly after the first word in `text`; 0 if the word does not end within `longest` characters."""
     start, end = next(word_spans(text[: longest + 1]), (0, 0))
     return end if start == 0 and end < len(text) and end <= longest else 0
 

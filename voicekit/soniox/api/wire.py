@@ -26,12 +26,12 @@ send longer ones; a longer message is garbage or an attack.
 """
 
 VALUES = 1 << 14
-"""The most values in a message, counted by its commas. Real messages have some hundreds. Each value takes about a
-microsecond, which delays all calls of the process.
+"""The maximum number of values in a message, counted by its commas. Real messages have a few hundred. Each value takes
+about a microsecond, which delays all calls of the process.
 """
 
 TOKENS = 1024
-"""The most tokens in an answer; real answers have dozens."""
+"""The maximum number of tokens in an answer; real answers have dozens."""
 
 _QUOTED = 80
 """How many characters of a bad answer an error quotes: enough to recognise it, too few to flood a log. A request is
@@ -81,7 +81,7 @@ class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The configuration of one transcription session; it is the first message on the socket. For a field that is None,
     the service uses its default.
 
-    `voicekit.soniox.api.config.check_stt` checks the allowed values of each field.
+    `voicekit.soniox.api.config.check_stt` checks the value of each field.
     """
 
     model: str | None = None

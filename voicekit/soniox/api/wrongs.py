@@ -1,7 +1,7 @@
-"""Finds mistakes that the realtime services or the REST API would refuse, before anything is sent.
+"""Finds mistakes for which the realtime services or the REST API would refuse a request.
 
-Each check yields a Wrong for every mistake. A client raises ConfigError for the first one, and a server answers with
-all of them.
+Each check yields a Wrong for every mistake. A client raises ConfigError for the first one before it sends anything; a
+server answers with all of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Wrongs: TypeAlias = Iterator[Wrong]
 
 
 def length(field: str, value: str | None, bounds: tuple[int, int], *, required: bool = False) -> Wrongs:
-    """Check the length of a value. The error does not show the value, since it may be a secret."""
+    """Check the length of a text. The error does not show the text, since it may be a secret."""
     if value is None and not required:
         return
     if not isinstance(value, str) or not bounds[0] <= len(value) <= bounds[1]:
@@ -81,7 +81,7 @@ def context(value: Context | str | None) -> Wrongs:
 
 
 def context_length(context: Any) -> int:
-    """The number of characters in all strings of a Context; a plain string may be passed instead."""
+    """The total number of characters in all strings of a Context, or in a plain string."""
     if isinstance(context, str):
         return len(context)
     if isinstance(context, msgspec.Struct):

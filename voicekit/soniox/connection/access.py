@@ -48,8 +48,8 @@ class Access:
         return self._mint is not None
 
     async def address(self, url: str) -> Address:
-        """Return the Address for `url`, with a key for the handshake. If a function makes the keys, its errors are
-        raised unchanged."""
+        """Return the Address for `url`, with a key for the handshake. If the key comes from a function, the function's
+        errors are raised unchanged."""
         if self._mint is None:
             assert self._key is not None, "without a function there is a key"
             return self._address(url, self._key)

@@ -24,7 +24,7 @@ from voicekit.soniox.connection.tcp import open_tcp
 from voicekit.soniox.connection.tls import tls_context
 
 HEAD_BYTES: Final = 16 * 2**10
-"""The longest answer to CONNECT that is read."""
+"""The longest answer to CONNECT that is read, in bytes."""
 PORTS: Final = {"http": 80, "https": 443}
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
@@ -44,7 +44,7 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
-    """The proxy for connections to a host with `scheme` ("http" or "https"); None if they are made directly.
+    """The proxy for connections to `host` with `scheme` ("http" or "https"); None if they are made directly.
 
     Raises ConfigError for a proxy that can't be used, such as a SOCKS proxy.
     """

@@ -151,8 +151,8 @@ async def open_shell(
     handle: Callable[[Event], None],
     log: WireLog | None = None,
 ) -> AsyncIterator[Shell[Event]]:
-    """Connect, and run a shell for `core` during the `async with` block. At the end of the block, the connection is
-    closed, and nothing more is sent.
+    """Connect, and run a shell for `core` during the `async with` block. The connection is closed at the end of the
+    block, and nothing more is sent.
 
     Raises Unconnected if the connection can't be opened. If the connection is lost later, this is reported to the core
     and never raised here.

@@ -1,7 +1,7 @@
-"""TCP streams that write without a checkpoint if the system accepts a message immediately.
+"""TCP streams that write without a trio checkpoint if the system accepts a message immediately.
 
-trio's own stream lets other tasks run after each write, although the websocket library already lets them run before
-each message. With these streams, a 20 ms frame gets from its source to the socket in four task steps instead of five.
+trio's own stream lets other tasks run after each write, but the websocket library already does so before each message.
+With these streams, a 20 ms frame gets from its source to the socket in four task steps instead of five.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ _making = threading.Lock()
 
 
 async def tls_context(make: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLContext:
-    """The context that the first call to `make()` returned; by default, it has the system's trusted certificates."""
+    """Return the context from the first call to `make()`. By default, it trusts the system's certificates."""
     make = make or ssl.create_default_context
     if make not in _contexts:
         await in_thread(_add, make)

@@ -4,7 +4,7 @@ interface.
 Three properties of trio-websocket determine how it is used. First, a send that is cancelled half-way leaves half a
 frame on the wire and breaks the connection, so only a task that lives until the connection ends may send. Second, pings
 are answered only while messages are received, so one task must always be receiving. Third, an error in the library's
-reader would end the call; see `_Reader`.
+reader would end the whole call; see `_Reader`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ message with sound.
 """
 
 MESSAGES = 16
-"""The most messages that may wait for our reader, which itself never waits."""
+"""The maximum number of messages that may wait for our reader, which itself never waits."""
 
 _OF_READING = (
     trio_websocket.ConnectionRejected,
@@ -74,8 +74,8 @@ class Disconnected(Exception):
 
 
 class Unconnected(Exception):
-    """Raised if the connection could not be opened. `status` is the status of the HTTP answer; None if there was no
-    answer."""
+    """Raised if the connection could not be opened. `status` is the status of the HTTP answer; None if no answer
+    came."""
 
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
@@ -109,10 +109,10 @@ class Address:
 
 
 class Socket(Protocol):
-    """An open connection. When it is gone, all three methods raise Disconnected."""
+    """An open connection. All three methods raise Disconnected if the connection is gone."""
 
     async def send(self, *messages: Message) -> None:
-        """Send the messages in one write. If `send` is cancelled, the connection is broken."""
+        """Send the messages in one write. If `send` is cancelled, the connection breaks."""
         ...
 
     async def receive(self) -> Message:
@@ -193,8 +193,8 @@ class TrioWebsocket:
 
 
 def _deepest(error: BaseException) -> BaseException:
-    """The innermost error: trio's sockets and TLS have it as the cause of `error`, one for each address that was
-    tried."""
+    """The innermost cause of `error`. trio's sockets have one cause for each address that was tried; the first is
+    returned."""
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
@@ -208,7 +208,7 @@ async def _shake_hands(
     with trio.CancelScope(deadline=deadline) as reader.shaking:
         socket = await trio_websocket.wrap_client_stream(
             reader,  # type: ignore[arg-type]  # only its start_soon is used
-            stream,  # type: ignore[arg-type]  # any stream will do, the library says so
+            stream,  # type: ignore[arg-type]  # according to the library, any stream will do
             where.netloc.rpartition("@")[2],
             (where.path or "/") + (f"?{where.query}" if where.query else ""),
             subprotocols=address.subprotocols or None,
@@ -225,12 +225,12 @@ async def _shake_hands(
 
 
 class _Reader:
-    """Given to the library in the place of a nursery for its reader, so that the end of the reader does not affect the
+    """Replaces the nursery in which the library would run its reader, so that the end of the reader does not affect the
     call.
 
-    If the reader ends during the handshake, the library waits forever. The reader's errors would end the call: a
-    rejection, an invalid handshake, a connection that is lost while garbage is answered, or a ping that comes during
-    the close.
+    Otherwise, the library would wait forever if the reader ended during the handshake, and any error of the reader
+    would end the call: a rejection, an invalid handshake, a connection that is lost while garbage is answered, or a
+    ping that comes during the close.
     """
 
     def __init__(self, nursery: trio.Nursery) -> None:
@@ -296,7 +296,7 @@ class _Watched(trio.abc.Stream):
 
     @property
     def status(self) -> int | None:
-        """The status of the HTTP answer; None if the answer was an upgrade, or has not come."""
+        """The status of the HTTP answer; None if it was an upgrade, or if no answer has come."""
         found = _REFUSED.match(self._head)
         return None if found is None else int(found[1])
 

@@ -21,7 +21,7 @@ T = TypeVar("T", bound=Struct)
 
 
 class Models:
-    """`soniox.models`. Every method raises ServiceError."""
+    """`soniox.models`: the models for recognition and speech. Every method may raise ServiceError."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -70,8 +70,7 @@ class Usage:
     ) -> Listing[UsageLog]:
         """All requests that ended in a period of at most 31 days.
 
-        The service keeps the logs for 91 days. It refuses an older period with a ServiceError; this method can't check
-        that, because it does not know today's date.
+        The service keeps the logs for 91 days, and refuses an older period with a ServiceError.
         """
         window = _window(start, end, limits.LOG_WINDOW_DAYS)
         query = {**window, "sort": limits.SORTS[1] if newest_first else limits.SORTS[0]}
@@ -91,7 +90,7 @@ class ConcurrencyOf:
         self._base = base
 
     async def limits(self) -> ConcurrencyLimits:
-        """How many sessions and streams are running, and their limits, both for the project and for its
+        """How many sessions and streams are running, and how many may run, both in the project and in its
         organization."""
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
 
@@ -107,7 +106,7 @@ class ConcurrencyOf:
 
 
 def _window(start: datetime, end: datetime, most_days: int | None) -> dict[str, str]:
-    """The window in the form that the service wants. Raises ConfigError for a window that the service would refuse."""
+    """The period as the service expects it. Raises ConfigError for a period that the service would refuse."""
     for name, moment in (("start", start), ("end", end)):
         if moment.tzinfo is None:
             raise ConfigError(f"Soniox usage {name}: expected a datetime with a time zone, got {moment.isoformat()}")

@@ -20,8 +20,8 @@ class Files(Resource[File]):
         client_reference_id: str | None = None,
         progress: UploadProgress | None = None,
     ) -> File:
-        """Upload a path, bytes, an open file or an iterable of bytes. The content is sent in pieces, and never held in
-        memory as a whole.
+        """Upload `content`: a path, bytes, an open file or an iterable of bytes. It is sent in pieces, and never held
+        in memory as a whole.
 
         A file may be at most 1 GiB in size. If the connection is lost, the message of Unavailable says how much was
         sent; as far as we know, the service then keeps nothing. After a cancellation, it keeps nothing either.

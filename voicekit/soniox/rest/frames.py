@@ -1,6 +1,6 @@
 """Follows the frames of MP3 and AAC (ADTS) by their headers, to detect sound that ends inside a frame. Pure.
 
-Neither format declares the number of its frames, so sound that ends between two frames may be complete or not. Data
+Neither format declares the number of frames, so sound that ends after a whole frame may or may not be complete. Data
 that is not understood is accepted, because complete sound must not be refused.
 """
 
@@ -13,7 +13,7 @@ Length: TypeAlias = Callable[[bytes], int | None]
 """A function that returns the length of a frame in bytes, including its header, from its first bytes; None if they do
 not begin a frame."""
 
-MP3_HEAD: Final = 10  # the number of bytes that show how long an ID3v2 tag is; such a tag may come before the frames
+MP3_HEAD: Final = 10  # how many bytes of an ID3v2 tag show its length; such a tag may come before the frames
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3
@@ -59,7 +59,7 @@ class Frames:
 
 
 def mp3(head: bytes) -> int | None:
-    """The length of a layer 3 frame, or of the tag that may come before the first frame."""
+    """The length of an MP3 frame, or of the tag that may come before the first frame."""
     if head.startswith(b"ID3"):
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return MP3_HEAD + size + (10 if head[5] & 0x10 else 0)
@@ -72,7 +72,7 @@ def mp3(head: bytes) -> int | None:
 
 
 def adts(head: bytes) -> int | None:
-    """The length of a frame, as its header declares it."""
+    """The length of an AAC frame, as its header declares it."""
     if head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return None
     return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

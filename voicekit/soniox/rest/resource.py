@@ -16,7 +16,7 @@ from voicekit.soniox.rest.http.upload import Content, Upload, UploadProgress
 from voicekit.soniox.rest.schema.answers import Count
 from voicekit.soniox.rest.schema.requests import check
 
-ID_LENGTH: Final = 256  # the maximum number of characters in an id; the ids of the service are much shorter
+ID_LENGTH: Final = 256  # the longest id, in characters; the service's own ids are much shorter
 EMPTY_PAGES: Final = 30
 """How many empty pages in a row are an error; a real list has none before its end."""
 
@@ -32,8 +32,8 @@ class Listing(Generic[T]):
     instead.
 
     The first page is requested when the iteration starts, and each further page when the previous one is used up.
-    Raises the errors of the requests, and RemoteProtocolError if the pages form a loop. You may stop at any time;
-    nothing needs to be closed.
+    Raises any error of a request, and RemoteProtocolError if the pages form a loop. You may stop at any time; nothing
+    needs to be closed.
     """
 
     def __init__(self, fetch: Fetch[T]) -> None:
@@ -56,7 +56,7 @@ class Listing(Generic[T]):
 
 
 class _Pages(Generic[T]):
-    """Fetches pages in order. A circle is detected with one stored cursor, as in Brent's algorithm."""
+    """Fetches pages in order. A loop is detected with a single stored cursor, as in Brent's algorithm."""
 
     def __init__(self, fetch: Fetch[T]) -> None:
         self._fetch = fetch
@@ -86,7 +86,7 @@ class _Pages(Generic[T]):
 
 
 class Resource(Generic[T_struct]):
-    """The objects of one kind. Every method raises ServiceError, and ConfigError for values that the service would
+    """The objects of one kind. Every method may raise ServiceError, or ConfigError for values that the service would
     refuse."""
 
     def __init__(self, http: Http, url: str, kind: type[T_struct]) -> None:
@@ -142,8 +142,7 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """The type for one page of a list of `kind` objects; the field with the entries has the name that the service
-    uses."""
+    """The type of one page of `kind` objects; its entries are in the field that the service uses for them."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 

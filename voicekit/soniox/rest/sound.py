@@ -1,7 +1,7 @@
 """Judges whether sound that has ended is complete, as far as its format shows this. Pure.
 
-The end of an answer does not prove that the sound is complete: while sound is being sent, the service can report an
-error only by ending the answer. Some formats mark the end of the sound; others at least consist of whole samples or
+The end of an answer does not prove that the sound is complete: once it has begun to send sound, the service can report
+an error only by ending the answer. Some formats mark the end of the sound; others at least consist of whole samples or
 frames.
 """
 
@@ -13,9 +13,9 @@ from voicekit.soniox.api.limits import TTS_RAW_FORMATS
 from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
 OGG_END: Final = 4  # the flag that marks a stream's last page (RFC 3533)
-OGG_HEAD: Final = 27  # bytes in a page before its segment table; the last of them is the length of the table
+OGG_HEAD: Final = 27  # bytes in a page before its segment table; the last one holds the length of the table
 WAV_HEAD: Final = 44
-ENDLESS: Final = 0x7FFF_0000  # a length of this size or more means "unknown"
+ENDLESS: Final = 0x7FFF_0000  # a length of at least this many bytes means "unknown"
 TAIL_BYTES: Final = 70_000
 """How many bytes of the end are kept: an Ogg page has at most 65,307 bytes, so they contain the header of the last
 page."""
@@ -57,7 +57,7 @@ class SoundEnding:
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
         """Corrections for the header of a streamed WAV, which was sent before the length was known: pairs of an offset
-        and a number. Empty if nothing needs to be corrected.
+        and the number to write there. Empty if nothing needs to be corrected.
         """
         if not self._head.startswith(b"RIFF") or self._head[36:40] != b"data" or self._wav() is not None:
             return ()

@@ -32,7 +32,7 @@ more in one request.
 
 class SpeechSound:
     """Sound as it arrives; iterate over it only once. `received` is how many bytes have come, and `request_id` is the
-    id to quote to the service's support team.
+    id to quote when you ask the service for support.
 
     After the last byte, `whole` is True if the sound ends with the end mark of its format, and None if the format has
     no end mark. If sound is certainly missing, the iteration raises Unavailable.
@@ -59,8 +59,8 @@ class SpeechSound:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """The lengths to write into the header of a streamed WAV when it is complete: pairs of an offset and a number
-        of four bytes."""
+        """The lengths to write into the header of a streamed WAV when it is complete: pairs of an offset and the
+        four-byte number to write there."""
         return self._ending.wav_sizes
 
     def __aiter__(self) -> SpeechSound:
@@ -80,7 +80,7 @@ class SpeechSound:
         raise StopAsyncIteration
 
     async def _next(self) -> bytes | None:
-        """The next piece; None at the end. Only the time spent waiting for the service counts for the time limits."""
+        """The next piece; None at the end. Only the time spent waiting for the service counts towards the limits."""
         before = trio.current_time()
         try:
             with trio.move_on_after(max(0.0, min(self._left, self._stall))):
@@ -105,7 +105,7 @@ class Saved:
 
 
 class Speech:
-    """`soniox.speech`. Every method raises ServiceError, and ConfigError for values that the service would refuse."""
+    """`soniox.speech`. Every method may raise ServiceError, or ConfigError for values that the service would refuse."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -129,7 +129,7 @@ class Speech:
             yield SpeechSound(self._http, response, pieces, request.audio_format)
 
     async def audio(self, request: SpeechRequest) -> bytes:
-        """Return all of the sound: at most two minutes, since the service makes no more in one request."""
+        """Return all of the sound: at most two minutes, the limit for one request."""
         body = bytearray()
         async with self.stream(request) as sound:
             async for data in sound:
@@ -141,9 +141,9 @@ class Speech:
     ) -> Saved:
         """Write the sound to `path`. The file appears only when the sound is complete.
 
-        If sound is certainly missing, Unavailable is raised; in some formats this can't be known, see `Saved`. The
-        length is written into the header of a streamed WAV. If no file can be written, ConfigError is raised before
-        anything is sent. After any error, an earlier file at `path` is unchanged.
+        If sound is certainly missing, Unavailable is raised; not every format shows this (see `Saved`). The length is
+        written into the header of a streamed WAV. If no file can be written, ConfigError is raised before anything is
+        sent. After any error, an earlier file at `path` is unchanged.
         """
         check_writable(Path(path))  # checked first, so that no request is sent in vain
         async with self.stream(request) as sound, written(Path(path)) as file:

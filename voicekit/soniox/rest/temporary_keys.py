@@ -24,7 +24,7 @@ from voicekit.soniox.rest.schema.requests import KeyRequest, check
 PER_CLIENT: Final = 10
 PER_S: Final = 60.0
 """The period, in seconds, for which a client's keys are counted."""
-CLIENTS: Final = 10_000  # the most clients that are remembered at the same time
+CLIENTS: Final = 10_000  # the maximum number of clients remembered at the same time
 
 HEADERS: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
 """The headers of an answer, which keep the key out of all caches."""
@@ -32,7 +32,7 @@ HEADERS: Final = (("content-type", "application/json"), ("cache-control", "no-st
 
 @dataclass(frozen=True, slots=True)
 class KeyAnswer:
-    """The answer to send: a status, headers and a body of JSON."""
+    """The answer to send: a status, headers and a JSON body."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -42,9 +42,9 @@ class KeyAnswer:
 class KeyDesk:
     """Answers requests for keys. All keys are made from `request`. Raises ConfigError if `request` is out of bounds.
 
-    The argument `client` of `answer` is your server's id for the requester, such as a user or a session. It must not be
-    an address that the requester can choose. The usage logs record this id with each key, and each client may have
-    `per_minute` keys per minute.
+    The argument `client` of `answer` is your server's id for the requester, such as a user or a session. The requester
+    must not be able to choose it: each client may have `per_minute` keys per minute. The usage logs record this id with
+    each key.
     """
 
     def __init__(self, soniox: SonioxClient, request: KeyRequest, *, per_minute: int = PER_CLIENT) -> None:
@@ -81,7 +81,7 @@ class KeyDesk:
 
     def _may(self, client: str, now: float) -> bool:
         asked = self._asked.pop(client, deque())
-        self._asked[client] = asked  # the most recent client comes last
+        self._asked[client] = asked  # moves the most recent client to the end
         while asked and asked[0] <= now - PER_S:
             asked.popleft()
         while len(self._asked) > CLIENTS:

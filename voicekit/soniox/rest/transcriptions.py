@@ -34,7 +34,7 @@ FORGET_S: Final = 0.5
 
 
 class Transcriptions(Resource[Transcription]):
-    """`soniox.transcriptions`. A transcription that is being processed can't be deleted: this raises ServiceError with
+    """`soniox.transcriptions`. An attempt to delete a transcription that is being processed raises ServiceError with
     the code 409.
 
     The vendor's reference and the vendor's own client disagree on whether a transcription's file is deleted with it. So
@@ -46,13 +46,14 @@ class Transcriptions(Resource[Transcription]):
         self._files = files
 
     async def create(self, request: TranscriptionRequest) -> Transcription:
-        """Request a transcription of `request.file_id` or `request.audio_url`; the transcription is queued at first."""
+        """Request a transcription of `request.file_id` or `request.audio_url`. At first, the transcription is only
+        queued."""
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, Transcription)
 
     async def transcript(self, transcription_id: str) -> TranscriptText:
-        """The words of a completed transcription. Before it is completed, this raises ServiceError with the code
+        """The words of a completed transcription. If it is not completed, this raises ServiceError with the code
         409."""
         return await self._http.answer(RestQuery("GET", at(self._url, transcription_id, "transcript")), TranscriptText)
 

@@ -1,5 +1,5 @@
-"""Receives webhooks: verifies the sender, and finds which transcription has ended and whether the same call was handled
-before. Pure.
+"""Receives webhooks: verifies the sender, and determines which transcription has ended, and whether the same call was
+handled before. Pure.
 
     receiver = WebhookReceiver.find()              the same header and secret as in the request for the transcription
     call = receiver.receive(headers, body)         raises Unauthenticated for anybody else
@@ -56,9 +56,9 @@ class _Body(Struct, frozen=True):
 class WebhookReceiver:
     """Reads the service's calls, and remembers the calls that are marked as done.
 
-    Calls are remembered only in memory, so a call that is repeated after a restart counts as new. A repeated call that
-    comes while the first one is still being processed counts as new too; if your work may take longer than the service
-    waits, put it into a queue. Raises ConfigError if there is no secret, because then anyone could call.
+    Calls are remembered only in memory, so a call that is repeated after a restart counts as new. So does a call that
+    is repeated while the first one is still being processed; if your work may take longer than the service waits, put
+    it into a queue. Raises ConfigError if there is no secret, because then anyone could call.
     """
 
     def __init__(self, secret: str, header: str = HEADER) -> None:
@@ -118,7 +118,7 @@ class WebhookReceiver:
 
 
 def _bytes(value: str) -> bytes:
-    """The value's bytes. A value with half a character can't have been sent; it becomes empty bytes, which never
+    """The value's bytes. A value with a lone surrogate can't have been sent; it becomes empty bytes, which never
     match."""
     try:
         return value.encode("utf-8", "surrogateescape")

@@ -44,7 +44,7 @@ class Key:
     used: bool = False
 
     def session_ends(self, started_at: float) -> float:
-        """The time at which a session that began at `started_at` must end; inf for never."""
+        """The time at which a session that began at `started_at` must end; inf means never."""
         return float("inf") if self.session_s is None else started_at + self.session_s
 
 
@@ -65,10 +65,10 @@ class Account:
     """The keys and limits of an account. If there are no keys, every key is accepted.
 
     `legacy` allows the deprecated key in a message. `twice` tolerates the same key in a message and in the handshake;
-    it is off, because it is not known whether the service does this, and a client must not rely on it. While `refusing`
-    is set, it is the answer to every request: this is how a script simulates an exhausted budget or an overloaded
-    service. `full` may refuse to begin another session or stream although the limit would allow it: this is how an
-    overloaded machine protects its calls.
+    it is off by default, because it is not known whether the service allows this, and a client must not rely on it.
+    While `refusing` is set, it is the answer to every request, so that a script can simulate an exhausted budget or an
+    overloaded service. `full` may refuse another session or stream even below the limit, so that an overloaded machine
+    can protect its calls.
 
     When a session or a stream begins, `begun` is called with the time; when it ends, `used` is called with its usage.
     """
@@ -101,7 +101,7 @@ class Account:
     def add(self, key: Key) -> None:
         """Add a key, such as a temporary key."""
         self._keys[key.secret] = key
-        # A temporary key can be forgotten when it expires, since its prefix still shows what it was.
+        # An expired temporary key can be forgotten, since its prefix still shows what it was.
         if key.expires_at is not None and key.secret.startswith(TEMPORARY):
             heappush(self._expiring, (key.expires_at, key.secret))
 

@@ -35,7 +35,7 @@ CLOSE_GOING_AWAY: Final = 1001
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the service refuses. `error_type` is a key of CODES."""
+    """Why the service refuses a request. `error_type` is one of the keys of CODES."""
 
     error_type: str
     message: str

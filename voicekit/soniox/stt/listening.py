@@ -66,7 +66,7 @@ class SttConnection:
 
 
 class Connects(Protocol):
-    """A function that opens a connection for a session that begins with ear sample `base`. It may raise Unconnected."""
+    """A function that opens a connection for a session that begins with sample `base`. It may raise Unconnected."""
 
     def __call__(self, base: int) -> AbstractAsyncContextManager[SttConnection]: ...
 
@@ -101,7 +101,8 @@ class Listening:
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:
-        """Take all sound. This waits for the service only if the source can wait, or if the service lags."""
+        """Take all sound from `inbox`. This waits for the service only if the source can wait, or if the service
+        lags."""
         patient = inbox.statistics().full is Full.WAIT
         with inbox.hand_to(self._take, lambda: not self._has_enough(patient)) as taker:
             self._resume = taker.resume
@@ -110,7 +111,7 @@ class Listening:
         self._feed()
 
     def finalize(self, at: int) -> None:
-        """Ask the connected session to make all words up to ear sample `at` final; without a connection, this has no
+        """Ask the connected session to make all words up to sample `at` final; without a connection, this has no
         effect."""
         if self._connection is not None and self._over is None:
             self._connection.core.finalize_pause(at, trio.current_time())

@@ -60,7 +60,7 @@ class ReplayRing:
 
     @property
     def due_at(self) -> float | None:
-        """The time at which `take` will next return something: -inf for now, None if nothing is unsent."""
+        """The time at which `take` will next return something: -inf means now; None means that nothing is unsent."""
         if self._hole is None and not self._unsent:
             return None
         missing = self._price(self._unsent[0]) - self._credit if self._unsent else 0.0
@@ -88,7 +88,7 @@ class ReplayRing:
             self._drop_oldest()
 
     def take(self, now: float) -> list[RingItem]:
-        """Return the sound and the marks that may be sent now; from now on, they count as sent."""
+        """Return the sound and the marks that may be sent now; from then on, they count as sent."""
         self._credit = min(self._credit + max(0.0, now - self._credit_at) * self._speed, self._burst)
         self._credit_at = now
         taken: list[RingItem] = []

@@ -50,7 +50,7 @@ ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
 300 minutes.
 """
 MARKERS: Final = 16
-"""The most endpoint markers in one message; each causes several events, and the links for these hold some dozens."""
+"""The maximum number of endpoint markers in one message: each causes several events, and a link holds some dozens."""
 PIECE_S: Final = 0.5
 """The maximum number of seconds of silence in one of the messages that replace a Gap."""
 
@@ -69,10 +69,10 @@ SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
 
 
 class SttSession:
-    """A session on one open socket, for sound in the format `sound`. The first sample of the session is ear sample
-    `base`.
+    """A session on one open socket, for sound in the format `sound`. The session begins with sample `base` of the
+    caller's sound.
 
-    `config` is completed from `sound`. If `sound` is None, `config` must be complete; then bytes in its format are
+    `config` is filled in to match `sound`. If `sound` is None, `config` must be complete; bytes in its format are then
     passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize is sent
     whenever speech stops. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
     configuration.
@@ -114,7 +114,7 @@ class SttSession:
 
     @property
     def replay_from(self) -> int:
-        """The position in the caller's sound at which a new session must begin, to lose or repeat no word."""
+        """The position in the caller's sound at which a new session must begin so that no word is lost or repeated."""
         return self._tokens.replay_from
 
     def start(self, now: float) -> None:
@@ -124,10 +124,10 @@ class SttSession:
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send the next sound. A Gap is sent as at most a few seconds of silence; before the first sound, a Gap only
-        moves the start.
+        """Send the next sound. A Gap is sent as at most a few seconds of silence; a Gap before the first sound only
+        moves the start of the session.
 
-        Raises LocalProtocolError for sound that does not directly follow the sound sent before, or has another format.
+        Raises LocalProtocolError for sound that does not directly follow the sound sent so far, or has another format.
         """
         if self.state is SttState.FAILED:
             return
@@ -159,7 +159,7 @@ class SttSession:
             self._finalize_if_due(now)
 
     def finalize_pause(self, at: int, now: float) -> None:
-        """Request final words for all sound up to ear sample `at`. The request is sent when this sample has been sent,
+        """Request final words for all sound up to sample `at`. The request is sent when this sample has been sent,
         unless speech starts before that.
 
         This has no effect in a session that is not listening.
@@ -169,8 +169,7 @@ class SttSession:
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """End the sound; Finished follows, unless there was no sound: then nothing is sent, and the session ends
-        immediately."""
+        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session ends immediately."""
         if not self._do(SttInput.END):
             return
         if self._any_audio:
@@ -254,7 +253,7 @@ class SttSession:
                 f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from "
                 f"sample {frame.at}"
             )
-        self._sound = frame.format  # an equal format, but keeping this object saves a comparison for each frame
+        self._sound = frame.format  # an equal format: from now on, an identity check is enough
 
     def _skip(self, gap: Gap, now: float) -> None:
         if not self._any_audio:

@@ -42,7 +42,7 @@ ENDPOINTS = SttConfig(enable_endpoint_detection=True)
 """The default configuration: the service detects endpoints, since it does this best."""
 
 SAID = 256
-"""The most transcripts that may wait for a slow consumer."""
+"""The maximum number of transcripts that may wait for a slow consumer."""
 
 GIVE_UP_S = 120.0
 """Seconds without an answer from the service after which the call fails: by then, the caller has usually hung up."""
@@ -54,7 +54,7 @@ STEADY_S = 5.0
 class SonioxStt(Pipeable):
     """Transcribes with Soniox's realtime API.
 
-    `config` is completed with the format of the sound. If `key` or the addresses are not given, they come from the
+    `config` is filled in to match the format of the sound. If `key` or the addresses are not given, they come from the
     environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called before each connection. With
     `finalize_on_pause`, which is for turn-taking by the VAD, the stage requests final words whenever the VAD detects
     the end of speech. `wire_log` is called with every message.
@@ -107,7 +107,7 @@ class SonioxStt(Pipeable):
         return offered
 
     def finalize(self, at: int) -> None:
-        """Request final words before a pause: for all sound up to sample `at`, as soon as it has been sent. See the
+        """Request final words for all sound up to sample `at`, in a pause, as soon as this sound has been sent. See the
         contract `Stt`.
 
         The service answers in about 0.26 s. Without a connection, or while nothing is being transcribed, this has no

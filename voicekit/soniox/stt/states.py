@@ -60,7 +60,7 @@ STT_TABLE: Final[dict[SttState, SttRow]] = {
         SttInput.FINALIZE: SttState.LISTENING,
         SttInput.END: SttState.ENDING,
         SttInput.RESULT: SttState.LISTENING,
-        SttInput.FINISHED: SttState.FAILED,  # the service has ended the session unasked, since the sound continues
+        SttInput.FINISHED: SttState.FAILED,  # the service has ended the session although the sound has not ended
         **_IT_BREAKS,
     },
     SttState.ENDING: {

@@ -51,13 +51,13 @@ class Liveness:
 
 
 class Finalizing:
-    """One session's requests to finalize. Positions are ear samples, `rate` per second."""
+    """One session's requests to finalize. Positions are samples of the caller's sound, `rate` per second."""
 
     __slots__ = ("_asked_at", "_by_mark", "_pending", "_rate", "_wanted")
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._wanted: int | None = None  # a request must be sent when the sound up to this sample has been sent
+        self._wanted: int | None = None  # a request is to be sent as soon as the sound up to this sample has been sent
         self._by_mark = False
         self._pending: int | None = None  # a request for the sound up to this sample has not been answered
         self._asked_at = -math.inf
@@ -73,12 +73,13 @@ class Finalizing:
             self._wanted, self._by_mark = at + round(FINALIZE_AFTER_S * self._rate), True
 
     def speech_started(self) -> None:
-        """Drop a request for a pause that was over before the request was sent: the request would cut a word in two."""
+        """Drop the request for a pause that has just ended: sent now, it would cut a word in two."""
         if self._by_mark:
             self._wanted = None
 
     def due_at(self, sent_to: int) -> float:
-        """The time at which the request may be sent; inf if there is no request, or if its sound has not been sent."""
+        """The time at which the request may be sent; inf if there is no request, or if some of its sound has not been
+        sent."""
         if self._wanted is None or sent_to < self._wanted:
             return math.inf
         return self._asked_at + (FINALIZE_EVERY_S if self._pending is None else FINALIZE_ANSWER_S)
@@ -92,6 +93,7 @@ class Finalizing:
         return True
 
     def answered(self) -> int | None:
-        """Record that the answer has come; returns the requested sample, or None if nothing was requested."""
+        """Record that the answer has come. Returns the sample up to which final words were requested, if there was a
+        request."""
         pending, self._pending = self._pending, None
         return pending

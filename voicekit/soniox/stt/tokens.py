@@ -1,8 +1,8 @@
-"""Turns one session's tokens into the transcript: words timed in ear samples, endpoints, translations. Pure.
+"""Turns one session's tokens into the transcript: timed words, endpoints and translations. Pure.
 
-The service counts milliseconds from the first sound of the session; `base` is the ear sample of that sound, and
-`leave_out` records sound that was not sent. Markers may be anywhere among the final tokens; the tokens of the next
-segment follow them. Translated tokens have no times and are handled separately.
+The service counts milliseconds from the first sound of the session. Words are timed in samples of the caller's sound:
+the session begins at sample `base`, and `leave_out` records sound that was not sent. Markers may be anywhere among the
+final tokens; the tokens of the next segment follow them. Translated tokens have no times and are handled separately.
 """
 
 from __future__ import annotations
@@ -28,35 +28,36 @@ TokenEvent: TypeAlias = (
 
 
 class Tokens:
-    """The transcript of one session. The session's first sample is ear sample `base`; there are `rate` samples per
-    second."""
+    """The transcript of one session, which begins with sample `base` of the caller's sound; there are `rate` samples
+    per second."""
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        # for each stretch of the session: its first sample, and what to add to a sample to get the ear sample
+        # for each stretch of the session's sound: its first sample, and its offset to the caller's sound
         self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()
         self._translates = False  # whether any translation has come
-        self._last_end = base  # the end of the last token with times
+        self._last_end = base  # the end of the last token that had times
         self._released_to = base
         self._final_to = base
-        self._tail_at: int | None = None  # the start of the first word that has not been released
+        self._tail_at: int | None = None  # the start of the first word that is not final
 
     def ear(self, sample: int) -> int:
-        """The position in the caller's sound that corresponds to a position in the session's, in samples."""
+        """Convert a position in the session's sound to a position in the caller's sound; both are in samples."""
         last, ahead = self._ears[-1]
         if sample >= last:
             return sample + ahead
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
-        """Set `base`, the ear sample of the session's first sound; to be called only before that sound."""
+        """Set `base`, the sample at which the session begins; to be called only before its first sound."""
         self._ears = [(0, base)]
         self._last_end = self._released_to = self._final_to = base
 
     def leave_out(self, at: int, samples: int) -> None:
-        """Record that `samples` ear samples, directly before the session's sample `at`, were not sent."""
+        """Record that `samples` samples of the caller's sound, directly before the session's sample `at`, were not
+        sent."""
         self._ears.append((at, self._ears[-1][1] + samples))
 
     @property
@@ -71,7 +72,7 @@ class Tokens:
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 
     def read(self, answer: SttResponse, heard_to: int | None, finalized_to: int | None) -> list[TokenEvent]:
-        """Return what `answer` adds to the transcript. All times are limited to `heard_to`; a `<fin>` is the answer for
+        """Return what `answer` adds to the transcript. No time is later than `heard_to`; a `<fin>` is the answer for
         all sound up to `finalized_to`."""
         out: list[TokenEvent] = []
         said: tuple[list[Piece], list[Piece]] = ([], [])
@@ -125,7 +126,7 @@ class Tokens:
         return [events.Progress(final_to)]
 
     def _piece(self, token: Token, heard_to: int | None) -> Piece:
-        """The token with its times in ear samples; if it has no times, it is placed at the end of the previous
+        """The token, timed in samples of the caller's sound; without times, it is placed at the end of the previous
         token."""
         start = self._last_end if token.start_ms is None else self._sample(token.start_ms, heard_to)
         end = start if token.end_ms is None else max(start, self._sample(token.end_ms, heard_to))
@@ -156,7 +157,7 @@ def _tidied(said: list[TokenEvent]) -> list[TokenEvent]:
 
 
 def _tail(event: TokenEvent) -> str | None:
-    """Which tail `event` replaces, if it is an interim; otherwise None."""
+    """Which interim words `event` replaces, the spoken or the translated ones; None if it is not an interim."""
     if isinstance(event, events.Interim):
         return "said"
     return "translated" if isinstance(event, events.Translated) and not event.is_final else None

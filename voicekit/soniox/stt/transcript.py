@@ -18,13 +18,12 @@ _CLOSING: Final = frozenset(".,;:!?%)]}'\u2026\u00bb\u201d\u2019")
 
 
 class TranscriptBuilder:
-    """Joins the transcripts of one stream's sessions as if there had been only one; call `new_session` between two
-    sessions."""
+    """Joins the transcripts of one stream's sessions into one; call `new_session` between two sessions."""
 
     def __init__(self) -> None:
         self._spoken, self._translated = _Spacing(), _Spacing()
         self._final_to = 0
-        self._tail_to = 0  # the end of the interim words that are shown
+        self._tail_to = 0  # the end of the interim words that are currently shown
         self._stale_to = 0  # the end of the interim words shown by an earlier session
 
     def new_session(self) -> None:
@@ -46,7 +45,7 @@ class TranscriptBuilder:
         return [event]
 
     def _forgotten(self, final_to: int) -> list[TokenEvent]:
-        """Remove interim words of an earlier session that this session, which has passed them, does not recognise."""
+        """Remove an earlier session's interim words if this session has passed them without recognising any."""
         if not 0 < self._stale_to <= final_to:
             return []
         self._tail_to = self._stale_to = 0

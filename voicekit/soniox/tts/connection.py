@@ -1,8 +1,8 @@
 """A speech-synthesis connection and its streams on the client's side, without a socket or a clock.
 
 Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
-`states.TTS_TABLE` defines which inputs are possible in which state of a stream. A stream that the service ends without
-being asked has failed.
+`states.TTS_TABLE` defines which inputs are possible in which state of a stream. If the service ends a stream unasked,
+the stream has failed.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class TtsConnection:
         return stream
 
     def text(self, stream: str, text: str, now: float, *, end: bool = False) -> None:
-        """Send more text; `end` marks the last text. Raises LocalProtocolError for more text than a stream may have."""
+        """Send more text; `end` marks the last piece. Raises LocalProtocolError for more text than a stream may
+        have."""
         size = len(text.encode())
         alive = self._streams.get(stream)
         if alive is not None and alive.text_bytes + size > limits.TTS_TEXT_BYTES:
@@ -114,7 +115,7 @@ class TtsConnection:
         self.text(stream, "", now, end=True)
 
     def cancel(self, stream: str, now: float) -> None:
-        """Stop a stream; the only event that still comes for it is StreamGone."""
+        """Stop a stream; after this call, its only event is StreamGone."""
         if self._ours(stream, TtsInput.CANCEL, now) is not None:
             self._send(encode(StreamCancel(stream_id=stream)), now)
 

@@ -13,12 +13,12 @@ from voicekit.soniox.api.word_times import SpokenWord, WordTimes
 from voicekit.soniox.tts.states import TtsState
 
 STALL_S: Final = 5.0
-"""Seconds without sound after which a stream whose text is complete counts as dead; it is spoken faster than real
+"""Seconds without sound after which a stream whose text is complete counts as dead; live streams are faster than real
 time."""
 FIRST_STALL_S: Final = 2.8
 """The same for the first sound of a reply, for which the caller waits in silence; it usually comes within 0.5 s."""
 LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
-"""The maximum number of seconds of sound of a stream. The service ends a stream sooner, but memory must be bounded in
+"""The maximum number of seconds of sound in a stream. The service ends a stream sooner, but memory must be bounded in
 any case.
 """
 LINGER_S: Final = 5.0
@@ -58,19 +58,19 @@ class StreamFailed:
 
 @dataclass(frozen=True, slots=True)
 class StreamGone:
-    """Event: a stream has ended, so another one may start in its place."""
+    """Event: a stream has ended, so another may start in its place."""
 
     stream: str
 
 
 class LiveStream:
-    """A stream's state on the wire, and the incomplete part of its sound and words."""
+    """A stream's state in the protocol, and the incomplete end of its sound and words."""
 
     __slots__ = ("_left", "_rate", "_rest", "_width", "_words", "moved_at", "stall_s", "state", "text_bytes")
 
     def __init__(self, config: TtsConfig, now: float, stall_s: float) -> None:
         self.state = TtsState.OPEN
-        self.moved_at = now  # the time of the last progress or message
+        self.moved_at = now  # the time of the last message, ours or the service's
         self.text_bytes = 0
         self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
         self._rate = config.sample_rate or 0

@@ -89,7 +89,7 @@ class StreamPlanner:
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest of the text will not be spoken; None if it will."""
         self._failure: ServiceError | ProtocolError | None = None  # the most recent failure of a stream
-        self._silent = True  # whether there has been no sound
+        self._silent = True  # whether no sound has come
         self._sound_by = inf  # the deadline for the first sound
         self._speed = speed
         self._eager = eager  # whether a stream may be opened before there is text
@@ -105,7 +105,7 @@ class StreamPlanner:
 
     def add(self, text: str) -> None:
         """Add text from the handler."""
-        # Half a surrogate pair can't be sent; it becomes one "?", so that indexes stay the same.
+        # Half a surrogate pair can't be sent. It becomes a single "?", so that indexes stay the same.
         self._text += text if text.isascii() else text.encode(errors="replace").decode()
 
     def finish(self) -> None:
@@ -140,7 +140,7 @@ class StreamPlanner:
 
     @property
     def done(self) -> bool:
-        """Whether all text has been spoken and all its sound has come, or else the reply has failed."""
+        """Whether the reply is finished: all sound has come, or the reply has failed."""
         spoken = self._finished and not self.waiting and all(stream.over for stream in self.streams)
         return spoken or self.error is not None
 

@@ -76,8 +76,8 @@ class TtsPool:
         return self._core is not None and self._core.has_room
 
     def attend(self, waiter: Waiter) -> None:
-        """Notify `waiter` whenever something changes, until `leave` is called; connect now if the pool is waiting to
-        connect."""
+        """Notify `waiter` whenever something changes, until `leave` is called. This also ends the wait before the next
+        attempt to connect."""
         self._waiting.add(waiter)
         self.hopeless = False
         self._wanted.set()
@@ -123,7 +123,7 @@ class TtsPool:
             again = self._backoff.failed(now, failed.waits(new_keys=self._access.mints))
             if again is None and not self._has_spoken:
                 raise failed.error
-            if again is None and self._backoff.failures == 1:  # this connection has worked, so another one may work
+            if again is None and self._backoff.failures == 1:  # the last connection worked, so another may work too
                 again = now + SOON.first
             self.hopeless = again is None
             self._look_again()
@@ -149,7 +149,7 @@ class TtsPool:
                 await self._lost.wait()
         except Unconnected as error:
             self._fail(error.failure(SERVICE))
-        except ServiceError as error:  # there is no key
+        except ServiceError as error:  # no key could be obtained
             self._fail(Failed(error, Retry.BACKOFF if error.retryable else Retry.NEVER))
         finally:
             self._core = self._shell = None

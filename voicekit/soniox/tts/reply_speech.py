@@ -36,7 +36,7 @@ with the usual two seconds, estimates of these times would be made too early.
 
 
 class ReplySpeech:
-    """Speaks one reply, with `run`; `stop` immediately cancels all speech that is still being made."""
+    """Speaks one reply when `run` is called; `stop` immediately cancels all speech that is still being made."""
 
     def __init__(self, pool: TtsPool, config: TtsConfig, sound: AudioFormat, planner: StreamPlanner) -> None:
         self._pool = pool
@@ -52,7 +52,7 @@ class ReplySpeech:
         self._stopped = False
         self._alarm = trio.CancelScope()  # the deadline of this scope is the time of the next action
         self._changed = trio.lowlevel.ParkingLot()
-        self._resume: Callable[[], object] = self._changed.unpark_all  # lets text come again after a pause
+        self._resume: Callable[[], object] = self._changed.unpark_all  # makes text flow again after a pause
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Speak all text. If the rest of the sound can't be obtained, ServiceError is raised after the available sound
@@ -73,7 +73,8 @@ class ReplySpeech:
             self.stop()
 
     def stop(self) -> None:
-        """Cancel all streams, which then get no more events, and start no others. A second call has no effect."""
+        """Cancel all streams, and start no others. Cancelled streams get no more events. A second call has no
+        effect."""
         self._stopped, self._alarm.deadline = True, inf
         self._pool.leave(self)
         for stream in self._planner.streams:
@@ -90,7 +91,7 @@ class ReplySpeech:
             self._obey(command)
         self._pool.flush()
         due = min(self._planner.due_at, self._give_up_at(now))
-        if due < self._alarm.deadline:  # a later time is set when the earlier one has passed
+        if due < self._alarm.deadline:  # a later deadline is set when the earlier one has passed
             self._alarm.deadline = due
         if self._is_playable():
             self._changed.unpark_all()
@@ -161,7 +162,7 @@ class ReplySpeech:
                 streams.remove(stream)
                 self._began_at = self._at
             elif stream is None and self._planner.error is not None:
-                await outbox.until_below(1)  # let the finished sound be heard before the error silences everything
+                await outbox.until_below(1)  # let the available sound be heard before the error stops everything
                 raise _of_service(self._planner.error)
             elif stream is None and self._planner.done:
                 return
@@ -189,7 +190,7 @@ class ReplySpeech:
 
 
 def _of_service(error: ServiceError | ProtocolError) -> ServiceError:
-    """`error` as a ServiceError: if the service breaks the protocol, this ends a reply and not the call, like any
+    """`error` as a ServiceError: if the service breaks the protocol, this ends a reply and not the call, like any other
     failure."""
     if isinstance(error, ServiceError):
         return error

@@ -32,15 +32,15 @@ from voicekit.soniox.tts.reply_speech import ReplySpeech
 class SonioxTts(Pipeable):
     """Speaks with Soniox's realtime API, in the sink's format if the service supports it.
 
-    `config` has the voice, the language and the speed; the default is the usual model and voice, and English. If `key`
-    or the addresses are not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a
-    function, it is called before each connection. `wire_log` is called with every message. Words are sent as they come;
-    to send whole sentences, put `sentences()` before this voice. With `eager`, a stream is opened before the first
-    word, which saves its start-up time.
+    `config` has the model, the voice, the language and the speed; the default language is English. If `key` or the
+    addresses are not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a function,
+    it is called before each connection. `wire_log` is called with every message. Words are sent as they come; to send
+    whole sentences, put `sentences()` before this voice. With `eager`, a stream is opened before the first word, which
+    saves its start-up time.
 
     Raises ConfigError for an invalid configuration or a missing key. `open` raises the service's error if the first
-    connection fails; a permanent error that occurs before anything has been spoken also ends the call. Later, a reply
-    raises ServiceError if its speech can't be obtained, and the next reply tries again.
+    connection fails; a permanent error that occurs before anything has been spoken also ends the call. After that, a
+    reply raises ServiceError if its speech can't be obtained, and the next reply tries again.
     """
 
     name = "soniox tts"

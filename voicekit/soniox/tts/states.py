@@ -83,7 +83,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.CANCEL: IGNORE,
         TtsInput.AUDIO: WRONG,
         TtsInput.AUDIO_END: WRONG,
-        TtsInput.ERROR: IGNORE,  # the sound is complete, whatever has failed afterwards
+        TtsInput.ERROR: IGNORE,  # the sound is already complete, so the failure does not matter
         TtsInput.TERMINATED: TtsState.ABSENT,
     },
     TtsState.CANCELLING: {**_CROSSED, TtsInput.START: WRONG, TtsInput.TERMINATED: TtsState.ABSENT},

@@ -37,8 +37,8 @@ well, often enough that the stream does not time out while its sound is taken.
 IDLE_S: Final = 3.0
 """Seconds without text after which a stream is ended: well before the service would end it (5.2 s)."""
 SILENT_S: Final = 2.0
-"""Seconds after its first text within which the first stream of a reply must sound; otherwise it counts as dead and is
-ended."""
+"""Seconds after its first text within which the first stream of a reply must produce sound; otherwise it counts as dead
+and is ended."""
 SLOW_S: Final = 9.0
 """The age, in seconds, at which a stream is ended if its text comes more slowly than it is spoken; the service checks
 this at 11 s."""
@@ -49,8 +49,8 @@ FULL_S: Final = 100.0
 may be a third too low.
 """
 QUIET_S: Final = 0.5
-"""Seconds without sound after which a voice that reports no times counts as having spoken all of its text. Otherwise
-much would seem to be owed by a fast voice, and text would wait.
+"""Seconds without sound after which a voice that reports no times counts as having spoken all of its text. Otherwise a
+fast voice would seem to owe a lot of speech, and text would wait.
 """
 RESCUED_WORD: Final = 40
 """How many characters of a word that has begun may still be sent into a full stream."""
@@ -63,7 +63,7 @@ _TAIL: Final = 8
 
 
 def _ignore(stream: SpeechStream, now: float) -> None:
-    """Do nothing, for a stream whose end needs no planner."""
+    """Do nothing: the default for `when_over`."""
 
 
 class SpeechStream:
@@ -138,8 +138,7 @@ class SpeechStream:
 
     @property
     def owed(self) -> float:
-        """How many seconds of sound have come but not been taken, plus an estimate of the sound still to come for the
-        text sent."""
+        """How many seconds of sound have come but not been taken, plus an estimate for text that has no sound yet."""
         return self.queued + self._unsounded
 
     @property
@@ -183,7 +182,7 @@ class SpeechStream:
         return bytes_reach(pending[:count], max(0, FULL_BYTES - self._bytes))
 
     def _drip(self, pending: str, allowed: int, owed: float) -> int:
-        """How many characters to send while much is owed: a little at a time, up to the best possible end."""
+        """How many characters to send while a lot is owed: a little at a time, up to the best possible end."""
         if OWED_S - owed < DRIP_S:
             return 0
         ends = (self._last(end_of, pending, allowed) for end_of in (sentence_end, clause_end, word_end))
@@ -192,7 +191,8 @@ class SpeechStream:
         )
 
     def _last_portion(self, pending: str, space: int, finished: bool) -> tuple[int, bool]:
-        """How many characters still go into a stream that can't take all of `pending`, so that it ends well."""
+        """How many more characters to send to a stream that can't take all of `pending`, so that it ends in a good
+        place."""
         for end_of in (sentence_end, clause_end, word_end):
             place = self._last(end_of, pending, space)
             if place is not None:
@@ -214,8 +214,8 @@ class SpeechStream:
         return ending
 
     def _last(self, end_of: Callable[[str, int], int], pending: str, room: int) -> int | None:
-        """The last end in `pending`, within `room`, that `end_of` finds; 0 if the text sent so far has such an end;
-        None if there is none."""
+        """The last end in `pending`, within `room`, that `end_of` finds; 0 if the text sent so far ends there already;
+        None if there is no end."""
         before = self.voice.text[-_TAIL:]
         place = end_of(before + pending, len(before) + room)
         return max(0, place - len(before)) if place >= max(1, len(before.rstrip())) else None

@@ -1,10 +1,9 @@
 """Follows a voice through the text of one stream: how much of the text was spoken, and when each word begins. Pure.
 
-The known facts are points, each of which is a time in the stream and the number of characters spoken by then. The
-timestamps that the service sends with words are such points; they may be missing from some messages, or from all.
-Another point is known when the voice has spoken all of its text. The times of words between two points are
-interpolated; after the last point, they are estimated from the pace so far. So the time of a word should be requested
-as late as possible.
+The known facts are points: each is a time in the stream and the number of characters spoken by then. The service's
+timestamps are such points; they may be missing from some messages, or from all. Another point is known when the voice
+has spoken all of its text. The times of words between two points are interpolated; after the last point, they are
+estimated from the pace so far. So the time of a word should be requested as late as possible.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class WordTimer:
         self._begun = 0  # the end, in the text, of the last word that was reported
         self._whole = 0  # the end, in the text, of the last word that is certainly complete
         self._open = ""  # the spoken part of an unfinished word
-        self._points: deque[tuple[int, float]] = deque()  # how many characters had been spoken, and at what time
+        self._points: deque[tuple[int, float]] = deque()  # how many characters had been spoken, and by what time
         self._base = _ORIGIN  # the last point before the next word that `words` will return
         self._told_to = 0.0  # how many seconds of sound had come when characters were last reported
         self._given = 0  # the end, in the text, of the last word that `words` returned
@@ -127,7 +126,7 @@ class WordTimer:
         """Return the words that begin before second `until`, as far as their times are known or estimated; each word is
         returned only once.
 
-        Times may go back if an estimate was wrong.
+        A later word may have an earlier time if an estimate was wrong.
         """
         placed = []
         for start, end in word_spans(self._text, self._given):
@@ -144,7 +143,8 @@ class WordTimer:
         return self.sound >= self._told_to + GUESS_AFTER_S
 
     def _jump(self) -> None:
-        """After much speech without times, look for the next words at the place that the voice has probably reached."""
+        """After a lot of speech without times, look for the next words at the place that the voice has probably
+        reached."""
         known, at = self._last
         ahead = reach(self._text[known:], (self.sound - at) / self.pace, self._speed) - JUMP_SHORT
         start = next((start for start, _ in word_spans(self._text, known + max(0, ahead))), len(self._text))
@@ -173,8 +173,8 @@ class WordTimer:
             self._open = character if begins_word(self._open, character) else self._open + character
 
     def _place(self, words: Iterable[SpokenWord]) -> None:
-        """Find timed words in the text. A number in the text may be spoken as many words; it is over when the next word
-        has begun."""
+        """Find timed words in the text. A number in the text may be spoken as many words; it is complete when the next
+        word has begun."""
         for word in words:
             begun = self._aligner.mark(word.text)
             if begun > self._begun:

@@ -1,4 +1,4 @@
-"""Writes files completely or not at all: they are written under another name, and moved to their path at the end."""
+"""Writes files completely or not at all: they are written under another name, and renamed at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicekit.flow.threads import in_thread
 
 @asynccontextmanager
 async def written(path: Path) -> AsyncIterator[IO[bytes]]:
-    """Open a new file, which replaces the one at `path` if the block ends without an error; otherwise nothing changes.
+    """Open a new file, which replaces any file at `path` if the block ends without an error; otherwise nothing changes.
 
     Raises ConfigError if no file can be created at `path`, and DeviceError if the disk fails.
     """
@@ -24,7 +24,7 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
         yield file
         await in_thread(_settle, file, beside, path)
     except BrokenPipeError:
-        raise  # this is not an error of the file: the block wrote to a pipe that nobody reads any more
+        raise  # the file is not to blame: the block wrote to a closed pipe
     except OSError as error:
         raise DeviceError(f"{path}: could not be written: {error.strerror}") from error
     finally:

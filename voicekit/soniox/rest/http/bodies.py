@@ -1,4 +1,4 @@
-"""Bodies of requests and answers. They leave none of httpx's generators open, because trio warns about open ones."""
+"""Bodies of requests and answers. They close all of httpx's generators, because trio warns about open ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 import trio
 
-CLOSE_S: Final = 0.5  # the time limit for returning a connection to the pool, in seconds; it does not wait for the peer
+CLOSE_S: Final = 0.5  # seconds allowed for returning a connection to the pool; this does not wait for the peer
 
 
 class RequestBody(httpx.AsyncByteStream):
@@ -24,7 +24,7 @@ class RequestBody(httpx.AsyncByteStream):
 
 
 class InOne:
-    """The pieces of a body that consists of one piece, or of none."""
+    """Yields the single piece of a body, if there is one."""
 
     def __init__(self, data: bytes | None) -> None:
         self._left = [] if data is None else [data]
@@ -40,11 +40,11 @@ class InOne:
 
 @asynccontextmanager
 async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Yields the pieces of the answer's body; the block may end before all of them have come.
+    """Provide the pieces of the answer's body; the block may end before all of them have come.
 
     httpx reads through a chain of generators and closes only the outermost one, and trio warns about the others. So if
     the block ends early, reading continues in a cancelled scope, which ends all generators and the connection. This is
-    not needed for an answer from a mock transport, because that is already complete.
+    not needed for an answer from a mock transport, which is already complete.
     """
     if response.is_stream_consumed:
         yield InOne(response.content)
@@ -55,9 +55,9 @@ async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes
     finally:
         with trio.CancelScope() as scope:
             scope.cancel()
-            with suppress(httpx.RequestError):  # the answer is abandoned, so its end does not matter
+            with suppress(httpx.RequestError):  # the answer is abandoned, so errors in the rest of it do not matter
                 while await anext(pieces, None) is not None:
-                    pass  # skips what was already received
+                    pass  # skips data that has already been received
 
 
 async def close(response: httpx.Response) -> None:

@@ -35,7 +35,7 @@ STEP_BYTES: Final = 256 * 1024
 """How many bytes of a long answer must come within the time for a whole short answer: thirty megabytes over a slow line
 are acceptable, but a server that sends hardly anything is not.
 """
-ERROR_BYTES: Final = 64 * 1024  # the most bytes that are read from the body of an error; the rest adds nothing
+ERROR_BYTES: Final = 64 * 1024  # the maximum number of bytes read from the body of an error
 
 T = TypeVar("T", bound=Struct)
 R = TypeVar("R")
@@ -62,8 +62,8 @@ class RestQuery:
 
 
 class Setback(Exception):
-    """Raised if an attempt has failed. It holds the failure, how far the request got, and how long the service asks us
-    to wait."""
+    """Raised if an attempt has failed. It records the failure, how far the request got, and how long the service asks
+    us to wait."""
 
     def __init__(self, failed: errors.Failed, trouble: RequestTrouble, asked: float = 0.0) -> None:
         super().__init__(str(failed.error))
@@ -102,7 +102,7 @@ class Http:
         """The httpx client. It is created at the first request, with a TLS context that is made in a thread."""
         if not self._made:
             context = await tls_context(httpx.create_ssl_context)
-            if not self._made:  # another task may have been faster
+            if not self._made:  # another task may have created the client in the meantime
                 self._made.append(httpx.AsyncClient(verify=context, timeout=self._timeout))
         return self._made[0]
 
@@ -135,7 +135,7 @@ class Http:
         return await self._again(ask, self._whole, deleted)
 
     async def _again(self, ask: RestQuery, attempt: Callable[[RestQuery], Awaitable[R]], gone: R | None = None) -> R:
-        """The result of `attempt` for `ask`, which is repeated as often as its limits and safety allow.
+        """The result of `attempt` for the request `ask`, repeated as often as is allowed and safe.
 
         `gone` is the result if a later attempt finds that the object has already been deleted.
         """
@@ -149,7 +149,7 @@ class Http:
             except Setback as problem:
                 error = problem.failed.error
                 if lost and gone is not None and getattr(error, "code", None) == 404:
-                    return gone  # an earlier attempt, whose answer was lost, has deleted it
+                    return gone  # an earlier attempt, whose answer was lost, has deleted the object
                 lost = lost or problem.trouble is RequestTrouble.LOST
                 again = may_repeat(problem.failed, problem.trouble, ask.repeat) and (not ask.upload or ask.upload.again)
                 if backoff.failures:
@@ -267,7 +267,7 @@ class Http:
         return bytes(body)
 
     def why(self, error: BaseException) -> str:
-        """A description of an httpx error, since the error's own text may quote the peer, or be empty."""
+        """A description of an httpx error: its own text without keys or, if that is empty, its type."""
         return self.redact(str(error)) or type(error).__name__
 
     def _cause(self, error: Exception) -> Exception | None:
@@ -279,7 +279,7 @@ class Http:
 
 
 def lost(ask: RestQuery, why: str) -> Setback:
-    """Return the Setback for a request that was sent but not answered; its message says how much of the upload was
+    """Return the Setback for a request that was sent but not answered. For an upload, its message says how much was
     sent."""
     if ask.upload is not None:
         where = f"the upload of {ask.upload.filename} was interrupted after {ask.upload.so_far}"

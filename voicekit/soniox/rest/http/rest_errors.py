@@ -14,8 +14,8 @@ from voicekit.soniox.api.wire import Refused as RefusedFrame
 from voicekit.soniox.rest.schema.answers import RestError
 
 SERVICE: Final = "Soniox"
-QUOTED: Final = 80  # the most characters of an answer that an error quotes
-LOOKED_AT: Final = 64 * 1024  # the most bytes of an answer that are searched for keys, far more than are quoted
+QUOTED: Final = 80  # the maximum number of characters that an error quotes from an answer
+LOOKED_AT: Final = 64 * 1024  # how many bytes of an answer are searched for keys
 
 _decoder = msgspec.json.Decoder(RestError)
 
@@ -34,7 +34,7 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
         error_message="; ".join(parts),
         request_id=said.request_id,
     )
-    failed = errors.refused(frame, service=SERVICE, redact=redact)  # redacts again: parts of a key may be joined now
+    failed = errors.refused(frame, service=SERVICE, redact=redact)  # redacts again: joining may have completed a key
     if isinstance(failed.error, ServiceError):
         failed.error.validation_errors = tuple(fields)
         failed.error.more_info = said.more_info

@@ -25,7 +25,7 @@ class Repeat(Enum):
     REFUSED = "refused"
     """After an error, but not if the answer was lost: speech is billed as soon as it has begun."""
     UNSTARTED = "unstarted"
-    """Only after an error which means that no work was begun: the request creates a new object each time."""
+    """Only after an error that means that no work was begun: the request creates a new object each time."""
 
 
 class RequestTrouble(Enum):
@@ -44,9 +44,9 @@ class Patience:
     """How many seconds to wait, and how often to try.
 
     `connect` limits the time for opening a connection. `answer` limits the wait for a whole answer after the request
-    was sent, or for each 256 KiB of a long answer. `stall` limits a pause during which no byte of an upload or of sound
-    is transferred. `speech` limits the time for all the sound that one request returns, not counting the time that the
-    caller's code takes. `attempts` is the total number of attempts.
+    was sent, or for each 256 KiB of a long answer. `stall` limits each pause in an upload or in the sound of an answer.
+    `speech` limits the time for all sound of one request, without the time that your own code takes. `attempts` is the
+    total number of attempts.
     """
 
     connect: float = 10.0

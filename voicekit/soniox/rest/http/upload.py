@@ -1,4 +1,4 @@
-"""Uploads a form with one file, which is read in pieces and never held in memory as a whole."""
+"""Uploads a form with one file. The file is read in pieces and never held in memory as a whole."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class TranslationTarget(Struct, frozen=True, kw_only=True):
 class SttModel(Struct, frozen=True, kw_only=True):
     """A model for recognition. `transcription_mode` is "real_time" or "async".
 
-    If a list of translations is empty, `one_way_translation` or `two_way_translation` may be "all_languages".
+    If `one_way_translation` or `two_way_translation` is "all_languages", the corresponding list may be empty.
     """
 
     id: str
@@ -175,7 +175,7 @@ class SharedVoice(Struct, frozen=True, kw_only=True):
 class VoiceModel(Struct, frozen=True, kw_only=True):
     """The status of one of your own voices for a model. The voice can be used if `status` is "ready".
 
-    The other values are "not_computed", "processing" and "failed"; a voice that failed has a reason.
+    The other values are "not_computed", "processing" and "failed"; for "failed", `error_message` gives the reason.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""The requests over HTTP, as typed JSON, and the checks of their fields, for clients and servers.
+"""The requests over HTTP, as typed JSON, and checks for their fields, for clients and servers.
 
 A field that is None is omitted, so that the service uses its default. `wrongs` names every field that is out of bounds:
 a client raises ConfigError for the first one before anything is sent, and a server answers with all of them.
@@ -29,8 +29,8 @@ _FILE_ID = re.compile(limits.FILE_ID)
 class TranscriptionRequest(Struct, frozen=True, kw_only=True):
     """What to transcribe (exactly one of `audio_url` and `file_id`), and how.
 
-    When the transcription is done, the service sends a POST to `webhook_url`. This POST has a header with the given
-    name and value, which proves that it comes from the service.
+    When the transcription is done, the service sends a POST to `webhook_url`. The webhook header proves that the POST
+    comes from the service; you choose its name and value.
     """
 
     model: str = limits.ASYNC_MODEL
@@ -84,7 +84,7 @@ class KeyRequest(Struct, frozen=True, kw_only=True):
 
 
 class SharedVoicesQuery(Struct, frozen=True, kw_only=True):
-    """A filter for the shared voices of a model: all given values must match."""
+    """A filter for the shared voices of a model: a voice must match all given values."""
 
     model: str = realtime.TTS_MODEL
     gender: str | None = None

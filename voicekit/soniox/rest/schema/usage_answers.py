@@ -73,7 +73,8 @@ class UsageSummary(Struct, frozen=True, kw_only=True):
 
 
 class AtOnce(Struct, frozen=True, kw_only=True):
-    """Numbers of concurrent sessions and streams: either current numbers or limits. A limit of None means unlimited."""
+    """How many sessions and streams are running at the same time, or how many may run; as a limit, None means
+    unlimited."""
 
     transcribe_concurrent: int | None = None
     tts_concurrent: int | None = None

@@ -47,7 +47,7 @@ def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[Capti
         if translated:
             originals.append(token)
             if token.translation_status in (None, "none"):
-                yield CaptionWord(token.text, start, end, token.speaker)  # this was spoken in the requested language
+                yield CaptionWord(token.text, start, end, token.speaker)  # already in the requested language
                 originals, last = [], end
         else:
             yield CaptionWord(token.text, start, end, token.speaker)

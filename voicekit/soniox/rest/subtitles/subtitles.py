@@ -6,8 +6,8 @@
 
 A caption has at most two lines of 42 characters and is shown for 5/6 of a second to 7 seconds, as broadcasters require.
 It ends at the end of a sentence, at a pause, at a change of speakers, or when it is full. If people answer each other
-faster than captions can be read, captions are shown a little late rather than too briefly. If a caption would be more
-than a second late, several turns share one caption, each after a dash, so that the delay does not grow.
+faster than captions can be read, captions are shown a little late rather than too briefly. To limit the delay to about
+a second, several turns may share one caption, each after a dash.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One stream of speech on the service's side with its timers, and the events about streams."""
+"""A stream of speech on the service's side: its state, its timers and the events about it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StreamEnded:
 
 
 class ServedStream:
-    """A stream's state, the amounts of its text and sound, and its timeouts."""
+    """A stream's state, how much text and sound it has had, and its timeouts."""
 
     __slots__ = (
         "_any_sound", "_config", "_ends_at", "_fed_at", "_judged", "_per_second", "_started_at",
@@ -60,7 +60,7 @@ class ServedStream:
         self.sound = 0.0  # seconds
         self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
         self._started_at = self._fed_at = now
-        self._ends_at = ends_at  # the time at which the stream must end because of its key
+        self._ends_at = ends_at  # the time at which the stream reaches the time limit of its key
         self._any_sound = False
         self._judged = False  # whether the pace of the sound has been checked
 
@@ -70,7 +70,8 @@ class ServedStream:
         self._fed_at = now
 
     def speak(self, data: bytes, seconds: float | None) -> None:
-        """Count sound that is sent; its duration must be given if it does not follow from the number of bytes."""
+        """Count sound that is sent; `seconds` must be given if the duration does not follow from the number of
+        bytes."""
         if seconds is None:
             seconds = len(data) / self._per_second if self._per_second else 0.0
         self.sound += seconds

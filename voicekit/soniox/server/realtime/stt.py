@@ -1,9 +1,9 @@
 """One transcription connection on the service's side, without a socket, a clock or a recogniser.
 
-`receive` takes the client's messages and returns their requests as events; `result` and `finish` take the engine's
-results. `outgoing` returns the messages to send; if `closing` is set, the socket should be closed after them. The table
-`states.SERVED_STT` defines which inputs are possible in which state. A refusal is an error frame, after which the
-socket is closed with code 1000; even after a successful upgrade, a key may be refused in this way.
+`receive` turns the client's messages into events; `result` and `finish` take the engine's results. `outgoing` returns
+the messages to send; if `closing` is set, close the socket after sending them. The table `states.SERVED_STT` defines
+which inputs are possible in which state. A refusal is an error frame, after which the socket is closed with code 1000;
+even after a successful upgrade, a key may be refused in this way.
 """
 
 from __future__ import annotations

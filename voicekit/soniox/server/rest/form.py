@@ -15,8 +15,8 @@ from typing import Final
 
 from voicekit.errors import RemoteProtocolError
 
-HEAD_BYTES: Final = 16 * 1024  # the maximum number of bytes of a part's headers: far more than any client sends
-PARTS: Final = 64  # the maximum number of parts of a form; the API's forms have two
+HEAD_BYTES: Final = 16 * 1024  # the maximum number of bytes in a part's headers: far more than any client sends
+PARTS: Final = 64  # the maximum number of parts in a form; the API's own forms have two
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ReceivedForm:
         if kind.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
             raise RemoteProtocolError(f"expected a multipart/form-data body with a boundary, got {content_type!r}")
         self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._rest = bytearray(b"\r\n")  # stands for the line end that precedes each boundary except the first
+        self._rest = bytearray(b"\r\n")  # supplies the line break that precedes every boundary except the first
         self._at = 0  # the index, in `_rest`, of the first byte that has not been examined
         self._parts = 0
         self._in_head = self.finished = False

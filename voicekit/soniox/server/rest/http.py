@@ -87,7 +87,7 @@ class RestConnection:
             effects = await self.receive(exchange, event)
             speech = next((effect for effect in effects if isinstance(effect, Speak)), None)
             await self._act(effect for effect in effects if not isinstance(effect, Speak))
-            await trio.lowlevel.checkpoint()  # lets other tasks run, since a body may come in very many pieces
+            await trio.lowlevel.checkpoint()  # lets other tasks run: a body may come in thousands of pieces
             if speech is not None or isinstance(event, h11.EndOfMessage):
                 return speech
         return None
@@ -120,7 +120,7 @@ class RestConnection:
     # --- answering ---
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
-        """Send the answer, or sound if the client has asked for `speech`; returns the status of the answer."""
+        """Send the answer or, if `speech` is requested, the sound; returns the status of the answer."""
         if speech is not None:
             spoken = self._speak(speech.request)
             if not isinstance(spoken, Refusal):
@@ -149,7 +149,7 @@ class RestConnection:
         finally:
             exchange.spoken(trio.current_time(), seconds)
         if session.cancelled_caught:
-            raise RestGone  # the key's session has expired; only a closed connection can report this
+            raise RestGone  # the key's session has expired; closing the connection is the only way to say so
         await self.finish()
         return answer.status
 

@@ -13,7 +13,7 @@ from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, R
 
 
 class ServedKeys:
-    """Creates temporary keys, which the account then accepts, and reports how many sessions and streams are running."""
+    """Creates temporary keys, which the account then accepts. Reports how many sessions and streams are running."""
 
     def __init__(self, desk: RestDesk) -> None:
         self._desk = desk

@@ -22,7 +22,8 @@ M = TypeVar("M", SttModel, TtsModel)
 
 
 def _neutral(name: str) -> SharedVoice:
-    """A voice of which only the name is known; the vendor's clients refuse a voice without these descriptions."""
+    """A voice of which only the name is known. It has a gender and an age, since the vendor's clients refuse a voice
+    without them."""
     return SharedVoice(id=name, gender="neutral", age="middle_aged")
 
 
@@ -102,7 +103,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, offer: Offer) -> Catalogue:
-        """The models and voices for `offer`: the voices that it names, or else some of the service's voices."""
+        """The models for `offer`, and the voices that it names, or else some of the service's voices."""
         known = {voice.id: voice for voice in _VOICES}
         voices = _VOICES if offer.voices is None else tuple(known.get(name) or _neutral(name) for name in offer.voices)
         return cls(_stt_models(offer), _tts_models(offer), voices)

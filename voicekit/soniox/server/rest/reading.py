@@ -21,7 +21,7 @@ S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """The objects of one kind, by id, up to `most` of them. Pages list them in the order in which they were added."""
+    """At most `most` objects of one kind, by id. Pages list them in the order in which they were added."""
 
     def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
         self._kind, self._most, self._view = kind, most, view
@@ -84,8 +84,8 @@ def page(
     most: tuple[int, int] = limits.PAGE,
     usual: int | None = None,
 ) -> RestAnswer:
-    """An answer with one page of the numbered `things`, in the field `name`. Raises Problem for an invalid limit or
-    cursor.
+    """An answer with one page of `things` in the field `name`; each thing comes with its number. Raises Problem for an
+    invalid limit or cursor.
 
     A cursor is the number of the last object on a page, so it stays valid when objects are added or deleted.
     """

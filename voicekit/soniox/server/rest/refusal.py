@@ -14,15 +14,15 @@ REST_CODES: Final[dict[str, int]] = {
     "invalid_audio_file": 400,
     "file_not_found": 404,
     "transcription_not_found": 404,
-    "voice_not_found": 404,  # it is not known which status the service sends
-    "not_found": 404,  # for an address that does not exist; it is not known which status the service sends
-    "method_not_allowed": 405,  # it is not known which status the service sends
+    "voice_not_found": 404,  # our choice: the service's own status is not known
+    "not_found": 404,  # an address that does not exist; our choice: the service's own status is not known
+    "method_not_allowed": 405,  # our choice: the service's own status is not known
     "transcription_invalid_state": 409,
 }
 
 
 class Problem(Exception):
-    """Why a request is refused. `error_type` is a key of REST_CODES; `wrong` names the invalid fields."""
+    """Why a request is refused. `error_type` is one of the keys of REST_CODES; `wrong` names the invalid fields."""
 
     def __init__(self, error_type: str, message: str, wrong: Iterable[Violation] = ()) -> None:
         super().__init__(message)

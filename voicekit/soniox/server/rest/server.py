@@ -8,8 +8,8 @@
 
 Effects are instructions for the driver: keep bytes under an id, drop them, transcribe, prepare a voice, call a webhook.
 The engine reports to `server.jobs` (`processing`, `completed`, `failed`, `notified`) and `server.voices` (`prepared`).
-After a Speak, the driver calls `speaking`, sends the headers that it returns and then the sound, and calls `spoken`. If
-there is no sound, it calls `refuse` instead.
+After a Speak, the driver calls `speaking`, sends the returned headers and then the sound, and calls `spoken`. If there
+is no sound, it calls `refuse` instead.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class RestServer:
         return self._desk.account
 
     def begin(self, request: RestRequest, now: float) -> RestExchange:
-        """Begin the exchange for a request whose headers have come. The exchange may already have an answer, for
-        example because of a wrong key or an unknown address.
+        """Begin the exchange for a request after its headers have come. The exchange may already have an answer, for
+        example because of a wrong key.
         """
         return RestExchange(self._desk, self.routes, self._speech, request, now, self._origins)

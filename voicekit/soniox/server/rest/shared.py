@@ -93,7 +93,8 @@ class PrepareVoice:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise speech. Call `speaking`, send the sound, and call `spoken`; or call `refuse`."""
+    """Synthesise speech: call `speaking`, send the sound, and call `spoken`. If there is no sound, call `refuse`
+    instead."""
 
     request: SpeechRequest
 
@@ -127,7 +128,7 @@ class ReceivedUpload:
 
 @dataclass(slots=True)
 class RestCall:
-    """One request as a handler sees it: the ids in its path, its query, its body, and the effects."""
+    """One request as a handler sees it: the ids in its path, its query, its body, and the effects so far."""
 
     now: float
     ids: tuple[str, ...]

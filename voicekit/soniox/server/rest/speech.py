@@ -1,4 +1,4 @@
-"""Speech from a complete text: takes a text and answers with sound; errors have the speech service's own format."""
+"""Speech from a complete text: the answer to a request is sound, or an error in the speech service's format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTENT_TYPES: Final = {
 
 
 class ServedSpeech:
-    """Checks a request to speak; after `begin` has admitted it, `end` must be called."""
+    """Checks requests for speech; if `begin` admits one, `end` must be called later."""
 
     def __init__(self, desk: RestDesk, voices: ServedVoices, offer: Offer) -> None:
         self._desk, self._voices, self._offer = desk, voices, offer

@@ -1,5 +1,5 @@
-"""Transcriptions on the service's side. They are queued, then processed, and in the end either completed or failed.
-They can't be deleted while they are being processed.
+"""Transcriptions on the service's side. They are queued, then processed, and in the end completed or failed. They can't
+be deleted while they are being processed.
 
     QUEUED --processing--> PROCESSING --completed--> COMPLETED        QUEUED, PROCESSING --failed--> ERROR
 
@@ -45,7 +45,7 @@ _BEFORE: Final = {"processing": ("queued",), "completed": ("processing",), "erro
 
 @dataclass(slots=True)
 class Job:
-    """A transcription, its request, and its words as soon as they exist."""
+    """A transcription, its request and, as soon as they exist, its words."""
 
     now: Transcription
     request: TranscriptionRequest
@@ -197,7 +197,7 @@ def _wrong(field: str, expected: str, message: str) -> Problem:
 
 
 def _notify(job: Job) -> list[Effect]:
-    """The post to the webhook, if there is one."""
+    """The post to the webhook, if the request named one."""
     url, name, value = job.now.webhook_url, job.request.webhook_auth_header_name, job.request.webhook_auth_header_value
     if url is None:
         return []

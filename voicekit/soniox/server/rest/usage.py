@@ -18,11 +18,11 @@ from voicekit.soniox.server.rest.reading import answer, page, violation
 from voicekit.soniox.server.rest.refusal import invalid
 from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, RestRoute
 
-KEPT: Final = 100_000  # the most entries that are kept; older ones are dropped, so that a server can run for months
-PERIODS: Final = 10_000  # the most periods in an answer: our own limit
-YEARS: Final = range(2000, 2200)  # other years are mistakes, and the first and the last possible year break arithmetic
+KEPT: Final = 100_000  # the maximum number of entries; older ones are dropped
+PERIODS: Final = 10_000  # the maximum number of periods in an answer: our own limit
+YEARS: Final = range(2000, 2200)  # any other year is a mistake, and extreme years break the arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
-_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the length of each period in seconds, with its `total_count`
+_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the lengths of periods in seconds, each with its `total_count`
 _FROM_LAST: Final = 10**12
 _SUMS: Final = (
     "input_text_tokens", "input_audio_tokens", "input_audio_duration_ms",
