@@ -127,7 +127,7 @@ class _Sent:
     at_most: int = 1
 
     def begun(self) -> float:
-        """The cost of assuming that a spoken word, although it differs, is the first for this sent word."""
+        """The cost of assuming that the voice begins to speak this sent word with a different word."""
         return NUMBER if self.usually else OTHER
 
     def gone_on(self, words: int) -> float:
