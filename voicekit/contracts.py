@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Source(Stage[object, Sound | Signal | CallNews], Protocol):
-    """A stage that ignores its inlet. It emits AudioFrames (their format is `produces`), Gaps, and signals that later
+    """A stage that ignores its inlet, and emits AudioFrames in the format `produces`, Gaps, and signals that later
     stages pass on.
 
     `live` sources (a microphone, a telephone) can't wait: if the links after them are full, the links drop the oldest
@@ -40,8 +40,8 @@ class Source(Stage[object, Sound | Signal | CallNews], Protocol):
 class VadStream(Protocol):
     """Judges, window by window, whether one stream of sound contains speech.
 
-    Optional attribute `trail`: the detector's own hangover, in samples. For at least this long after the speech has
-    ended, the detector still reports speech; the gate subtracts this time.
+    Optional attribute `trail`: the detector's own hangover, in samples. The detector reports speech for at least this
+    long after the speech has ended, so the gate ends the speech that much earlier.
     """
 
     @property
@@ -112,8 +112,7 @@ class Speaker(Protocol):
     """
 
     async def write(self, frame: AudioFrame) -> None:
-        """Queue `frame` to be played after everything that was written before it; waits while the device's buffer is
-        full.
+        """Queue `frame` to be played after everything that was written before it; if the device's buffer is full, wait.
 
         `write` takes the frame as its last step and never waits after that, so a cancelled `write` has not taken the
         frame.
@@ -145,10 +144,10 @@ class Sink(Protocol):
     unheard sound, and writes it again later.
 
     Two optional attributes, in seconds, control how playout writes sound. `lead` is how far ahead of the clock playout
-    writes (default 0.1, at most 0.4). A sink across a network needs a longer lead, but after a cut, up to `lead`
-    seconds of sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it is set,
-    no frame from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins frames,
-    and pads the last packet.
+    writes (default 0.1, at most 0.4). A sink across a network needs a longer lead, but then up to `lead` seconds of
+    sound may remain in the sink after a cut. `packet` is the length of the sink's packets, at most `lead`. If it is
+    set, no frame from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins
+    frames, and pads the last packet.
     """
 
     @property
@@ -163,8 +162,7 @@ class Sink(Protocol):
 class CallEnds(Protocol):
     """The source and the sink of one caller's connection, and the actions that it supports: see `voicekit.call`.
 
-    Optional method `join(session)`: called when the session has been constructed, so that the call can watch the
-    session.
+    Optional method `join(session)`: called when the session has been constructed, so that the call can watch it.
     """
 
     @property
@@ -284,7 +282,7 @@ class Reply:
 
 
 class ReplyLease(Protocol):
-    """The permission to play one reply. Only `write` and `finish` wait; the other members act immediately."""
+    """Permission to play one reply. Only `write` and `finish` wait; the other members act immediately."""
 
     tell: Callable[[Signal], None]
     """Called with Audible as soon as the first sample has been heard, and with HeardSoFar for each word."""
@@ -295,7 +293,7 @@ class ReplyLease(Protocol):
         ...
 
     def mark(self, mark: WordMark) -> None:
-        """Note where a word begins; to be called before the beginning of the word's sound is written."""
+        """Note where a word begins; call this before the beginning of the word's sound is written."""
         ...
 
     def listen(self) -> None:

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 SHORTEST_SECRET = 4
-"""The fewest characters of a secret that is removed from texts. A shorter one protects nothing, and removing it would
-garble every sentence.
+"""The minimum length, in characters, of a secret that is removed from texts. A shorter one protects nothing, and
+removing it would garble every sentence.
 """
 
 _URL_USER = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
@@ -127,7 +127,7 @@ class DeviceError(VoicekitError):
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """`text` without `secrets`, even those encoded for URLs, JSON or HTML, and without the credentials in any URL.
+    """Return `text` without `secrets`, even if encoded for URLs, JSON or HTML, and without the credentials in URLs.
 
     Every text from a peer passes through this function on its way into an error, an event or a log. Redact before you
     cut a text short, because half a secret can't be recognised.

@@ -61,7 +61,7 @@ def joined(words: Iterable[Word]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interim:
-    """All words that are not yet final. They replace the words of the previous Interim; there may be fewer, or none."""
+    """All words that are not yet final, if any. They replace the words of the previous Interim."""
 
     words: tuple[Word, ...]
 
@@ -97,7 +97,7 @@ class Finalized:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The recogniser has finished everything before sample `final_to`, including silence."""
+    """The recogniser has processed everything before sample `final_to`, including silence."""
 
     final_to: int
 
@@ -118,7 +118,7 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class SttDown:
-    """The transcriber has lost its service and is reconnecting, and emits no words in the meantime. `why` is the
+    """The transcriber has lost the connection to its service, and emits no words until it has reconnected. `why` is the
     reason, as text.
     """
 
@@ -149,7 +149,7 @@ class Dtmf:
 
 @dataclass(frozen=True, slots=True)
 class CallerHeld:
-    """The far side put the caller on hold (`held`), or ended the hold. During a hold, all deadlines are paused."""
+    """The far side has put the caller on hold (`held`), or ended the hold. During a hold, all deadlines are paused."""
 
     held: bool
 
@@ -159,7 +159,7 @@ class CallerHeld:
 
 @dataclass(frozen=True, slots=True)
 class CollectKeys:
-    """The request to collect the keys that the caller presses next into one turn, with the reason "keys".
+    """The request to make one turn, with the reason "keys", from the keys that the caller presses next.
 
     The collection is complete after `most` keys, or `within` seconds after the last key. A key in `end` or `stop` also
     completes it; a key in `end` is dropped, and one in `stop` is kept. If no key is pressed, the collection ends
@@ -217,8 +217,8 @@ ExpectedAnswer: TypeAlias = AnswerKind | float
 
 @dataclass(frozen=True, slots=True)
 class AnswerExpected:
-    """`answer` describes what reply `turn` asks the caller for. The caller's answer is expected until their next turn
-    is committed."""
+    """Reply `turn` asks the caller for what `answer` describes, and expects it until the caller's next turn is
+    committed."""
 
     turn: int
     answer: ExpectedAnswer
@@ -363,7 +363,7 @@ class ReleaseOutput:
 
 @dataclass(frozen=True, slots=True)
 class AmendTurn:
-    """Late final words change the caller's words in the already committed turn `turn`."""
+    """Final words that came late have changed the caller's words in turn `turn`, which is already committed."""
 
     turn: int
     text: str
@@ -491,7 +491,7 @@ class Trouble:
 class Switched:
     """A service failed with `error` and another takes over; `role` is "stt", "tts" or "model".
 
-    If the other service is in another region, `crosses` names both regions, for example "eu to us". A voice that exists
+    If the new service is in another region, `crosses` names both regions, for example "eu to us". A voice that exists
     in one region may not exist in the other.
     """
 
@@ -504,8 +504,8 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The task named in `where` blocked the event loop for `seconds` of real time; every call in the process had to
-    wait."""
+    """The task named in `where` blocked the event loop, and so every call in the process, for `seconds` of real
+    time."""
 
     where: str
     seconds: float
@@ -553,10 +553,10 @@ class TurnTimed:
     """Reply `turn` has become audible; the times state how long the caller waited for it, in seconds.
 
     `decision` is the time from the detected end of the caller's speech until the turn was committed; it includes the
-    time for the recogniser, the pause and the judgement. `stt` is the part of `decision` before the last final words.
-    `handler` is the time from the commit to the first word of the reply, `tts` from the first word to the first sound,
-    and `total` from the end of the caller's speech to the first sound. None means unknown: the caller did not speak, or
-    the reply was begun before the turn was committed (`handler` is then 0.0).
+    time for the recogniser, the pause and the judgement. `stt` is the part of `decision` until the last final words
+    came. `handler` is the time from the commit to the first word of the reply, `tts` from the first word to the first
+    sound, and `total` from the end of the caller's speech to the first sound. None means unknown: the caller did not
+    speak, or the reply was begun before the turn was committed (`handler` is then 0.0).
     """
 
     turn: int

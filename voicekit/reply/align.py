@@ -29,11 +29,11 @@ OTHER = 0.9  # cost if a spoken word is the next sent word, read in another way 
 STRANGE = 1.0  # cost if a spoken word was never sent
 # cost if a sent word was not spoken; less than OTHER, so that a single dropped word is detected
 LEFT_OUT = 0.8
-NUMBER = 0.3  # cost if a spoken word begins a number or a symbol
+NUMBER = 0.3  # cost if a spoken word is the first for a number or a symbol
 IN_NUMBER = 0.1  # cost if a spoken word continues a number, up to its usual length
 # cost of each word beyond the usual length of a number; more than NUMBER, so that a following number takes precedence
 LONG_NUMBER = 0.35
-CUT_SHORT = 0.5  # cost of each word that a number lacks
+CUT_SHORT = 0.5  # cost of each word by which a number falls short of its minimum
 
 SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 """Signs that are always spoken; others (a dot, a dash) are spoken only inside a word, if at all."""
@@ -47,7 +47,7 @@ _SENT_WORD = re.compile(
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    # a sign inside a word, or at the start, where the word before it may have been removed
+    # a sign inside a word, or at the start of the text, since the beginning of its word may have been dropped
     r"|(?:^|(?<=\w))[^\w\s](?=\w)"
 )
 _NEAR_CHARACTER = re.compile(r"[up]")
@@ -71,7 +71,7 @@ class Aligner:
 
     def __init__(self) -> None:
         self._text = Text("", ())  # the text that may still be spoken
-        # place n holds the belief that the voice is at the nth word; place 0, that it is before the first word
+        # at index n, the assumption that the voice is at the nth word; at 0, that it is before the first word
         self._beliefs = [_Belief(0.0, 0)]
         self._said_to = 0
 
@@ -123,11 +123,11 @@ class _Sent:
     plain: str
     end: int
     at_least: int = 0
-    usually: int = 0  # how many spoken words are usual; 0 for a word of letters
+    usually: int = 0  # the usual number of spoken words; 0 for a word of letters
     at_most: int = 1
 
     def begun(self) -> float:
-        """The cost of assuming that this sent word begins with a spoken word that differs from it."""
+        """The cost of assuming that the voice begins to speak this sent word with a different word."""
         return NUMBER if self.usually else OTHER
 
     def gone_on(self, words: int) -> float:
@@ -137,8 +137,7 @@ class _Sent:
         return IN_NUMBER if words < self.usually else LONG_NUMBER
 
     def left(self, words: int) -> float:
-        """The cost of assuming that the voice spoke only `words` words for this sent word; 0 means that it was
-        omitted."""
+        """The cost of assuming that the voice spoke only `words` words, or none, for this sent word."""
         if words:
             return CUT_SHORT * max(0, self.at_least - words)
         return 0.0 if self.usually and not self.at_least else LEFT_OUT + CUT_SHORT * self.at_least
@@ -169,8 +168,7 @@ def _cheaper(beliefs: list[_Belief], place: int, cost: float) -> None:
 
 
 def _reads(plain: str, sent: list[_Sent], first: int) -> int | None:
-    """The index of the last of the words in `sent` that, joined from `first` on, are exactly `plain`; None if none
-    are."""
+    """The index up to which the words of `sent`, joined from `first` on, make up `plain`; None if they never do."""
     read = ""
     for place in range(first, len(sent)):
         read += sent[place].plain

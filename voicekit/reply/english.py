@@ -3,7 +3,7 @@
 Plain numbers are left to the voice, which can say them. Some voices skip "3:05" or the dot in "example.com", so
 everything that contains symbols is spelled out here. The rules are tried in order at each position; the first that fits
 wins. A match never begins with a word that has neither a digit nor a symbol, because such words have already been
-spoken (see `voicekit.reply.spoken`). If a rule finds that the matched text means something else, it returns the text
+passed on (see `voicekit.reply.spoken`). If a rule finds that the matched text means something else, it returns the text
 unchanged.
 """
 
@@ -26,7 +26,7 @@ _NUMBER = (  # 1,250.50, or 12,34,567 as in India, but not the 1 of "1 250,00"
 _TO = r"(?:[-–—]|[ ]–[ ])"
 _MAYBE_GROUPED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _START = r"(?<![\w.,:/–—-])"  # a place that is not inside a word, a longer number or a date
-_BEFORE_NUMBER = (  # a place that is not inside a word or a longer number, nor before the 250 of "1 250"
+_BEFORE_NUMBER = (  # a place that is not inside a word or a longer number, nor directly before the 250 of "1 250"
     r"(?<![\w.,])(?:(?<!\d[ \u00a0\u202f])|(?!\d{3}(?!\d)))"
 )
 _MINUS = r"(?P<{}>(?<!\w)[-−])?"

@@ -1,7 +1,7 @@
-"""Provides standby voices: if one fails during a reply, the next continues at the word where the first broke off.
+"""Provides standby voices: if one fails during a reply, the next continues at the word that was cut off.
 
     text ─log─▶ voice 1 ─▶ sound      fails, or is more than `patience` seconds late
-           └──▶ voice 2 ─▶ sound      speaks the text that is unspoken according to the log; positions continue
+           └──▶ voice 2 ─▶ sound      speaks the text that the log shows as unspoken; positions continue
 
 The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).
 """
@@ -106,7 +106,7 @@ class _Speaking:
     async def run(self, run: Run[Any, Any], inbox: Inlet[Text]) -> None:
         text_out, text_in = open_link(WAITING, name="text to a voice")
         sound_out, sound_in = open_link(1, weigh=_one, name="sound of a voice")
-        # both links stay open until the tasks end, since a cancelled task does not close another task's channels
+        # a cancelled task does not close the channels of another task, so both links stay open until all tasks end
         with text_in, text_out, sound_in, sound_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, inbox, text_out)
@@ -143,7 +143,7 @@ class _Speaking:
             self._log.sound(item)
 
     async def _watch(self) -> None:
-        """Fail if sound from the voice is due for too long; time spent waiting for the sink does not count."""
+        """Fail if sound from the voice is overdue for too long; time spent waiting for the sink does not count."""
         owed_since: float | None = None
         while True:
             await trio.sleep(LOOK_S)

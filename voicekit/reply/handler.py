@@ -220,7 +220,7 @@ SHAPES = """a handler is one of
 
 
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
-    """The first stage of a reply: it receives one Turn, asks `answer` for the turn's handler, and runs that handler.
+    """The first stage of a reply: it receives one Turn, calls `answer` to get the turn's handler, and runs the handler.
 
     The stage ends when the handler returns. The handler's exceptions are passed on unchanged.
     """

@@ -65,7 +65,7 @@ class _Markdown:
     def __init__(self, *, line_start: bool = True) -> None:
         self._line_start = line_start
         self._before = " "  # the character before the held text
-        self._fence = ""  # the marks that opened the current block of code
+        self._fence = ""  # the back-ticks or tildes that opened the current code block
         self._code = ""  # the back-ticks that opened the current inline code
         self._row = False  # whether the held text is inside a table row
         self._open: set[str] = set()  # open emphasis marks

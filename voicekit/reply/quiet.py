@@ -1,4 +1,4 @@
-"""A silent voice: it stays silent for as long as it takes to read the text, and marks each word.
+"""A silent voice: it stays silent for as long as it takes to read the text, and emits a mark for each word.
 
 With it, a bot runs without speech, for example in a typed chat. Everything else is as in a spoken call: pacing,
 interruptions, and a history of the words that were read.

@@ -31,7 +31,7 @@ BREATH = 0.5
 """The same in the middle of a sentence, or after "3.": longer, so that a slow model can finish its word or number."""
 
 MOST_ASKED = 100
-"""How many calls of `say` are remembered until they are awaited, to report those that never are."""
+"""How many calls to `say` are remembered until they are awaited, to report those that never are."""
 
 
 class Say:
@@ -42,8 +42,8 @@ class Say:
 
     `say` waits while the link to the voice is full. If several tasks call it, they take turns, so their texts are never
     mixed. Long text is sent in pieces of at most 120 characters, and each piece is added to `Reply.said` the moment it
-    is handed over. So even if `say` is cancelled, all text that the voice has counts as `said`. Raises TypeError if
-    `text` is not a str.
+    is handed over. So even if `say` is cancelled, `said` contains all text that the voice has received. Raises
+    TypeError if `text` is not a str.
     """
 
     __slots__ = (
@@ -68,7 +68,7 @@ class Say:
         self._due = math.inf  # the time of the next breath; see `take_breaths`
         self._patience = trio.CancelScope()
         self._over = False
-        self._asked: list[Coroutine[Any, Any, None]] = []  # calls of `say` that may never be awaited
+        self._asked: list[Coroutine[Any, Any, None]] = []  # calls to `say` that may never be awaited
         self.after_first: Callable[[], None] | None = None  # a function that is called after the first text
 
     def __call__(self, text: str) -> Coroutine[Any, Any, None]:
@@ -79,7 +79,7 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """End the turn: warn about each `say(...)` that was never awaited, and about each one that comes later."""
+        """End the turn: warn about each `say(...)` that was never awaited, and about each later call."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
@@ -107,7 +107,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a later time is set when the earlier one has passed
+            if self._due < self._patience.deadline:  # a later deadline is set when the earlier one has passed
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:

@@ -60,7 +60,7 @@ class _Sentences:
         end = next(sentence_ends(window, last=last), None)
         if end is not None:
             end = _with_space(window, end)
-        elif len(held) > self._max:  # one more character, since it may be an accent that belongs to the last one
+        elif len(held) > self._max:  # waits for one more character, which may be an accent on the one before
             end = self._forced_end(held.text[: self._max + 1])
         elif last and window.strip():
             end = len(window)

@@ -86,8 +86,8 @@ class SpeechLog:
         return self._text.part(self.place(), len(self._text))
 
     def _behind(self) -> bool:
-        """Whether the last word that is due has not begun to sound. Without word marks this is unknown: then, whether
-        all text has come."""
+        """Whether the last word that is due has not begun to sound. Without word marks this is unknown; the result is
+        then whether all text has come."""
         if not self._marks:
             return self.ended
         due = self._text.text[: self._due].rstrip()

@@ -46,7 +46,7 @@ COVERAGE = 0.5
 SEED = 0
 
 MOST_MOVES = 20
-"""The most actions in one turn; more than this go round in circles."""
+"""The maximum number of actions in one turn; more than this go round in circles."""
 
 
 def same_each_call() -> Random:
@@ -58,8 +58,8 @@ class Rules(Table):
     """The phrases and keys that a bot answers, their answers, and the dialogues that they lead to.
 
     `choices` are lists of choices by name; each name can be used as the kind of a slot. For `coverage`, see COVERAGE.
-    `random` makes the random generator that `vary` uses in a call; if you pass `random.Random`, the choices differ from
-    call to call.
+    `random` creates the random generator that `vary` uses in a call; if you pass `random.Random`, the choices differ
+    from call to call.
     """
 
     def __init__(
@@ -110,8 +110,8 @@ class Rules(Table):
 
         `phrases` are further ways to answer. `check(value)` returns an objection to the value, which is spoken, or
         None. `expect` is what kind of answer to listen for (see `Turn.expect`); the default is "number" for three
-        digits or more and "yes_no" for yes/no. After an unusable answer, the next of `reprompts` is spoken, and after
-        the last reprompt `give_up` is the answer; by default the question is asked two more times. Digits may be keyed
+        digits or more and "yes_no" for yes/no. After an unusable answer, the next of `reprompts` is spoken; by default,
+        the question is asked two more times. If the last reprompt fails, the bot answers `give_up`. Digits may be keyed
         in: a key cuts the prompt, and `key_timeout` seconds after the last key, the keys are taken as the answer, or
         rejected as too few. Decorate the function for the next step with the state's `then`.
         """
@@ -144,21 +144,21 @@ class Rules(Table):
     def form(self, *asks: State, confirm: RuleLine | None = None, again: RuleLine | None = None) -> Form:
         """Add a form that asks for its missing values one after the other, and then asks `confirm`, a yes/no question.
 
-        After a no, `again` is spoken and the form starts again. Decorate the function for the next step with the form's
-        `then`.
+        If the answer is no, `again` is spoken and the form starts again. Decorate the function for the next step with
+        the form's `then`.
         """
         form = Form(asks, confirm, again, table=self)
         self.forms.append(form)
         return form
 
     def otherwise(self, answer: F) -> F:
-        """Set the answer to words that no rule matches, outside of any dialogue. Without such an answer, `Rules.answer`
-        returns None."""
+        """Set how to answer words that no rule matches, outside of any dialogue. Without this, `Rules.answer` returns
+        None."""
         self._otherwise = self._only(self._otherwise, answer, "rules.otherwise")
         return answer
 
     def on_silence(self, answer: F) -> F:
-        """Set the answer to silence, outside of any dialogue.
+        """Set how to answer silence, outside of any dialogue.
 
         There are two kinds of silence: either `CallPolicy.idle_after` has passed and there is no `idle_prompt`, or the
         caller has interrupted without words.

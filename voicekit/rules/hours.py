@@ -26,7 +26,7 @@ _SPAN = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*[-\u2013]\s*(\d{1,2})(?::(\d{2}))?
 _MINUTES_OF_DAY = 24 * 60
 
 Now: TypeAlias = Callable[[], datetime]
-"""A function that returns the time with its time zone. The program that holds the call provides it."""
+"""A function that returns the time with its time zone. The program that runs the call provides it."""
 
 Spans: TypeAlias = tuple[tuple[int, int], ...]
 """The opening and closing times of a day, in minutes since its midnight; a closing time may be on the next day."""

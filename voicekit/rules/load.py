@@ -207,7 +207,7 @@ def _opening_hours(section: Section) -> OpeningHours:
     zone = section.text("zone")
     try:
         where = ZoneInfo(zone or "")
-    except (ValueError, OSError, KeyError):  # the name is malformed or unknown, or that of a folder
+    except (ValueError, OSError, KeyError):  # the name is malformed or unknown, or names a folder
         raise section.wrong("zone", "a time zone such as 'Europe/Berlin'") from None
     weekly, exceptions = section.section("weekly"), section.section("exceptions")
     with section.blamed():

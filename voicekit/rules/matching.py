@@ -1,4 +1,4 @@
-"""Measures how well the caller's words match a phrase, whose words and slots may come in any order (pure).
+"""Measures how well the caller's words match a phrase, in which words and slots may come in any order (pure).
 
 *Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
 count fully. A word in a slot that takes any words counts half, since such a slot would match anything. Fillers such as
@@ -38,8 +38,8 @@ _AROUND = FILLERS - ARTICLES
 """Words that are removed from both ends of a slot's words, as in "call Bob please"."""
 
 TRIES = 500
-"""The most placements that are tried for each variant, the leftmost first. Usually there is only one; there are many
-only if words and values are repeated again and again.
+"""The maximum number of placements that are tried for each variant, the leftmost first. Usually there is only one;
+there are many only if words and values are repeated again and again.
 """
 
 Pattern: TypeAlias = Phrase | re.Pattern[str]

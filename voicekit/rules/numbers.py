@@ -125,7 +125,7 @@ def _whole(words: Sequence[str], start: int) -> _Amount | None:
         if limit is not None and scaled.value >= limit:
             break
         total = _Amount(scaled.value + (total.value if total is not None else 0), scaled.end)
-        if scaled.end == group.end:  # a group without a scale, such as "hundred" or "thousand", ends a number
+        if scaled.end == group.end:  # without a scale ("thousand", "million") after it, a group ends the number
             break
         limit = scaled.value / group.value if group.value else Fraction(1)
         at = total.end + (word_at(words, total.end) == "and")
@@ -156,7 +156,7 @@ def _group(words: Sequence[str], start: int) -> _Amount | None:
 
 
 def _multiple(words: Sequence[str], count: int, at: int) -> _Amount:
-    """Read `count` hundreds or dozens, with that word at `at`, and the number that may be added to hundreds."""
+    """Read `count` hundreds or dozens (the word at `at` says which), and the number that may follow "hundred"."""
     value, end = count * _MULTIPLES[words[at]], at + 1
     if words[at] == "hundred":
         rest = read_small(words, end + (word_at(words, end) == "and"))

@@ -23,7 +23,7 @@ from voicekit.rules.kinds import TEXT, SlotKind, kind_of
 from voicekit.rules.words import SMALL, bare
 
 MOST_VARIANTS = 200
-"""The most variants of a phrase; a phrase with more is probably a mistake, and would be slow to match."""
+"""The maximum number of variants of a phrase; a phrase with more is probably a mistake, and would be slow to match."""
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([()\[\]|{}])|[^()\[\]|{}]+")
 _CLOSING = {"(": ")", "[": "]"}

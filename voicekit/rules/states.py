@@ -172,8 +172,8 @@ class Form(Place):
 
 
 def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
-    """The objection to the answer in `slots` for the question that `state` asks; None if there is no objection or no
-    answer."""
+    """The objection to the value in `slots` that answers the question of `state`; None if there is no objection or no
+    value."""
     question = state.question
     if question is None or question.check is None or question.slot.name not in slots:
         return None

@@ -19,7 +19,7 @@ class CallerInput(NamedTuple):
 
 
 class Talk:
-    """The state of one call: where its dialogue is, and the speaker that chooses its lines."""
+    """The state of one call: where its dialogue is, and the LineSpeaker for its lines."""
 
     def __init__(self, start: Memory, random: Random) -> None:
         self.memory = start

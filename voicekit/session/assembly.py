@@ -71,20 +71,21 @@ SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, T
 """The type of the option `tts`: a voice, or text transforms followed by a voice."""
 
 SIGNALS = 128
-"""The most signals that may wait for the conductor, which never waits for anything else: a full link means a bug."""
+"""The maximum number of signals that may wait for the conductor, which never waits for anything else: a full link means
+a bug."""
 
 LATEST = latest_of(Interim, Progress, HeardSoFar, AnswerExpected)
 
 EAR_SECONDS = 5.0
-"""The most sound that may wait for the transcriber. Detection must never wait: a stalled recogniser must not make the
-session deaf."""
+"""The maximum amount of sound that may wait for the transcriber. Detection must never wait: a stalled recogniser must
+not make the session deaf."""
 
 TEXT_CHARACTERS = 400
-"""The most text between handler and voice, about 30 s of speech: a model stops generating when it is far ahead of the
-sound."""
+"""The maximum amount of text between handler and voice, about 30 s of speech: a model stops generating when it is far
+ahead of the sound."""
 
 VOICE_SECONDS = 2.0
-"""The most sound between voice and playout; the speaker sets the pace."""
+"""The maximum amount of sound between voice and playout; the speaker sets the pace."""
 
 
 def open_signals() -> tuple[Outlet[Signal], Inlet[Signal]]:
@@ -108,7 +109,7 @@ class Parts:
     """The vad's name in the registry, if it was given by name or is the default."""
 
     async def warm(self, call: CallView, report: Callable[[SessionEvent], None] | None) -> None:
-        """Let a handler that has `warm(call)` connect to its services before it is called for an answer.
+        """If the handler has a method `warm(call)`, let it connect to its services before it has to answer.
 
         An error is passed to `report`, since the first answer will show whether it matters. Without `report`, it is
         raised.
@@ -266,7 +267,7 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listening pipeline, and a sound format; the listening side counts positions at the rate of that format.
+    """The listening pipeline, and the sound format whose rate is the ear rate.
 
     `loudness` measures the level of the sound that the vad judges to be speech.
     """

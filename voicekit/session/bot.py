@@ -73,8 +73,8 @@ class Bot:
 
 
 def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
-    """The Use that describes the part `thing` (if `thing` is a sequence, its last item); None if the part is given as
-    an object, not by name or as the default.
+    """The Use that describes the part `thing` (if `thing` is a sequence, its last item); None if the part is an object,
+    rather than a name or the default.
     """
     last = thing[-1] if _several(thing) else thing
     if last is ...:
@@ -83,7 +83,7 @@ def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
 
 
 def instead(thing: Any, part: Any) -> Any:
-    """`thing` with `part` in place of the item that `asked_for` looks at."""
+    """`thing` with `part` in place of the item that `asked_for` describes."""
     return [*thing[:-1], part] if _several(thing) else part
 
 

@@ -7,7 +7,7 @@
 
     call.wav      each side as the other heard it, aligned to the sample: the caller left, the bot right
     events.jsonl  every event with its time; `voicekit log` prints the events, `voicekit trace` draws the waits
-    wire.jsonl    every message from and to the services, without sound and API keys
+    wire.jsonl    every message from and to the services, without sound or API keys
 
 In all three files, time 0 is the start of the session. If the program is killed, at most the last half second is lost;
 the rest can be played and read.

@@ -38,7 +38,7 @@ VERSION = 1
 HEADER = f'{{"format": "voicekit events", "version": {VERSION}}}'
 
 LINES = 4_096
-"""The most events that may wait for the disk: a busy minute."""
+"""The maximum number of events that may wait for the disk: a busy minute."""
 
 MilestoneKind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "silence", "air"]
 
@@ -248,7 +248,7 @@ def log_lines(path: Path) -> list[str]:
 def _write(path: str | Path, pending: list[str], entries: Iterable[tuple[float, LoggedEvent]]) -> None:
     """Write the lines in `pending`, if any are left, and then `entries`.
 
-    The file is opened for each call of this function, so that a full disk is reported once, and not again when the log
+    The file is opened for each call to this function, so that a full disk is reported once, and not again when the log
     closes.
     """
     with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:

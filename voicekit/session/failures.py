@@ -39,7 +39,7 @@ class Failures:
         self._stt_down: str | None = None  # why the stt is down; None if it is not
 
     def why_ended(self, why: str) -> str:
-        """Return `why`, plus a remark if the stt is down. If `why` is the name of a signal, it stays unchanged."""
+        """Return `why`, plus a remark if the stt is down. If `why` is a signal such as SIGINT, it stays unchanged."""
         if self._stt_down is None or why in signal.Signals.__members__:
             return why
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"

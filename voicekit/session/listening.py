@@ -11,7 +11,7 @@ from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
 
 RESTARTS = 5
-"""The most restarts of the listening side in one call; after these, the next error ends the call."""
+"""The maximum number of restarts of the listening side in one call; after these, the next error ends the call."""
 
 Judge: TypeAlias = Callable[[Exception], Apologise | Restart | None]
 

@@ -1,9 +1,9 @@
 """Layers around the source and the sink of a call that report which sound was received and which was heard, with times.
 
 Each frame is reported with its position: `at` counts samples, at the frame's own rate, from time 0 of a clock. The
-caller's sound keeps its source's positions, counted from the time at which the sound began. The bot's sound is placed
-at the time at which it was heard, according to the sink's position: sound that was held is late, sound that was
-discarded is missing, and a slow device leaves gaps.
+caller's frames keep the positions that the source gave them, shifted by the time at which the sound began. The bot's
+sound is placed at the time at which it was heard, according to the sink's position: sound that was held is late, sound
+that was discarded is missing, and a slow device leaves gaps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
 
 
 class OverheardSink(Layer):
-    """Wraps a sink: whenever playout reads the sink's position, `tell` is called with the sound that has been heard."""
+    """Wraps a sink: whenever playout reads the sink's position, `tell` is called with the newly heard sound."""
 
     def __init__(self, sink: Sink, tell: FrameTap, clock: Clock) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -158,7 +158,7 @@ class OverheardSpeaker:
         self._to = place
 
     def _begun(self, since: float, latest: float, ended: bool) -> float:
-        """When the sound began: `latest` if it still continues; if it has already ended, the usual latest time."""
+        """When the sound began: `latest` if it still continues; if it has ended, an estimate from the last latency."""
         if ended:
             return min(max(since, latest), since + self._latency)
         if latest - since < GRAIN / self._rate:

@@ -15,14 +15,15 @@ from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.store import Full, LinkStatistics, count
 
 OBSERVED = 256
-"""The most events that may wait for slow observers; further events are dropped, which affects only the observers."""
+"""The maximum number of events that may wait for slow observers; further events are dropped, which affects only the
+observers."""
 
 AT_ONCE = 8
-"""The most events that are shown to the observers in one step; an event takes about 50 us, and a turn begins with five
-events."""
+"""The maximum number of events that are shown to the observers in one step; an event takes about 50 us, and a turn
+begins with five events."""
 
 OVERRUN_EVERY = 1.0
-"""The least seconds between two reports about the same link."""
+"""The minimum number of seconds between two reports about the same link."""
 
 
 class Reporter:

@@ -204,7 +204,7 @@ class Session:
 
     async def run(self) -> SessionEnded:
         """Run the conversation, and return how it ended. Raises the error that made the conversation fail; a single
-        error is raised without a group.
+        error is not wrapped in a group.
 
         If the call ends while its stt is down, `SessionEnded.why` says so. Cancelling `run` ends the conversation
         immediately.

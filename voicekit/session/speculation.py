@@ -38,7 +38,7 @@ class Commitment:
         await self.event.wait()
 
     def when_made(self, order: Callable[[], None]) -> None:
-        """Call `order` when the turn is committed: immediately if it already has been, never if it is discarded."""
+        """Call `order()` when the turn is committed: immediately if it already has been, never if it is discarded."""
         if self.event.is_set():
             order()
         else:

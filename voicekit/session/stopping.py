@@ -1,12 +1,12 @@
 """Makes sure that signals can end a program: the first two signals end its calls, the third ends the process.
 
-Python runs a signal's handler in the main thread, between two steps of Python code. The handler requests the stop, but
-it does not run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the
-system wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces the one that trio uses,
-so the thread also passes each signal on to trio's. After a signal, the thread repeatedly asks the event loop for a sign
-of life, which works even while the calls are ending. Code that blocks even the interpreter, such as a slow regular
-expression, also blocks the thread. In that case, `faulthandler` prints all tracebacks and ends the process a little
-later, from its own thread in C.
+Python runs a signal's handler in the main thread, between two steps of Python code. This handler requests the stop, but
+it can't run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the system
+wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces the one that trio uses, so the
+thread also passes each signal on to trio. After a signal, the thread repeatedly asks the event loop for a sign of life,
+which works even while the calls are ending. Code that blocks even the interpreter, such as a slow regular expression,
+also blocks the thread. In that case, `faulthandler` prints all tracebacks and ends the process a little later, from its
+own thread in C.
 
 Signals are sent to the whole process, so all simultaneous calls share one such thread.
 """
@@ -207,8 +207,7 @@ def _waiting() -> list[str]:
 
 
 def _place(frame: FrameType | None) -> str:
-    """The innermost place in a bot's own code, of `frame` and the frames that called it; without any, the place of
-    `frame`."""
+    """The innermost place in a bot's own code, among `frame` and its callers, or else the place of `frame`."""
     inner = frame
     while frame is not None:
         if _is_foreign(frame.f_code.co_filename):

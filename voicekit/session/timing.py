@@ -30,7 +30,7 @@ from voicekit.events import (
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """A turn whose reply has not been heard; times are of trio's clock. `quiet` is when speech ended, None if there was
+    """A turn whose reply has not been heard; times are on trio's clock. `quiet` is when speech ended, None if there was
     no speech."""
 
     turn: int
@@ -46,7 +46,7 @@ class TurnTimer:
     def __init__(self, reply: Callable[[], Reply | None]) -> None:
         self.rate = 16_000
         self._reply = reply
-        self._began = inf  # the time at which the first sample of the listening side was spoken
+        self._began = inf  # the time at which the first sample from the source was spoken
         self._quiet: int | None = None  # the sample at which the caller's last speech ended
         self._voice: float | None = None  # the time at which the caller's latest speech began
         self._final: float | None = None

@@ -2,12 +2,12 @@
 
 The turn machine's memory asks for advice only in SETTLING. These limits apply to every adviser:
 
-- The stt is asked for final words after it has received FINALIZE_AFTER of silence, at most once per FINALIZE_EVERY, and
+- The stt is asked for final words after FINALIZE_AFTER seconds of silence, at most once in FINALIZE_EVERY seconds, and
   at most FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will
   no longer change.
 - If the stt can be asked for final words, a commit needs final words. If none come, or the limits forbid asking, the
   endpoint and the usual silence decide, as they do without an adviser.
-- Advice to wait holds an endpoint back for at most LONGEST_WAIT; a cough does not restart the wait.
+- Advice to wait holds an endpoint back for at most LONGEST_WAIT seconds; a cough does not restart the wait.
 - A sound model is asked at most once per pause, if the advice asks for it.
 
 If a handler has called `Turn.expect` with a number of seconds, no advice is needed: a pause of that length ends the
@@ -29,8 +29,8 @@ FINALIZE_EVERY = 3.0
 """Seconds between two requests for final words; the vendor recommends "every few"."""
 
 FINALIZES = 2
-"""The most requests for final words in a turn. A caller who pauses more often is thinking, and each request makes the
-recogniser lose its context."""
+"""The maximum number of requests for final words in a turn. A caller who pauses more often is thinking, and each
+request makes the recogniser lose its context."""
 
 LONGEST_WAIT = 6.0
 """The maximum number of seconds that advice can make a pause last; after a longer silence, callers say "hello?"."""
@@ -107,7 +107,7 @@ class Advising:
         if self._adviser is None or self._knows(words, tail):
             return []
         end = max((word.end for word in words), default=0)
-        if end > self._paused_at + LATE_END * self._rate:  # the detector missed words that were spoken later
+        if end > self._paused_at + LATE_END * self._rate:  # the detector missed words that were spoken after this
             self._since, self._paused_at = now, end
         if self.held is not None and end > self.held:
             self.held = None  # the stt's next endpoint will include these words
@@ -181,7 +181,7 @@ class Advising:
         return True
 
     def why_waited(self, usual: float) -> str | None:
-        """Why the pause was as long as it was; None if it would also have lasted `usual` seconds without advice."""
+        """Why the pause was longer or shorter than the `usual` seconds; None if it was not."""
         if isinstance(self.expected, float):
             return f"the question left {self.expected:g} s for its answer"
         return self.advice.why if self.patience and self.settle_time(usual) != usual else None

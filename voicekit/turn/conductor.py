@@ -69,7 +69,7 @@ class Performance(Protocol):
     def reply(self) -> Reply: ...
     @property
     def queued(self) -> float:
-        """Seconds of sound that have been produced but not heard yet."""
+        """How many seconds of sound have been produced but not heard yet."""
         ...
 
     async def run(self) -> None: ...
@@ -95,8 +95,8 @@ class Conductor:
 
     `begin` makes the performance for a StartReply or a Speculate. `report` is called with every session event, and must
     not wait. `failed` judges an error in a reply: it returns signals with which the call continues, or None if the
-    error must end the call. `ask`, which must not wait either, passes commands to the listening side, which answers
-    with signals.
+    error must end the call. `ask` must not wait either; it passes commands to the listening side, which answers with
+    signals.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Conductor:
             with trio.move_on_after(seconds) as spent:
                 await self._holds.park()
             if spent.cancelled_caught:
-                return  # the whole time has passed; subtracting it could leave a rest too small to change the clock
+                return  # a subtraction could leave a remainder too small to advance the clock
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:

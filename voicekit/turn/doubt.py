@@ -1,8 +1,8 @@
 """Judges whether the caller's sound or words during a reply are an interruption. Pure; reads no clock.
 
 While this is in doubt, the reply is held; the doubt ends as soon as possible. Enough words cut the reply. Backchannels,
-and sounds in which the recogniser has found no word, release the reply as soon as the caller is quiet. If there are too
-few words, they are kept for later as soon as they are final. While the caller is talking, or words may still change,
+and sounds in which the recogniser has found no word, release the reply as soon as the caller is quiet. Words that are
+too few for a cut are kept for later as soon as they are final. While the caller is talking, or words may still change,
 nothing is decided until the doubt reaches its limit (`voicekit.turn.interruptions`).
 """
 

@@ -77,7 +77,7 @@ _YES_NO: _Lists = {
     "nl": "ja nee jawel precies klopt graag dank je u wel bedankt okay ok oké zeker natuurlijk dat",
     "pt": "sim não claro certo exato obrigado obrigada por favor isso está bem okay ok",
 }
-# The words of a yes or no that can be an answer on their own; the other words only accompany one of these.
+# Words that mean yes or no on their own; the other words in the lists above only accompany these.
 _ANSWERS: _Lists = {
     "en": "yes yeah yep yup no nope nah sure okay ok correct right exactly absolutely definitely",
     "de": "ja nein jawohl jo genau richtig gerne gern nö okay ok klar sicher stimmt natürlich",

@@ -11,9 +11,9 @@ WAITING (idle prompts, if they are on), in HEARING for sound that continues with
 SETTLING if the words that caused a cut have vanished (the regret, which then replaces all other deadlines in these
 states).
 
-**The end of a turn.** In stt mode, an Endpoint ends the turn, or a pause of `max_endpoint_delay + 0.5 s` without an
-Endpoint; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode, a
-pause of `settle` ends the turn, and so does a Finalized, but only in a pause: a Finalized that comes while the caller
+**The end of a turn.** In stt mode, the turn ends with an Endpoint, or with a pause of `max_endpoint_delay + 0.5 s`
+without one; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode,
+a pause of `settle` ends the turn, and so does a Finalized, but only in a pause: a Finalized that comes while the caller
 is speaking is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word
 that was spoken after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive
 late do not lengthen the pause.
@@ -35,8 +35,7 @@ words does not discard the guess, so a cough after the words does not make a sec
 **Rules for cases in which other rules seem to disagree:**
 
 - In WAITING, neither the caller nor the bot is making a sound. If a reply ends while the caller is making sounds, the
-  state becomes HEARING. After a release, the machine still listens to the words that follow. So words that come in
-  WAITING lead to SETTLING, never to HEARING.
+  state becomes HEARING. So words that come in WAITING lead to SETTLING, never to HEARING.
 - A backchannel never cuts, even if the caller is still making sounds when the doubt ends: the reply is released.
   Ignored words add no weight to other words, and a stop-word cuts wherever it is in the utterance.
 - No words are forgotten when a reply is released. Words that change afterwards are judged again. An Endpoint, or the
@@ -147,7 +146,7 @@ class TurnMachine:
 
     @property
     def live(self) -> int | None:
-        """The number of the reply that is being produced or spoken; None if no reply is."""
+        """The number of the reply that is being produced or spoken; None if there is no such reply."""
         return self._floor.live.turn if self._floor.live is not None else None
 
     @property

@@ -164,7 +164,7 @@ class TurnMemory(CallerMemory):
 
     def ask_for_finals(self, why: str) -> None:
         """Ask the stt for the final words before this pause, if it can be asked and has not just been asked. Has no
-        effect before the detector has heard the words end: the request would cut the last of them in two.
+        effect before the detector has heard the words end, since the request would cut the last word in two.
         """
         if self.book.noted.end <= self.speech.stopped_at + LATE_END * self.rate:
             self._ask(self.advising.finalize(self.now), why)
@@ -234,7 +234,7 @@ class TurnMemory(CallerMemory):
         self.guesses.start_over()
 
     def _begin_held(self) -> None:
-        """If the far side holds the call, hold the new reply until the call is resumed."""
+        """If the far side has put the call on hold, hold the new reply until the call is resumed."""
         if self.held_since is not None:
             self.commands.append(HoldOutput(self.turn))
 
@@ -312,7 +312,7 @@ class TurnMemory(CallerMemory):
 
     def await_key(self) -> None:
         """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, the caller is
-        no longer owed another reply for that."""
+        no longer owed another one."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -347,7 +347,7 @@ class TurnMemory(CallerMemory):
         self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
-        """Ask for a reply to all words, spoken or typed, that were put back; if there are none, keep listening."""
+        """Ask for a reply to all words: spoken, typed or put back. If there are none, keep listening."""
         if not self.book:
             self.listen_on()
             return
@@ -381,7 +381,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """There are no words to answer, so keep listening, or wait until it is time to regret a cut, or rest."""
+        """Without words to answer, keep listening, wait until it is time to regret a cut, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:

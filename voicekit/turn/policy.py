@@ -105,7 +105,7 @@ class InterruptPolicy:
     reply; otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless
     the recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for
     0.4 s. Later words can still cut the reply. `sound_cuts`: whether a sound without words cuts the reply if the sound
-    lasts until the end of the doubt. This is for a recogniser that takes longer than that to deliver words.
+    lasts until the end of the doubt. This is for a recogniser that takes longer than `doubt` to deliver words.
     `min_speech`: with `sound_cuts`, how many seconds of that sound must be speech. `regret`: if the words that cut a
     reply vanish, and nothing of that reply was heard, its question is asked again after this many seconds without
     words.

@@ -39,7 +39,7 @@ class Speculations:
 
     @property
     def due(self) -> float:
-        """The time at which the words become worth a guess; infinity if no guess is to be made."""
+        """The time at which to make the next guess; infinity if no guess is to be made."""
         if self._policy is None or self.live is not None or self._made >= self._policy.most:
             return inf
         return self._since + self._policy.after

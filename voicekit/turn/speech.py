@@ -1,5 +1,4 @@
-"""Tracks whether the caller is making speech sounds, and for how long, from the marks SpeechStarted and
-SpeechStopped."""
+"""Tells from SpeechStarted and SpeechStopped marks whether the caller is making speech sounds, and for how long."""
 
 from __future__ import annotations
 
@@ -7,8 +6,8 @@ from voicekit.events import SpeechStarted, SpeechStopped
 
 
 class CallerSpeech:
-    """The caller's speech, kept up to date in every state. The length of speech is counted in ear samples between
-    marks, and by the clock after the last mark."""
+    """The caller's speech, kept up to date in every state. Its length is measured in ear samples between marks, and by
+    the clock after the last mark."""
 
     __slots__ = ("_earlier", "_rate", "_started_at", "since", "stopped_at", "talking")
 

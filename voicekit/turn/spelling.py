@@ -47,8 +47,8 @@ class Spelt:
     groups: int = 0
     numerals: int = 0
     letters: int = 0
-    opens_like_a_number: bool = False  # whether it begins with a zero or a plus
-    alone: bool = False  # whether there are no other words
+    opens_like_a_number: bool = False  # whether the first numeral begins with a zero or a plus
+    alone: bool = False  # whether no other words were said
 
     @property
     def digits(self) -> int:

@@ -1,7 +1,7 @@
 """The turn table: for every state and every kind of event, the move and the states to which it may lead.
 
 Every cell is written out, even where it is `IGNORE`, and a test proves that each declared transition can happen and
-that no others do. Read a row as one situation. Rules that no row can show are in `voicekit.turn.machine`.
+that no others do. Each row is one state. Rules that no row can show are in `voicekit.turn.machine`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ Levels: TypeAlias = Callable[[int, int], float | None]
 it was too long ago."""
 
 EARLY, LATE = 0.4, 0.9
-"""How many seconds before, and after, the reply's word counts as played its echo may start. Voices, sinks and
+"""How many seconds an echo may start before (EARLY) or after (LATE) its word counts as played. Voices, sinks and
 recognisers time words only to some tenths of a second, and a telephone's echo takes up to half a second. Callers who
 repeat an offer begin later.
 """
@@ -52,7 +52,8 @@ browsers bring speech to about this level. A quieter caller can still interrupt 
 """
 
 RUN = 2
-"""Words in a row that are too faint to be the caller's; a single one may just be spoken softly, or timed wrongly."""
+"""How many words in a row must be too faint to count as somebody else's; a single one may just be spoken softly, or
+timed wrongly."""
 
 GOES_ON = 1.0
 """Seconds within which a faint word goes on with the faint words before it."""
@@ -158,7 +159,7 @@ class Whose:
     def foreign(
         self, words: Sequence[Word], *, replying: bool, quiet_from: float = math.inf
     ) -> tuple[frozenset[int], str]:
-        """Which of `words`, the utterance so far, are not the caller's: their indexes, and the reason.
+        """`words` are the utterance so far. Returns the indexes of those that are not the caller's, and the reason.
 
         From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 
@@ -185,7 +186,7 @@ class Whose:
         below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
         if self._levels is not None and self._levels(start, end) is None:
             below = math.inf
-        if below is None:  # the loudness is unknown: words count as an echo only if nearly all are identical
+        if below is None:  # the loudness is unknown: words count as an echo only if nearly all of them are in the reply
             return (echoed, why) if len(echoed) >= ALIKE * len(words) else None
         if below < SOFTER_DB or len(echoed) < SHARE * len(words):
             return None

@@ -10,10 +10,10 @@ A word belongs to a question if the question was asked with the same word at abo
 starts within the question's span. The first rule is needed because recognisers change the times of words by a few
 tenths of a second when the words become final.
 
-The events leave two choices open. First, a final settles all sound before its end, so tail words that start before then
-are dropped, even if a newer interim has overtaken the final. Second, a late final that reaches past the watermark moves
-the watermark to its own end: by then the recogniser knows how long the committed word was, and the Endpoint that
-follows is out of date.
+The events leave two questions open, which are decided as follows. First, a final settles all sound before its end, so
+tail words that start before then are dropped, even if a newer interim has overtaken the final. Second, a late final
+that reaches past the watermark moves the watermark to its own end: by then the recogniser knows how long the committed
+word was, and the Endpoint that follows is out of date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from voicekit.events import Dtmf, Typed, Word, joined
 from voicekit.writing import letters
 
-# How many questions are remembered; final words of older questions never arrive.
+# How many questions are remembered; final words for older questions no longer arrive.
 REMEMBERED = 8
 
 
@@ -86,8 +86,7 @@ class PendingQuestion:
         return spaced(before, self.spoken.text, self.after)
 
     def has(self, word: Word, near: int) -> bool:
-        """Whether `word` belongs to the question: it starts in the question's span, or is one that the question was
-        asked with."""
+        """Whether `word` starts in the question's span, or was part of the question when it was asked."""
         return self.start <= word.start < self.end or self.asked_with(word, near)
 
     def asked_with(self, word: Word, near: int) -> bool:

@@ -1,7 +1,7 @@
 """Finds where sentences and clauses end, in every script.
 
 A sentence ends after its end mark and any closing quotes or brackets, if white space follows. In scripts without
-spaces, no white space is needed. A new line also ends a sentence. Thai and Lao have no such mark. They put a space
+spaces, no white space is needed. A new line also ends a sentence. Thai and Lao have no end mark: they put a space
 between sentences, but also between clauses, so only a pause decides (see `ends_sentence`).
 
 If in doubt, a full stop does not end a sentence, since a missing pause sounds better than a wrong one: the full stops
@@ -42,7 +42,7 @@ special treatment.
 """
 
 _MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not count the ellipsis as a mark, since it does not always end a sentence
-_COMMA = "\u104a"  # the Burmese mark that ends a sentence for Unicode, but that writers use as a comma
+_COMMA = "\u104a"  # the Burmese mark that Unicode lists as ending a sentence, but that writers use as a comma
 _UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # marks that need no white space after them
 _NUMERIC = "．।॥"  # marks that may precede a digit without ending a sentence
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
@@ -109,8 +109,8 @@ def ends_sentence(text: str) -> bool:
 
 
 def sentence_mark(text: str) -> int:
-    """The index at which the mark at the end of `text` begins, including closing quotes or brackets before the mark;
-    the length of `text` if there is no mark.
+    """The index at which the mark at the end of `text` begins, or closing quotes or brackets just before it; the length
+    of `text` if there is no mark.
 
         >>> sentence_mark('He said "no!"'), sentence_mark("no")
         (11, 2)

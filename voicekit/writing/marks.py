@@ -2,8 +2,8 @@
 
 Generated from Unicode 18.0 by `python -m tests.unit.unicode_marks`, which needs the package `regex`.
 
-Each class has exactly the characters with a certain Unicode property. `voicekit.writing.ends` adds some marks and
-leaves others out.
+Each class contains exactly the characters that have a certain Unicode property. `voicekit.writing.ends` adds some marks
+and leaves others out.
 """
 
 from __future__ import annotations

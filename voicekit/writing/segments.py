@@ -24,8 +24,7 @@ _HYPHENS = re.compile(r"[-\u2010-\u2015]+")
 
 
 def clusters(text: str) -> Iterator[int]:
-    """The index after each character. A character, as people count them, includes its accents, vowel signs and tone
-    marks.
+    """The index after each character; a character includes its accents, vowel signs and tone marks.
 
     >>> list(clusters("ที่นี่"))
     [3, 6]
@@ -91,7 +90,7 @@ def letters(text: str) -> str:
 
 
 def units(text: str) -> list[tuple[str, bool]]:
-    """The letters of each word of `text`, and whether its script has no spaces; a hyphen separates two words.
+    """The letters of each word of `text`, and whether the word's script has no spaces; a hyphen separates two words.
 
     >>> units("Uh-huh, 你好")
     [('uh', False), ('huh', False), ('你', True), ('好', True)]

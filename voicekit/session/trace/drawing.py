@@ -26,7 +26,7 @@ AHEAD = "░"
 
 
 def draw(fall: Waterfall, *, width: int = 100, colour: bool = True, recorded: float | None = None) -> str:
-    """Draw `fall` as text at most `width` columns wide; `recorded` is the same wait, as measured from the recording."""
+    """Draw `fall` as text at most `width` columns wide; `recorded` is the length of the wait in the recording."""
     room = max(width, LEAST_WIDTH) - LABEL - NUMBER - 1
     first = min([fall.start, *(bar.ahead[0] for bar in fall.bars if bar.ahead is not None)])
     scale = room / ((fall.end - first) or 1.0)

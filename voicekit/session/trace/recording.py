@@ -25,7 +25,7 @@ CLOCKS_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The audible pieces of each channel, in order: (start, end) in seconds, each at most LOOK_S long."""
+    """The audible pieces of each channel, in order: (start, end) in seconds, each at most LOOK_S seconds long."""
 
     caller: tuple[tuple[float, float], ...]
     agent: tuple[tuple[float, float], ...]

@@ -23,7 +23,7 @@ WIDTH, ROW, LABEL, NUMBER, MARGIN = 900, 26, 170, 80, 16
 
 
 def as_svg(fall: Waterfall, recorded: float | None = None) -> str:
-    """Draw `fall` as an SVG document; `recorded` is the same wait, as measured from the recording."""
+    """Draw `fall` as an SVG document; `recorded` is the length of the wait in the recording."""
     first = min([fall.start, *(bar.ahead[0] for bar in fall.bars if bar.ahead is not None)])
     scale = (WIDTH - LABEL - NUMBER - 2 * MARGIN) / ((fall.end - first) or 1.0)
     texts = summary(fall, recorded)
