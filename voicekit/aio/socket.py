@@ -21,10 +21,10 @@ from voicekit.aio.plain_wire import PlainWire
 from voicekit.call.wire import StreamClosed, Wire, WireMessage
 
 INBOX = 256
-"""Messages that wait for a call whose loop is blocked: five seconds of sound. Beyond this the oldest is dropped."""
+"""The number of messages that may wait while trio is blocked: five seconds of sound. Then the oldest is dropped."""
 
 UNSENT = 8
-"""Messages on their way to the socket: 160 ms of sound. Beyond this the call's writer waits."""
+"""The number of messages that may be on their way to the socket: 160 ms of sound. Then the call's writer waits."""
 
 
 class AsgiWebSocket(Protocol):

@@ -15,8 +15,8 @@ DAY_S: Final = 24 * 3600.0
 
 
 def folder_for(folder: Path, days: float | None) -> Path:
-    """The folder in which the next call is recorded: `folder` itself or, with `days`, a new subfolder. Recordings older
-    than that number of days are deleted.
+    """The folder in which the next call is recorded: `folder` itself or, with `days`, a new subfolder. Recordings more
+    than `days` days old are deleted.
     """
     if days is None:
         return folder

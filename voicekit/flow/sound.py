@@ -63,7 +63,7 @@ def resample(target: AudioFormat) -> TransformPart[Any, Any]:
 
 def _known(context: StreamContext, name: str) -> AudioFormat:
     if context.format is None:
-        raise ConfigError(f"{name!r} must know the format of its sound, but no stage before it has `produces`")
+        raise ConfigError(f"{name!r} must know the format of its sound, but no stage before it defines `produces`")
     return context.format
 
 

@@ -26,7 +26,7 @@ class Transform(Protocol[In_contra, Out_co]):
     """
 
     def feed(self, item: In_contra) -> Iterable[Out_co]:
-        """What comes out for `item`; items of an unknown type pass unchanged."""
+        """The output for `item`; items of an unknown type pass unchanged."""
         ...
 
     def finish(self) -> Iterable[Out_co]:
@@ -47,7 +47,7 @@ class StreamContext:
 
 
 class Pipeable:
-    """Gives `|` to parts of a pipeline: `a | b | c` is `pipeline(a, b, c)`. A convenience, not a contract."""
+    """Gives `|` to parts of a pipeline: `a | b | c` is `pipeline(a, b, c)`."""
 
     __slots__ = ()
 
@@ -118,7 +118,7 @@ def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[An
 
 
 class Each:
-    """A transform from plain functions that are called one after the other. Each turns one item into another, or
+    """A transform made from plain functions that are called one after the other. Each turns one item into another, or
     returns None to drop it.
     """
 

@@ -28,7 +28,7 @@ FULL_SCALE = 32_767
 
 
 class SilenceSource(Pipeable):
-    """A silent caller: silence in any `format`, for `duration` seconds or, without one, forever."""
+    """A silent caller: silence in any `format`, for `duration` seconds or, by default, forever."""
 
     name = "silence"
     accepts: AudioFormat | None = None

@@ -93,7 +93,7 @@ class ClockedDevice:
         return int(seconds * self._rate + SAMPLE_EPSILON)
 
     def _settle(self, now: float) -> None:
-        """Hand over frames that have sounded to their end."""
+        """Hand over the frames that have been heard to the end."""
         while self._frames and self._held_at is None:
             start, frame = self._frames[0]
             if self._count(now - start) < frame.samples:
