@@ -62,7 +62,7 @@ class HostedWire:
     def attach(self, loop: asyncio.AbstractEventLoop, cross: Callable[..., None]) -> list[asyncio.Task[None]]:
         """Start moving messages on `loop`; `cross(function, ...)` makes trio call `function` soon."""
         self._loop, self._cross = loop, cross
-        self._outbox = asyncio.Queue()  # the sender limits it to UNSENT messages
+        self._outbox = asyncio.Queue()  # the sender limits this queue to UNSENT messages
         return [loop.create_task(self._read()), loop.create_task(self._write())]
 
     async def _read(self) -> None:

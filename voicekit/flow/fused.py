@@ -95,7 +95,7 @@ class FusedInlet(Inlet[Any]):
             await checkpoint()
         while not self._made:
             try:
-                self._feed(await self._inlet.receive())  # only one item, so that the link's capacity stays correct
+                self._feed(await self._inlet.receive())  # one item at a time, so that the link's capacity stays correct
             except trio.EndOfChannel:
                 self._finish()
         return self._made.popleft()

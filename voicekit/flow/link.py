@@ -296,7 +296,7 @@ class Inlet(_End, Generic[T_co]):
 
         `take` must not wait. Its errors are not raised in the sender, but by the result's `ended()` or, if no task
         waits in `ended()` any more, at the end of the `with`. While `ready()` is false, items queue as usual;
-        `resume()` checks again. Items that are sent during a call to `take` are taken after that call.
+        `resume()` checks `ready()` again. Items that are sent during a call to `take` are taken after that call.
         """
         return Taker(self._link, take, ready)
 

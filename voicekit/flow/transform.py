@@ -66,7 +66,8 @@ class TransformPart(Pipeable, Generic[In, Out]):
     """A transform's place in a pipeline: `start` makes a new transform for each stream.
 
     `accepts` is the one input format that it takes (None: any). `produces` is its output format (None: the input
-    format). `loads` names slow modules that `start` imports; whoever opens the pipeline imports them in a thread.
+    format). `loads` names slow modules that `start` imports; whoever opens the pipeline imports them beforehand, in a
+    thread.
     """
 
     name: str
