@@ -171,7 +171,7 @@ class _Shared:
                 self.close()
 
     def close(self) -> None:
-        """Close immediately or, if a thread is using the file, let that thread close it. Never waits for the thread."""
+        """Close immediately or, if a thread is using the file, let that thread close it."""
         self._closing = True
         if self._lock.acquire(blocking=False):
             try:

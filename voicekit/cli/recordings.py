@@ -33,7 +33,7 @@ def folder_for(folder: Path, days: float | None) -> Path:
 
 
 def delete_older(folder: Path, limit: float) -> None:
-    """Delete the recorded calls in `folder` that were last written before `limit`. Other files are never deleted."""
+    """Delete the recorded calls in `folder` that were last written before `limit`, and no other files."""
     for call in folder.iterdir():
         files = list(call.iterdir()) if call.is_dir() and not call.is_symlink() else []
         ours = [file for file in files if file.name in FILES and file.is_file() and not file.is_symlink()]

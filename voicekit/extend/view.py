@@ -1,4 +1,4 @@
-"""What a plugin sees of a session: enough to observe it, to store data, to speak and to end the session, and no more.
+"""What a plugin sees of a session: just enough to observe it, to store data, to speak and to end the session.
 
 This package does not import the one with the session's class, so this protocol is the session's type in hooks.
 """
