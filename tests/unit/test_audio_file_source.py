@@ -188,8 +188,8 @@ async def test_a_file_that_was_replaced_is_a_config_error(path: Path) -> None:
     ("options", "message"),
     [
         ({"trailing_silence": -1.0}, "trailing_silence: expected 0 seconds or more, got -1.0"),
-        ({"frame_ms": 0}, "frame_ms: expected at least the time of one sample at 16000 Hz, got 0 ms"),
-        ({"frame_ms": -20}, "frame_ms: expected at least the time of one sample at 16000 Hz, got -20 ms"),
+        ({"frame_ms": 0}, "frame_ms: expected at least the length of one sample at 16000 Hz, got 0 ms"),
+        ({"frame_ms": -20}, "frame_ms: expected at least the length of one sample at 16000 Hz, got -20 ms"),
     ],
 )
 def test_impossible_options_are_config_errors(path: Path, options: dict[str, float], message: str) -> None:

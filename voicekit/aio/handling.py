@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SayThere(Protocol):
-    """`say` for asyncio code. Each call waits until the voice needs more text."""
+    """`say` for asyncio code: it waits until the voice needs more text."""
 
     def __call__(self, text: str, /) -> Coroutine[Any, Any, None]: ...
 
@@ -44,7 +44,7 @@ async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
     """The result of `await function(*args)` on the asyncio loop; raises what the function raises.
 
     Cancelling `call` cancels the asyncio task and waits at most 0.5 s for it to end. A task that continues after that
-    is counted in `orphans()`. Each call costs 0.1 to 1 ms.
+    is counted in `orphans()`. Crossing to the other loop and back takes 0.1 to 1 ms.
     """
 
     async def main() -> T:
@@ -70,7 +70,7 @@ def handler(answer: AsyncioAnswer) -> Handler:
     """Make a handler from asyncio code; use it as a decorator.
 
     `answer` is an asyncio function that takes `(turn, say)` or `(turn)`, or an async generator function that takes
-    `(turn)`. It runs on the asyncio loop, with a `turn` and a `say` made for asyncio; if the caller interrupts, its
+    `(turn)`. It runs on the asyncio loop, with a `turn` and a `say` made for asyncio; if the caller interrupts, the
     task is cancelled. If `answer` is anything else, ConfigError is raised.
 
     >>> @handler

@@ -4,9 +4,8 @@
         ...
     ended = await host.run(make_session, host.wire(websocket))           # in a route
 
-Each loop has its own thread, so a route that blocks does not stop the sound of calls, and only the program's loop
-handles signals. Frames go from one thread to the other through `run_sync_soon` and `call_soon_threadsafe`, into bounded
-queues.
+Each loop has its own thread, so a route that blocks does not stop the sound of calls. Only the program's loop handles
+signals. Frames go from one thread to the other through `run_sync_soon` and `call_soon_threadsafe`, into bounded queues.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ END_S = 3.0
 
 
 class Host:
-    """Runs voicekit on trio in its own thread while a block is open: `async with Host() as host`.
+    """Runs voicekit on trio in its own thread for the duration of a block: `async with Host() as host`.
 
     Leaving the block cancels the running sessions, waits until they have ended, and ends the thread; tasks still
     waiting in `run` get a VoicekitError. The host belongs to the event loop on which it was entered.

@@ -1,9 +1,9 @@
 """The only asyncio loop in this process. It starts on first use, in its own thread, and uses uvloop if that is
 installed.
 
-In a separate thread, asyncio code that blocks does not stop the calls, and the loop does not interfere with trio's loop
-and signals. A token arrives 0.2 ms later than with trio-asyncio or trio's guest mode, but the thread uses less CPU, and
-no cancelled generator stays open.
+Because its thread is separate, asyncio code that blocks does not stop the calls, and the loop does not interfere with
+trio's loop and signals. A token arrives 0.2 ms later than with trio-asyncio or trio's guest mode, but the thread uses
+less CPU, and no cancelled generator stays open.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Callable
 from voicekit.errors import VoicekitError
 
 MOST_ORPHANS = 64
-"""The most tasks that may still run after ignoring their cancellation; with more, no further work is accepted."""
+"""The maximum number of tasks that may still run after ignoring their cancellation; then no further work is accepted.
+"""
 
 READY_S = 10.0
 """The seconds that the thread may take to start its loop."""

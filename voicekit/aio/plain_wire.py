@@ -1,7 +1,8 @@
 """Only sound: PCM16 mono in binary messages in both directions, for your own websocket.
 
-The call starts with the first message, whatever it is. Text from the far side is ignored, unless it is a single
-telephone key. The far side gets sound and one text, `clear`, which means: drop what has been sent but not yet played.
+The call starts with the first message, whatever it is. A text from the far side is ignored, unless it is a telephone
+key, such as "5". The far side gets sound and one text, `clear`, which means: drop what has been sent but not yet
+played.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ from voicekit.aio.plain_wire import PlainWire
 from voicekit.call.wire import StreamClosed, Wire, WireMessage
 
 INBOX = 256
-"""Messages that wait for a call whose loop is blocked: five seconds of sound. Beyond this the oldest is dropped."""
+"""The number of messages that may wait while trio is blocked: five seconds of sound. Then the oldest is dropped."""
 
 UNSENT = 8
-"""Messages on their way to the socket: 160 ms of sound. Beyond this the call's writer waits."""
+"""The number of messages that may be on their way to the socket: 160 ms of sound. Then the call's writer waits."""
 
 
 class AsgiWebSocket(Protocol):
@@ -62,7 +62,7 @@ class HostedWire:
     def attach(self, loop: asyncio.AbstractEventLoop, cross: Callable[..., None]) -> list[asyncio.Task[None]]:
         """Start moving messages on `loop`; `cross(function, ...)` makes trio call `function` soon."""
         self._loop, self._cross = loop, cross
-        self._outbox = asyncio.Queue()  # the sender limits it to UNSENT messages
+        self._outbox = asyncio.Queue()  # the sender limits this queue to UNSENT messages
         return [loop.create_task(self._read()), loop.create_task(self._write())]
 
     async def _read(self) -> None:

@@ -62,7 +62,7 @@ def _resolve(answer: asyncio.Future[Any], value: object, error: Exception | None
 
 
 class _Commitment:
-    """A turn's commitment, whose `wait` is for asyncio code."""
+    """A turn's commitment, with a `wait` for asyncio code."""
 
     def __init__(self, desk: TrioDesk, turn: Turn) -> None:
         self._ask = partial(desk.ask, turn.committed)
@@ -76,7 +76,7 @@ class _Commitment:
 
 
 class _CrossedEnds:
-    """The connection to the caller, whose actions cross to trio."""
+    """The connection to the caller. Its actions take place in trio."""
 
     def __init__(self, desk: TrioDesk, ends: CallEnds) -> None:
         self._desk = desk

@@ -1,4 +1,5 @@
-"""Re-cuts sound into windows of an exact length, whatever the lengths of its frames. Pure, and exact to the sample.
+"""Re-cuts sound into windows of an exact length, whatever the lengths of the incoming frames. Pure, and exact to the
+sample.
 
 A window never spans a gap. Before a Gap, before an unannounced jump in `at`, and at the end, an incomplete window is
 emitted as a shorter frame: it is not padded, because invented samples would be mistaken for sound. Anything that is

@@ -146,7 +146,7 @@ def _decoding_table(law: Encoding) -> NDArray[numpy.int16]:
 
 
 def _highest_bit(values: NDArray[numpy.int32]) -> NDArray[numpy.int32]:
-    """The number of the highest bit that is set, counted from 0 (-1 if none is)."""
+    """The number of the highest bit that is set, counted from 0 (-1 if no bit is set)."""
     import numpy
 
-    return numpy.frexp(values)[1] - 1  # exact, since floats hold every integer of this size
+    return numpy.frexp(values)[1] - 1  # exact, since floats can represent every integer of this size

@@ -3,11 +3,11 @@
 Nearly everything that can be wrong with a file is detected when it is opened, before any sound flows. Sound is read as
 PCM16, whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Sound is written as
 PCM16 in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even if it is an unusual one
-such as 11,025 Hz. More than two channels are refused, because a program that mixes them would have to guess which
-channel contains the speaker.
+such as 11,025 Hz. More than two channels are refused, because mixing them would mean guessing which channel contains
+the speaker.
 
 A file that contains less than its header declares is refused, unless `cut_short` is set or hardly anything is missing
-(`voicekit.audio.truncated`).
+(see `voicekit.audio.truncated`).
 
 The reader and the writer work in the thread that calls them. If one thread closes the file while an abandoned thread is
 still using it, the file is closed when the abandoned thread has finished.
@@ -99,12 +99,12 @@ class SoundFileReader:
 
 
 class SoundFileWriter:
-    """Writes sound of one rate and channel count to a file, whose suffix determines its format.
+    """Writes sound to a file with a fixed rate and channel count; the file's suffix determines its format.
 
     Opening raises ConfigError for an unknown suffix, a rate that the file's format does not support, or a path that
     can't be written. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk
     raises DeviceError. If the program is killed, the file can still be played: a .wav up to the last frame, a .flac
-    without its last quarter of a second, .ogg and .opus without their last page, which may be several seconds long.
+    without its last quarter of a second, and an .ogg or .opus without its last page, which may be several seconds long.
     """
 
     def __init__(self, path: PathLike, format: AudioFormat) -> None:  # noqa: A002  # the field's word
@@ -171,7 +171,7 @@ class _Shared:
                 self.close()
 
     def close(self) -> None:
-        """Close immediately or, if a thread is using the file, let that thread close it. Never waits for the thread."""
+        """Close immediately or, if a thread is using the file, let that thread close it."""
         self._closing = True
         if self._lock.acquire(blocking=False):
             try:

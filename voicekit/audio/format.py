@@ -1,7 +1,7 @@
 """The format of a stream of sound, and the conversion between samples, bytes and seconds.
 
-A *sample* counts one instant, whatever the number of channels: a second of stereo at 16 kHz has 16,000 samples.
-Media time is always an integer number of samples; seconds are for people and for deadlines.
+A *sample* covers one instant on all channels: a second of stereo at 16 kHz has 16,000 samples. Media time is always an
+integer number of samples; seconds are for people and for deadlines.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _SILENT_BYTE: dict[str, bytes] = {"pcm16": b"\0", "float32": b"\0", "mulaw": b"\
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """Rate in Hz, encoding (little-endian, interleaved) and number of channels; shared by all frames of a stream.
+    """Rate in Hz, encoding and number of channels, shared by all frames of a stream. Samples are little-endian,
+    interleaved.
 
     Raises ConfigError for a rate, an encoding or a channel count that voicekit does not support.
     """

@@ -1,7 +1,7 @@
 """A piece of sound, and a gap where sound was lost: the items on every sound link.
 
-Each frame and each gap has its position in the stream, so loss and duplication can always be detected. There is no
-name, id or other metadata. Any further fact that two stages need to exchange becomes a field.
+Each frame and each gap has its position in the stream, so loss and duplication can always be detected. Neither has a
+name, an id or other metadata. Any further fact that two stages need to exchange becomes a field.
 """
 
 from __future__ import annotations

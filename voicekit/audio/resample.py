@@ -94,8 +94,8 @@ class Resampler:
 
 
 def _exactly(count: int, samples: Floats) -> Floats:
-    """`samples`, cut or extended with the last value to `count`, because the filter rounds by a stretch's length, not
-    its position.
+    """`samples`, cut or padded (with the last value) to `count`: the filter rounds a stretch's length, not its two
+    ends.
     """
     import numpy
 

@@ -1,4 +1,4 @@
-"""Detects sound files that contain less than their header declares: playing them would lose sound without an error.
+"""Detects sound files that contain less than their header declares, so that a truncated file doesn't pass for complete.
 
 WAV and AIFF declare a number of bytes, and libsndfile plays what is there without reporting anything. FLAC declares a
 number of samples, and libsndfile fails when it reaches the missing part. OGG and MP3 are streams that declare nothing,
@@ -25,21 +25,22 @@ FIRST_CHUNK = 12
 """Offset of the first chunk in bytes, after the file's kind and size and the kind of its content."""
 
 ENDLESS = 0x7FFF_0000
-"""Bytes. Programs that write to a pipe can't know the size, and write a number from here to 0xFFFFFFFF instead."""
+"""Programs that write to a pipe can't know the size in bytes; they write a number from this one to 0xFFFFFFFF instead.
+"""
 
 SLACK = 64
 """Bytes that may be missing at the end: writers that miscount a block or a header are off by some dozens."""
 
 UNKNOWN = 1 << 62
-"""Samples. libsndfile returns its largest number if a header does not declare a length."""
+"""If a header declares no length, libsndfile returns its largest number, which is above this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """The size of the sound in a file: where in the header it is declared, what it really is, and how much is missing.
 
-    `mended` contains the bytes of the corrected size. If `mended` is empty, the header is correct, and `at` has no
-    meaning.
+    `mended` contains the bytes to be read in place of the declared size. If it is empty, the header is correct, and
+    `at` has no meaning.
     """
 
     at: int = 0
@@ -51,7 +52,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
     """Read the header of the file. Raises ConfigError if the file is missing, unreadable or empty, or is a WAV or AIFF
     that was cut short.
 
-    With `cut_short`, a file that was cut short raises no error.
+    With `cut_short`, no error is raised for such a file.
     """
     try:
         with path.open("rb") as raw:
@@ -71,7 +72,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
 
 
 class MendedFile(io.FileIO):
-    """A file opened for reading: a program that reads its header gets the corrected size of the sound."""
+    """A file opened for reading; when its header is read, the size of the sound is corrected."""
 
     def __init__(self, path: Path, ending: Ending) -> None:
         super().__init__(path)
@@ -140,7 +141,7 @@ def _ending(raw: BinaryIO, size: int) -> Ending:
 
 
 def _is_made_of_chunks(raw: BinaryIO, start: int, size: int, header: str) -> bool:
-    """Whether other chunks follow an empty one, to the end of the file: then the sound really is empty."""
+    """Whether other chunks follow an empty one, to the end of the file. If so, the sound really is empty."""
     while start + 8 <= size:
         raw.seek(start)
         name, length = struct.unpack(header, raw.read(8))

@@ -15,7 +15,7 @@ HELP = "talk to a bot by typing"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a typed conversation until the input ends or the bot ends it."""
+    """Run a typed conversation until the input ends or the bot hangs up."""
     parser = call_parser("chat", HELP, typed=True)
     options = parser.parse_args(arguments)
     if options.bot is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voicekit.soniox.rest import SonioxClient
 
 FAILED: Final = 1
-"""The exit status if the service refused or could not be reached, and if any of several files failed."""
+"""The exit status if the service refused the request or could not be reached, or if any of several files failed."""
 
 BAR: Final = 24
 
@@ -76,7 +76,7 @@ class ProgressBar(StatusLine):
         self._done = 0
 
     def note(self, item: int, part: float, what: str) -> None:
-        """Note how much of the work on an item is done (`part`, from 0 to 1); `what` describes the current step."""
+        """Record how much of the work on an item is done (`part`, from 0 to 1); `what` describes the current step."""
         self._parts[item] = part
         filled = int(BAR * sum(self._parts.values()) / self._total)
         bar = f"{coloured('#' * filled, GREEN)}{'-' * (BAR - filled)}"

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def examine() -> list[Finding]:
-    """Check everything. Returns when the slowest host has answered, and after 5 s at the latest."""
+    """Check everything. Returns when the slowest host has answered, or after 5 s at the latest."""
     plugins = load_plugins(strict=False)
     has_key, key = _key(_has_server(plugins))
     return [

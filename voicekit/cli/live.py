@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 BETWEEN: Final = "   "
 
 LONGEST_WAIT: Final = 60.0
-"""Seconds. A longer or a negative wait was not measured on one clock (a file may be read at any pace), so it is left
-out.
+"""The longest wait, in seconds, that is shown. A longer or negative wait was not measured on one clock (a file may be
+read at any pace).
 """
 
 
 HELD: Final = 100
-"""The most lines that may wait for the end of a reply."""
+"""The maximum number of lines that may wait for the end of a reply."""
 
 
 class Live:
@@ -77,8 +77,8 @@ class Live:
         self._began = trio.current_time()
         self._final: tuple[Word, ...] = ()
         self._tail: tuple[Word, ...] = ()
-        self._spoken_to: float | None = None  # the end of the caller's last sound, in seconds of the call
-        self._asked: float | None = None  # the end of the question that is being answered, in seconds of the call
+        self._spoken_to: float | None = None  # the end of the caller's last sound, in seconds since the call began
+        self._asked: float | None = None  # the end of the question being answered, in seconds since the call began
         self._aside = False  # whether the current words were judged to be a backchannel
         self._heard = ""
         self._audible: float | None = None
@@ -116,7 +116,7 @@ class Live:
                 self._line(self._now, " ! ", line)
 
     def summary(self) -> str:
-        """How quickly the caller was answered, in one line."""
+        """One line that says how quickly the caller was answered."""
         if not self.waits:
             return "no question was answered"
         times = "once" if len(self.waits) == 1 else f"{len(self.waits)} times"

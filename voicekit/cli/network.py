@@ -26,7 +26,7 @@ SECURE: Final = ("https", "wss")
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How long it took to reach `host`, or why that failed; `host` names the proxy, if there is one."""
+    """How long it took to reach `host`, or why that failed. If there is a proxy, `host` also names the proxy."""
 
     host: str
     seconds: float

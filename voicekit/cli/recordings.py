@@ -15,8 +15,8 @@ DAY_S: Final = 24 * 3600.0
 
 
 def folder_for(folder: Path, days: float | None) -> Path:
-    """The folder in which the next call is recorded: `folder` itself or, with `days`, a new subfolder. Recordings older
-    than that number of days are deleted.
+    """The folder in which the next call is recorded: `folder` itself or, with `days`, a new subfolder. Recordings more
+    than `days` days old are deleted.
     """
     if days is None:
         return folder
@@ -33,7 +33,7 @@ def folder_for(folder: Path, days: float | None) -> Path:
 
 
 def delete_older(folder: Path, limit: float) -> None:
-    """Delete the recorded calls in `folder` that were last written before `limit`. Other files are never deleted."""
+    """Delete the recorded calls in `folder` that were last written before `limit`, and no other files."""
     for call in folder.iterdir():
         files = list(call.iterdir()) if call.is_dir() and not call.is_symlink() else []
         ours = [file for file in files if file.name in FILES and file.is_file() and not file.is_symlink()]

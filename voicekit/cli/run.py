@@ -87,7 +87,7 @@ def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
 
 @dataclass(frozen=True)
 class CallPlan:
-    """The requested call: `parts` are the keyword arguments of a Session; for a typed call, only those that were
+    """The requested call: `parts` are keyword arguments for a Session; for a typed call, only those that were
     requested.
     """
 

@@ -122,7 +122,7 @@ def _belongs(path: Path) -> bool:
 
 
 def _renamed(text: str, name: str) -> str:
-    """`text` with the other name instead of the template's, in one pass, since the other name may contain the
+    """`text` with the new name instead of the template's: replaced in one pass, since the new name may contain the
     template's.
     """
     module = name.replace("-", "_")

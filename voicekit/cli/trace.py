@@ -1,4 +1,4 @@
-"""`voicekit trace CALL`: shows where the time went between the caller's last word and the bot's first one."""
+"""`voicekit trace CALL`: shows where the time went between the caller's last word and the bot's first word."""
 
 from __future__ import annotations
 

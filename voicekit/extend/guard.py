@@ -77,7 +77,7 @@ def _checked(
     given: dict[str, Any],
     trace: Tracer | None,
 ) -> object:
-    """The checked answer to one call. The trace has only names and types, because values may be private."""
+    """The checked result of one hook call. The trace has only names and types, because values may be private."""
     try:
         answer = function(*own)
     except Exception as error:  # a plugin is third-party code: any error gets the plugin's name
@@ -93,7 +93,7 @@ def _checked(
 
 
 def _wanted(function: Callable[..., object]) -> list[str]:
-    """The arguments without a default: those that the plugin takes."""
+    """The parameters without a default: the plugin's function takes these arguments of the hook."""
     parameters = signature(function).parameters.values()
     some = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
     return [each.name for each in parameters if each.default is each.empty and each.kind not in some]

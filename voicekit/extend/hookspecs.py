@@ -90,7 +90,7 @@ def voicekit_wrap_stage(stage: Part, role: Role, session: SessionView) -> Part |
 
 @hookspec(firstresult=True)
 def voicekit_answer(turn: Turn) -> Answer | None:
-    """Return the handler for this turn, or None to leave it to the next plugin and finally to the session's own
+    """Return the handler for this turn, or None to leave the turn to the next plugin and finally to the session's own
     handler.
 
     The handler may be anything that `voicekit.as_handler` takes: a handler, a function or a text.
@@ -114,7 +114,8 @@ def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
 
 @hookspec(firstresult=True)
 def voicekit_handle_error(error: Exception, role: Role | None, session: SessionView) -> Apologise | Restart | None:
-    """Decide how the call continues after `error` in the part with this `role`; None leaves it to the next plugin.
+    """Decide how the call continues after `error` in the part with this `role`; None leaves the decision to the next
+    plugin.
 
     `role` is None if the error did not come from a part. If every plugin returns None, the error is handled as usual.
     """

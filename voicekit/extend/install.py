@@ -42,7 +42,7 @@ def brought_by(kind: str, name: str) -> str | None:
 
 
 def how_to_install(distribution: str) -> str:
-    """The end of a sentence that begins with the distribution's name: how to install it."""
+    """The end of a sentence that begins with the distribution's name: how to install the distribution."""
     return f"which is not installed: {install_command(distribution)}"
 
 
@@ -60,8 +60,8 @@ def install_command(distribution: str) -> str:
 
 
 def why_missing(distribution: str, plugins: Plugins) -> str:
-    """The end of a sentence that begins with the name of a missing thing: why one of voicekit's own plugins does not
-    provide it, and what to do.
+    """The end of a sentence about a missing part or command: why the plugin in `distribution` does not provide it, and
+    what to do.
     """
     name = distribution.removeprefix("voicekit-")
     for info in plugins.listing():

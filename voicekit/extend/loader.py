@@ -2,8 +2,8 @@
 
 Importing this module loads no plugin. Only the list of installed plugins is cached in this module: building it takes 20
 ms, and without the cache a server would stop for that long at each new call. At start-up a broken plugin stops the
-program, because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing
-observer is ignored.
+program, because the plugin may be a safeguard; the message explains how to block it. During a call, only the failure of
+an observer leaves the call unaffected.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ VOICEFILE = "voicefile"
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A plugin that was found but not imported yet."""
+    """A plugin that has been found but not imported."""
 
     name: str
     origin: str

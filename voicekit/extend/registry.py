@@ -195,7 +195,7 @@ class Use:
     @overload
     def build(self, registry: Registry, role: Literal["transport"]) -> Transport: ...
     def build(self, registry: Registry, role: Role) -> Part:
-        """Call the factory that is registered for `role` under this name in `registry`.
+        """Call the factory that is registered for `role` in `registry` under the name of this Use.
 
         Raises ConfigError for an unknown name and for unknown or missing options, and PluginError if the factory fails
         or makes something that can't be a `role`. VoicekitErrors that the factory itself raises are passed on

@@ -1,6 +1,6 @@
-"""What a plugin sees of a session: enough to observe it, to store data, to speak and to end the session, and no more.
+"""What a plugin sees of a session: just enough to observe it, to store data, to speak and to end the session.
 
-The session's class is in a package that this one does not import, so hooks refer to the session by this protocol.
+This package does not import the one with the session's class, so this protocol is the session's type in hooks.
 """
 
 from __future__ import annotations

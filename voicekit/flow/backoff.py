@@ -28,7 +28,7 @@ class Waits:
     def after(self, failures: int, roll: float) -> float | None:
         """The wait after the `failures`-th failure in a row; None if there should be no further attempt.
 
-        `roll` in [0, 1) chooses between half of the full wait and all of it, so that many calls don't try again
+        `roll` in [0, 1) chooses a wait between half of the full wait and all of it, so that many calls don't try again
         simultaneously.
         """
         if failures > self.most:
@@ -75,7 +75,7 @@ class Backoff:
         return self._down_since is not None
 
     def works(self, now: float) -> None:
-        """Note a sign of life. Working time is counted from the first sign of life after a failure."""
+        """Record a sign of life. Working time is counted from the first sign of life after a failure."""
         self._down_since = None
         if self._works_since is None:
             self._works_since = now
@@ -85,8 +85,8 @@ class Backoff:
         self.failures, self._down_since, self._works_since = 0, None, None
 
     def failed(self, now: float, waits: Waits | None = SOON, *, asked: float = 0.0) -> float | None:
-        """Note a failure, and return when to try again; None means not at all. `waits` are the waits after this kind of
-        failure, or None if the failure is permanent.
+        """Record a failure, and return when to try again; None means not at all. `waits` are the waits after this kind
+        of failure, or None if the failure is permanent.
 
         `asked` is the number of seconds that the service wants us to wait; the wait is at least that long.
         """

@@ -3,7 +3,7 @@
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
 All calls of a process may share a `Fallback`: when one call has found that a service fails, the others don't wait for
-that service. How long a service rests depends on its error, and is varied randomly, so that many calls do not return to
+that service. How long a service rests depends on the error, and varies randomly, so that many calls do not return to
 the service simultaneously.
 """
 
@@ -23,7 +23,7 @@ caller has waited less than 6 s.
 """
 
 EXCUSE_S = 3.0
-"""Seconds of a turn without a word, after which the caller hears the excuse."""
+"""If a turn has lasted this many seconds without a word, the caller hears the excuse."""
 
 EXCUSE = "One moment, please."
 
@@ -33,10 +33,10 @@ of it.
 """
 
 REST_QUOTA_S = 40.0
-"""As REST_S, but for a service whose rate or quota is used up."""
+"""Like REST_S, but for a service that refused because a rate limit or a quota is used up."""
 
 REST_REFUSED_S = 300.0
-"""As REST_S, but for a service that refused us permanently (a wrong key, an empty account): the bill may be paid
+"""Like REST_S, but for a service that refused us permanently (a wrong key, an empty account): the bill may be paid
 meanwhile.
 """
 
@@ -89,7 +89,7 @@ def rest(error: Exception) -> float:
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether `error` is a service's fault, so that another service may succeed."""
+    """Whether the service is to blame for `error`; if so, another service may succeed."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_fault, error.exceptions))
     return isinstance(error, ServiceError | ProtocolError)

@@ -1,7 +1,7 @@
 """The ends of a link, with transforms attached: items pass through the transforms when they are sent or received.
 
-Outputs that cannot yet be delivered are kept, and precede those of the next item. A cancelled `send` has taken the
-item either completely or not at all. Nothing piles up, because an item is fed only after all output of the previous
+Outputs that cannot yet be delivered are kept, and delivered before those of the next item. A cancelled `send` has taken
+the item either completely or not at all. Nothing piles up, because an item is fed only after all output of the previous
 items has been delivered.
 """
 
@@ -50,7 +50,7 @@ class FusedOutlet(Outlet[Any]):
     def offer(self, item: Any) -> None:
         self._offer_pending()
         self._pending.extend(self._feed(item))
-        with suppress(trio.WouldBlock):  # the item counts as accepted: its rest goes out with the next item
+        with suppress(trio.WouldBlock):  # the item counts as accepted: what is left of it is sent with the next item
             self._offer_pending()
 
     def clone(self) -> Outlet[Any]:
@@ -95,7 +95,7 @@ class FusedInlet(Inlet[Any]):
             await checkpoint()
         while not self._made:
             try:
-                self._feed(await self._inlet.receive())  # only one item, so that the link's capacity stays correct
+                self._feed(await self._inlet.receive())  # one item at a time, so that the link's capacity stays correct
             except trio.EndOfChannel:
                 self._finish()
         return self._made.popleft()

@@ -17,8 +17,8 @@ import trio
 def sole(error: BaseException) -> BaseException:
     """`error` itself or, if that is a group with a single exception (however deeply nested), that exception.
 
-    Cancellations in a group that contains errors don't count, and are removed: they only stopped the other tasks, and
-    the errors will do that as well.
+    Cancellations in a group that contains errors don't count, and are removed: they only stop other tasks, and the
+    errors do that as well.
     """
     while isinstance(error, BaseExceptionGroup):
         cancelled, errors = error.split(trio.Cancelled)
@@ -48,7 +48,7 @@ def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None
         note = f"in stage {stage!r}"
     try:
         yield
-    except BaseException as error:  # no error is lost: it, or the only error in its group, is raised again
+    except BaseException as error:  # no error is lost: `error`, or the only error in that group, is raised again
         inner = sole(error)
         if note is not None:
             _sign(inner, note, stage)

@@ -78,4 +78,4 @@ async def run_tapped(
         return
     shown = FusedOutlet(outbox, Tap(outward))
     await run(inbox, shown)
-    await shown.finish()  # delivers what a cancelled send or an offer left over
+    await shown.finish()  # delivers what a cancelled send or an offer has left undelivered

@@ -1,9 +1,9 @@
 """The bounded link between two tasks: an Outlet to send into, an Inlet to receive from, and a rule for when it is full.
 
-`open_link` returns both ends. Errors are trio's: `trio.EndOfChannel` when every outlet is closed and everything is
-received, `trio.BrokenResourceError` when the inlet is closed, `trio.ClosedResourceError` on an end that you have closed
-yourself. `send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing, a
-cancelled receive has taken nothing. `voicekit.flow.store` defines what counts as full, and what happens then.
+`open_link` returns both ends. Errors are trio's: `trio.EndOfChannel` when every outlet is closed and everything has
+been received, `trio.BrokenResourceError` when the inlet is closed, `trio.ClosedResourceError` on an end that you have
+closed yourself. `send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing,
+a cancelled receive has taken nothing. `voicekit.flow.store` defines what counts as full, and what happens then.
 
 Waiting senders are served in order, by the task that makes room. No other sender overtakes them, so light items can't
 keep a heavy one out forever. Only items without weight skip the queue.
@@ -55,7 +55,7 @@ class _Link(Store):
             self.watchers.wake_all()
 
     def let_in(self) -> None:
-        """Put in the items of waiting senders while there is room. A sender continues when all of its items are in."""
+        """Queue the items of waiting senders while there is room. A sender continues when all of its items are in."""
         now = current_time()
         while self.senders:
             items = self.senders.first()
@@ -68,7 +68,7 @@ class _Link(Store):
             self.senders.wake_first()
 
     def wake_all(self) -> None:
-        """Wake every waiting task after an end was closed, so that each notices it."""
+        """Wake every waiting task after an end has been closed, so that all of them notice."""
         self.readers.wake_all()
         self.senders.wake_all()
         self.watchers.wake_all()
@@ -98,8 +98,9 @@ class Taker:
         self._link.taker = None
         if self._error is None or self._told:
             return
+        # If the body failed, a ClosedResourceError may be just a consequence of that.
         if kind is None or not isinstance(self._error, trio.ClosedResourceError):
-            raise self._error  # `ended` was cancelled before it raised this; that may have closed resources
+            raise self._error  # `ended` was cancelled before it could raise this
 
     async def ended(self) -> None:
         """Wait until the link has ended and everything has been taken; raises what `take` raised."""
@@ -295,7 +296,7 @@ class Inlet(_End, Generic[T_co]):
 
         `take` must not wait. Its errors are not raised in the sender, but by the result's `ended()` or, if no task
         waits in `ended()` any more, at the end of the `with`. While `ready()` is false, items queue as usual;
-        `resume()` checks again. Items that are sent during a call to `take` are taken after that call.
+        `resume()` checks `ready()` again. Items that are sent during a call to `take` are taken after that call.
         """
         return Taker(self._link, take, ready)
 

@@ -1,9 +1,9 @@
-"""Opens things in order and closes them in reverse, each in its own task and within a time limit.
+"""Opens things in order and closes them in reverse order, each in its own task and within a time limit.
 
 An `open()` is an async context manager that may contain a nursery. A time limit only around its exit would cross the
 scopes that its entry opened. So each context manager lives in its own task, under one cancel scope. The scope limits
-the time of opening and, later, of closing. In between, the scope shields the context manager, so that closing keeps its
-order even if everything is cancelled.
+the time for opening and, later, for closing. In between, the scope shields the context manager, so that closing keeps
+its order even if everything is cancelled.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class _Keeper:
     def hold(self) -> None:
         """Keep the thing open until `close` is called, even if everything else is cancelled.
 
-        The opener calls this when it has received the value. `keep` does not call it, because if the opener were
-        cancelled in the same instant, no task would be left to close the thing.
+        The opener, not `keep`, calls this when it has received the value: if the opener were cancelled in the same
+        instant, no task would be left to close the thing.
         """
         self._scope.shield = True
 

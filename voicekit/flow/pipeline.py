@@ -2,14 +2,15 @@
 in one nursery.
 
 Each stage gets a task (the first uses the pipeline's own), and two neighbouring stages are joined by a link. Transforms
-are fused, and called when the stage before them sends. Stages open from the last to the first, so that each receiver is
-ready before its sender. How a pipeline ends:
+are fused, and called when the stage before them sends. Their signals go directly to the pipeline's own outlet, ahead of
+everything else. Stages open from the last to the first, so that each receiver is ready before its sender.
+
+How a pipeline ends:
 
 - If a stage returns, its ends are closed immediately, so the stages after it drain and return too. If a neighbour then
   fails because that link is closed, its error is ignored: it has done all it could.
 - If a stage raises, its ends stay open until the nursery has cancelled the others. Closing them earlier would make the
   neighbours fail as well, and bury the one error that matters.
-- Signals from transforms overtake everything: they are offered directly to the pipeline's own outlet.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Pipeline(Pipeable):
         self.accepts: AudioFormat | None = getattr(self.parts[0], "accepts", None) if self.parts else None
         self._head = tuple(_leading_transforms(self.parts))
         self._segments = _segments(self.parts, formats)
-        self._outlets: list[Outlet[Any]] = []  # the outlets of the links in the stream that began last
+        self._outlets: list[Outlet[Any]] = []  # the outlets of the links in the most recent stream
 
     @property
     def stages(self) -> list[Stage[Any, Any]]:
@@ -105,7 +106,7 @@ class Pipeline(Pipeable):
     def bind(self, runs: Sequence[Run[Any, Any]]) -> Run[Any, Any]:
         """The `run` of the whole pipeline; `runs` are the results of opening `stages`, in order.
 
-        Use it to open the stages of several pipelines together; otherwise use `open`.
+        For code that opens the stages of several pipelines together; otherwise use `open`.
         """
         return partial(self._run, list(reversed(runs)))
 
@@ -152,7 +153,7 @@ class Pipeline(Pipeable):
                 inlet.close()
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The state of the links between the stages, current or final, in the most recent stream."""
+        """The current or final state of the links between the stages, in the most recent stream."""
         return tuple(outlet.statistics() for outlet in self._outlets)
 
     def __repr__(self) -> str:

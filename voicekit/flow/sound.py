@@ -1,4 +1,4 @@
-"""Transforms for sound: cut it into windows, change its encoding, change its rate. They are called and never wait.
+"""Transforms for sound: cut it into windows, change its encoding, change its rate.
 
 The pure classes of `voicekit.audio` do the work; this module gives them the format from the stream's context, and
 scales the positions in marks if the rate changes. Anything that is not sound passes immediately. So a mark can overtake
@@ -63,7 +63,7 @@ def resample(target: AudioFormat) -> TransformPart[Any, Any]:
 
 def _known(context: StreamContext, name: str) -> AudioFormat:
     if context.format is None:
-        raise ConfigError(f"{name!r} must know the format of its sound, but no stage before it has `produces`")
+        raise ConfigError(f"{name!r} must know the format of its sound, but no stage before it defines `produces`")
     return context.format
 
 

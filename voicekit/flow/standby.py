@@ -40,7 +40,7 @@ class Standby(Generic[S]):
         self._runs: dict[int, Run[Any, Any]] = {}
 
     async def take(self, tried: Collection[int]) -> tuple[int, Run[Any, Any]]:
-        """The first member that opens, except those in `tried`. Raises the last error if none is left."""
+        """The first member that opens, leaving out those in `tried`. Raises the last error if none is left."""
         order = [number for number in self.spec.order(trio.current_time()) if number not in tried]
         for number, then in zip(order, [*order[1:], None], strict=True):
             try:

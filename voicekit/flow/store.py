@@ -1,9 +1,9 @@
 """What a link holds, and what it does when it is full: the pure half of `voicekit.flow.link`.
 
 Capacity counts weight, not items. Each sample of sound and each character of text weighs 1, as does any other item;
-marks and gaps weigh nothing. (Seconds would be a bad weight: their rounding errors made a link drop one frame too
-many.) An item heavier than the whole capacity passes if nothing else with weight is queued. Dropped sound leaves a Gap
-in its place, so that positions stay correct; gaps that touch are joined, and marks are never dropped.
+marks and gaps weigh nothing. (With a weight in seconds, rounding errors would make a link drop one frame too many.) An
+item heavier than the whole capacity passes if nothing else with weight is queued. Dropped sound leaves a Gap in its
+place, so that positions stay correct; gaps that touch are joined, and marks are never dropped.
 """
 
 from __future__ import annotations

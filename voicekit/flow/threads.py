@@ -17,8 +17,8 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 MAX_THREADS = 20
-"""The most threads that may run at the same time in one trio run: enough for calls that share models, few enough to
-notice a leak.
+"""The maximum number of threads that run at the same time in one trio run: enough for calls that share models, few
+enough to notice a leak.
 """
 
 inline: ContextVar[bool] = ContextVar("voicekit.inline_threads", default=False)
@@ -28,8 +28,8 @@ _limiter: RunVar[trio.CapacityLimiter] = RunVar("voicekit.thread_limiter")
 async def in_thread(work: Callable[[*Args], R], *args: *Args) -> R:
     """The result or error of `work(*args)` in a worker thread, with an overhead of about 0.3 ms.
 
-    If `in_thread` is cancelled, the thread is abandoned and its result is dropped, so `work` must end by itself and
-    must not write to anything that is still in use.
+    If `in_thread` is cancelled, the thread is abandoned and its result is dropped, so `work` must end by itself and not
+    write to anything that is still in use.
     """
     if inline.get():
         await trio.lowlevel.checkpoint()

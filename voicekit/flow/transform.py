@@ -26,7 +26,7 @@ class Transform(Protocol[In_contra, Out_co]):
     """
 
     def feed(self, item: In_contra) -> Iterable[Out_co]:
-        """What comes out for `item`; items of an unknown type pass unchanged."""
+        """The output for `item`; items of an unknown type pass unchanged."""
         ...
 
     def finish(self) -> Iterable[Out_co]:
@@ -47,7 +47,7 @@ class StreamContext:
 
 
 class Pipeable:
-    """Gives `|` to parts of a pipeline: `a | b | c` is `pipeline(a, b, c)`. A convenience, not a contract."""
+    """Gives `|` to parts of a pipeline: `a | b | c` is `pipeline(a, b, c)`."""
 
     __slots__ = ()
 
@@ -66,7 +66,8 @@ class TransformPart(Pipeable, Generic[In, Out]):
     """A transform's place in a pipeline: `start` makes a new transform for each stream.
 
     `accepts` is the one input format that it takes (None: any). `produces` is its output format (None: the input
-    format). `loads` names slow modules that `start` imports; whoever opens the pipeline imports them in a thread.
+    format). `loads` names slow modules that `start` imports; whoever opens the pipeline imports them beforehand, in a
+    thread.
     """
 
     name: str
@@ -118,7 +119,7 @@ def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[An
 
 
 class Each:
-    """A transform from plain functions that are called one after the other. Each turns one item into another, or
+    """A transform made from plain functions that are called one after the other. Each turns one item into another, or
     returns None to drop it.
     """
 

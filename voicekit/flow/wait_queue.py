@@ -19,14 +19,14 @@ T = TypeVar("T")
 class WaitQueue(OrderedDict[Task, T]):
     """A queue of sleeping tasks and their values; falsy when it is empty.
 
-    The queue is itself a dictionary: a link checks several times per item whether a task waits, and testing a
-    dictionary costs half as much as calling a method written in Python.
+    The queue is itself a dictionary: a link checks several times per item whether a task is waiting, and testing a
+    dictionary costs half as much as calling a Python method.
     """
 
     __slots__ = ()
 
     async def wait(self, bringing: T, left: Callable[[], object] | None = None) -> None:
-        """Sleep at the end of the queue until woken; if cancelled, leave it and call `left`."""
+        """Sleep at the end of the queue until woken; if cancelled, leave the queue and call `left`."""
         task = current_task()
 
         def leave(_: object) -> Abort:
@@ -39,11 +39,11 @@ class WaitQueue(OrderedDict[Task, T]):
         await wait_task_rescheduled(leave)
 
     def first(self) -> T:
-        """The value of the first task; there must be one."""
+        """The value of the first task. The queue must not be empty."""
         return next(iter(self.values()))
 
     def wake_first(self) -> None:
-        """Wake the first task; there must be one."""
+        """Wake the first task. The queue must not be empty."""
         reschedule(self.popitem(last=False)[0])
 
     def wake_all(self) -> None:

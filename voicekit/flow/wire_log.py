@@ -6,8 +6,8 @@
     {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
     {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\\"tokens\\":[...],...}"}
 
-`at` is the time in seconds since the log was opened. Instead of sound, only its length is logged, even if the sound is
-text inside JSON. The log contains no key: the handshake is not logged, and keys are removed from all messages.
+`at` is the time in seconds since the log was opened. Sound is logged only as a length, even if it is encoded as text in
+JSON. The log contains no key: the handshake is not logged, and keys are removed from all messages.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _entry(entry: _Entry) -> str:
 
 
 def _harmless(text: str) -> str:
-    """`text` without keys, and with sound in it replaced by its length."""
+    """`text` without keys, and with any sound in it replaced by its length."""
     text = _SOUND.sub(lambda found: f"{found[1]}{len(found[2])} characters", text)
     return _KEY.sub(r"\1[key]", text)
 

@@ -26,8 +26,8 @@ def detect(
     """A transform that adds SpeechStarted and SpeechStopped to the sound that passes, using `vad` and a gate.
 
     Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have any
-    size. Frames, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of the
-    stream, SpeechStopped ends any speech in progress.
+    size; everything passes unchanged. A gap counts as unvoiced for its whole length. At the end of the stream,
+    SpeechStopped ends any speech in progress.
 
     With `loudness`, the level of speech is measured. If the speech becomes much louder, SpeechStarted is signalled
     again (but not put on the link): a caller may have begun to speak while a television was playing. If it becomes much

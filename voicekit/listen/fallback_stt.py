@@ -33,7 +33,7 @@ LOOK_S = 0.25
 """Seconds between two checks whether the recogniser owes words."""
 
 SAID = 256
-"""The most transcripts of one recogniser that may wait."""
+"""The maximum number of transcripts from one recogniser that may wait."""
 
 
 class FallbackStt(Pipeable):
@@ -120,7 +120,7 @@ class _Stream:
         self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
-        """Let one recogniser handle the rest of the stream. The `last` one may be down for longer than the patience."""
+        """Let one recogniser handle the rest of the stream; the `last` one may be down for any length of time."""
         base, again = self._log.again()
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")

@@ -29,13 +29,13 @@ class FileSource(Pipeable):
 
     With `paced` it is `live` and runs in real time: each frame comes when its last sample would have been recorded,
     counted from the start of `run`. Late frames follow immediately, so nothing drifts. Without `paced`, the receiver
-    sets the pace. Frames are PCM16 of `frame_ms` (the last may be shorter), in the file's rate and channels. A file
-    that was cut short is refused unless `cut_short` is set; if only a few bytes are missing, this is reported as
-    Trouble.
+    sets the pace. Frames are PCM16 and `frame_ms` long (the last may be shorter), with the rate and channels of the
+    file. A file that was cut short is refused unless `cut_short` is set; if only a few bytes are missing, this is
+    reported as Trouble.
 
     The constructor reads the header. It raises ConfigError for a file that can't be played (see `SoundFileReader`), a
     negative silence, and a frame of less than one sample. Each `run` plays the file from its start; if cancelled, it
-    leaves at most one read to a thread, which closes the file afterwards.
+    leaves at most one unfinished read in a thread, which then closes the file.
     """
 
     name = "file"
@@ -61,7 +61,7 @@ class FileSource(Pipeable):
         self._frame = self.produces.samples(frame_ms / 1000)
         if self._frame < 1:
             raise ConfigError(
-                f"frame_ms: expected at least the time of one sample at {self.produces.rate} Hz, got {frame_ms!r} ms"
+                f"frame_ms: expected at least the length of one sample at {self.produces.rate} Hz, got {frame_ms!r} ms"
             )
 
     @asynccontextmanager

@@ -7,7 +7,8 @@ neither begins speech nor prolongs it, and a pause between words does not end it
 The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. The
 minimum length of this hangover (`trail`, an attribute of the detector's stream) is subtracted from the end of each run.
 This matters: every few seconds, webrtcvad mistakes a single window of a quiet room for speech, and its hangover turns
-this window into four. With "three of four" alone, every such blip would pass, and speech would seem to end 60 ms late.
+this window into four. With the rule "three of four" alone, every such blip would pass, and speech would seem to end 60
+ms late.
 
 A position is where something happened, not where it was decided: speech starts where its first voiced window starts,
 and stops where its last voiced window ends. The start is decided when the run is long enough (100 ms later, with
@@ -29,9 +30,10 @@ class GatePolicy:
     """Decides when speech has begun and when it has ended. Raises ConfigError for numbers that no stream could satisfy.
 
     `threshold`: a window with at least this probability is voiced. `start_voiced` of the last `start_windows` windows
-    must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest speech. It
-    should exceed one window of 20 ms, which may be a click, but not by much, because it delays barge-in. `hangover` (s)
-    is the longest pause within speech; the closures of stop consonants and short breaths are shorter.
+    must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest sound that
+    counts as speech. It should exceed one window of 20 ms, which may be a click, but not by much, because a higher
+    minimum delays barge-in. `hangover` (s) is the longest pause within speech; the closures of stop consonants and
+    short breaths are shorter.
     """
 
     threshold: float = 0.5
@@ -112,7 +114,7 @@ class Gate:
         return SpeechStarted(at)
 
     def _end_after_hangover(self, now: int) -> SpeechStopped | None:
-        """SpeechStopped, if the hangover is over and no run is in progress: a run either becomes speech soon, or
+        """SpeechStopped, if the hangover has passed and no run is in progress: a run soon either becomes speech or
         ends.
         """
         over = self._speaking and self._since is None and now - self._heard_to >= self._hangover

@@ -1,8 +1,8 @@
 """How loud the speech in the caller's sound was, and when; the turn machine uses this to separate the caller from the
 background.
 
-Only windows that a detector judges to be speech are measured, and only every eighth sample. This costs 2 us per window
-and is accurate to about a decibel.
+Only windows that a detector judges to be speech are measured, using every eighth sample. This costs 2 us per window and
+is accurate to about a decibel.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SMOOTH = 3
 """The number of windows over which a rise is measured; a click is shorter."""
 
 FAINTER = 10 ** (18 / 10)
-"""Speech that falls 18 dB below the loudest part of the last seconds, and stays there, is somebody else's in the
-background: the weak ends of words and sentences seldom fall so far.
+"""Speech that falls 18 dB below the loudest part of the last few seconds, and stays there, comes from somebody else in
+the background: the weak ends of words and sentences seldom fall so far.
 """
 
 LASTING = 26

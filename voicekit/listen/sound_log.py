@@ -31,7 +31,7 @@ final.
 """
 
 LEAST_SPEECH_S = 0.4
-"""The fewest seconds of speech for which a recogniser owes a word; anything shorter may be a cough."""
+"""The minimum number of seconds of speech for which a recogniser owes a word; anything shorter may be a cough."""
 
 HANGOVER_S = 0.2
 """How many seconds after the last word a detector may report the end of speech; anything longer is a word that was
@@ -50,7 +50,7 @@ class SoundLog:
         self._rate = 16_000
         self._understood = 0
         self._at = 0
-        self._sign = 0  # the position at the recogniser's last sign of life
+        self._sign = 0  # the position of the sound at the recogniser's last sign of life
         self._speech: tuple[int, int | None] | None = None  # the samples at which the latest speech began and stopped
         self._open = False  # whether words have come, interim or final, without an Endpoint after them
         self._last_final: int | None = None  # the end of the last final word, if no Endpoint came after it

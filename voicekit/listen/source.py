@@ -2,7 +2,7 @@
 
 The sources emit frames of 20 ms. If `live`, they run in real time: each frame comes when its last sample would have
 been recorded, counted from the start of `run`. Late frames follow immediately, so nothing drifts. Otherwise the
-receiver sets the pace. A cancelled run leaves nothing behind; the next run begins at sample 0 again.
+receiver sets the pace. A cancelled run leaves nothing behind; every run begins at sample 0.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FULL_SCALE = 32_767
 
 
 class SilenceSource(Pipeable):
-    """A silent caller: silence in any `format`, for `duration` seconds or, without one, forever."""
+    """A silent caller: silence in any `format`, for `duration` seconds or, by default, forever."""
 
     name = "silence"
     accepts: AudioFormat | None = None

@@ -133,14 +133,14 @@ class ConfirmedBy:
     own windows, all sound since it last judged, at most `pre_roll` seconds (but at least one window). The result is
     then the judge's latest verdict; otherwise it is 0. So the judge never has to process long silences.
 
-    `trail` is that of `first`, so a blip that `first` prolongs is cut back to a blip. Confirming never adds speech.
-    Raises ConfigError if the two detectors have no rate in common.
+    `trail` is that of `first`, so a blip that `first` prolongs is cut back to a blip. Raises ConfigError if the two
+    detectors have no rate in common.
     """
 
     first: Vad
     judge: Vad
     threshold: float = 0.5
-    pre_roll: float = 0.2  # seconds of sound before the word, for a judge with memory; this costs Silero 1 ms
+    pre_roll: float = 0.2  # seconds of sound before the word, given to the judge as context; this costs Silero 1 ms
 
     def __post_init__(self) -> None:
         if not self.rates:
@@ -166,7 +166,7 @@ class _ConfirmedStream:
         self._judge = judge
         self._threshold = threshold
         self._size = 2 * judge.window
-        self._keep = 2 * max(pre_roll, judge.window)  # at least one window, so that no verdict is older than the word
+        self._keep = 2 * max(pre_roll, judge.window)  # at least one window: each word needs a verdict of its own
         self._unjudged = bytearray()
         self._verdict = 0.0
         self.window = first.window

@@ -2,8 +2,8 @@
 when the answer ends. Pure.
 
 This is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, tool calls are
-put together, and everything that the model could make too long has a limit. After the Stop an answer is complete, and
-nothing that follows counts as an error.
+put together, and there is a limit for everything that a model could make too long. After the Stop an answer is
+complete, and nothing that follows counts as an error.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The data that a model's handler keeps during a call: its connection, its tool calls, and a limiter for tools that
+"""The data that a model's handler keeps during a call: its connection, its tool calls, and a limit for tools that
 report later.
 
-This state is opened when the handler is first called, or earlier. It runs beside the conversation and ends with the
-call. A handler that is called outside a session has a new state for each turn.
+This state is opened when the handler is first called, or earlier. Its task runs beside the conversation, and both end
+with the call. A handler that is called outside a session has a new state for each turn.
 
 An interruption costs the connection, since closing it is the only way to stop an answer. So another connection is
 opened immediately, while the caller is still speaking. A service may also close an idle connection. So a connection
@@ -47,12 +47,14 @@ LATE_AT_ONCE = 8
 """How many tools that report later may run at the same time in one call; further ones wait."""
 
 CONNECTIONS = 8
-"""The most connections per call: for a reply, the previous reply that is still unwinding, and tools that report."""
+"""The maximum number of connections per call: for a reply, the previous reply that is still unwinding, and tools that
+report later.
+"""
 
 
 @runtime_checkable
 class Watchable(Protocol):
-    """A call that shows its events, as a Session does."""
+    """A call whose events can be watched, such as a Session."""
 
     def watch(self, watcher: Callable[[SessionEvent], object]) -> None: ...
 
@@ -72,7 +74,7 @@ class CallState:
     begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
     late: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(LATE_AT_ONCE))
     _cold: trio.Event = field(default_factory=trio.Event)
-    # how many tasks use the connection now: a reply, a previous reply that is still unwinding, tools that report
+    # how many tasks use the connection now: a reply, a previous reply that is still unwinding, tools that report later
     _uses: int = 0
     _idle_since: float = inf
 
@@ -183,6 +185,6 @@ async def _client(transport: httpx.AsyncBaseTransport | None, connect: float) ->
 @cache
 def _trusted() -> ssl.SSLContext:
     """The certificates that TLS trusts. Reading them takes 20 ms, so it is done once, and in a thread."""
-    import httpcore  # noqa: F401  # what httpx would import on the event loop, which takes as long again
+    import httpcore  # noqa: F401  # otherwise httpx would import it on the event loop, which takes another 20 ms
 
     return httpx.create_ssl_context()

@@ -3,7 +3,7 @@
     LanguageModel(model, tools=[end_call, collect_keys, send_digits, transfer_call({"sales": "+15550001"})])
 
 Actions that can't be undone happen after the reply has been heard: a model says goodbye and then calls the tool. A
-model never chooses a number: it gets names, and any other name is refused.
+model never chooses a telephone number: it gets names, and any other name is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def end_call(turn: Turn) -> str:
 
 @tool(on_barge_in="finish")
 async def send_digits(digits: str, turn: Turn) -> str:
-    """Press keys of the telephone, for a menu at the other end.
+    """Press keys on the telephone, for a menu at the other end.
 
     digits: 0-9, * and #; w is a short pause
     """
@@ -37,9 +37,9 @@ async def send_digits(digits: str, turn: Turn) -> str:
 
 @tool
 def collect_keys(most: int, turn: Turn) -> str:
-    """Have the caller enter digits with the keys of the telephone. They come as the caller's next message.
+    """Have the caller enter digits on the telephone's keys. They arrive as the caller's next message.
 
-    most: how many digits at most; the caller may end earlier with #
+    most: the maximum number of digits; the caller may end earlier with #
     """
     if not 0 < most <= 40:
         return "Between 1 and 40 digits can be collected."

@@ -24,25 +24,25 @@ from voicekit.llm.window import Window
 from voicekit.reply.handler import Turn
 
 FILLER_AFTER = 0.7
-"""Seconds of silence before a filler is spoken: then a caller begins to wonder. Most tools are faster, and need no
+"""Seconds of silence before a filler is spoken: by then, a caller begins to wonder. Most tools are faster, and need no
 filler.
 """
 
 STARTED = "Started. You will be told the result when it is there; until then, say that it is under way."
 
 AT_ONCE = 8
-"""The most tools of a turn that run at the same time; further ones wait."""
+"""The maximum number of a turn's tools that run at the same time; further ones wait."""
 
 NO_TOOL = "(unknown)"
-"""The name in events for a call of an unknown tool, whose own name may be any text."""
+"""The name in events for a call to an unknown tool; the name in the call may be any text."""
 
 ToolOutcome: TypeAlias = Literal["result", "failed", "late", "cancelled", "refused"]
 
 
 @dataclass
 class Running:
-    """Runs tools in `turn`. `state` starts the tools that may outlive the turn; `report` gets the results that are
-    reported later.
+    """Runs the tools that are called in `turn`. `state` starts the tools that may outlive the turn; `report` gets the
+    results that are reported later.
     """
 
     tools: Mapping[str, Tool]

@@ -17,10 +17,10 @@ from voicekit.llm.messages import CallPiece, ModelCall, ToolResult
 from voicekit.llm.tools import as_name
 
 MOST_CALLS = 32
-"""The maximum number of calls of one answer that are run; the caller waits for all of them."""
+"""The maximum number of calls in one answer that are run; the caller waits for all of them."""
 
 MOST_KEPT = 2 * MOST_CALLS
-"""The maximum number of calls of one answer that are shown to the model again. After these, the answer is not read any
+"""The maximum number of calls in one answer that are shown to the model again. After these, the answer is not read any
 further.
 """
 

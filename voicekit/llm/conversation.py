@@ -102,8 +102,8 @@ def conversation(
 ) -> list[ModelMessage]:
     """Everything up to now: the past, the caller's words in `turn`, and the text and calls of its reply so far.
 
-    `earlier` is put before everything else. Models accept every such list (see `voicekit.llm.messages`), because calls
-    of this turn that are still running have a note as their result.
+    `earlier` is put before everything else. Models accept the returned list (see `voicekit.llm.messages`): calls of
+    this turn that are still running have a note as their result.
     """
     messages, before = past(exchanges, steps)
     _add_user(messages, user, reason, before)
@@ -119,7 +119,7 @@ def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exch
     """Add the caller's words. They are joined to the previous message if that message was never answered.
 
     A question whose reply was cut before a word was heard is put before the caller's next words. The question must not
-    appear twice, above all if calls were made for it.
+    appear twice, especially if calls were made for it.
     """
     last = messages[-1] if messages else None
     first = before.user if before is not None and not before.heard.strip() else ""

@@ -1,4 +1,4 @@
-"""Failures between a model and us, as voicekit's errors: which error, and whether trying again helps.
+"""Failures between a model and us, as voicekit's errors: which error, and whether to try again.
 
 If voicekit knows the name that the service gives the error, the name decides; otherwise the HTTP status does. The
 wording of the message is ignored. Keys are removed from all text that a service sends.

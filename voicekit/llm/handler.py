@@ -41,8 +41,8 @@ FALLBACK = "I'm sorry, something went wrong. Could you say that again?"
 REFUSED = "I'm sorry, I can't help with that."
 
 MOST_ROUNDS = 6
-"""The most questions to the model per turn. A model that still calls tools after these is going round in circles, and
-must answer.
+"""The maximum number of questions to the model per turn. A model that still calls tools after these is going round in
+circles, and must answer.
 """
 
 REPORT = "[The tool {name}, started earlier, has a result: {result} Tell the caller now, in one or two sentences.]"
@@ -86,7 +86,9 @@ class LanguageModel:
         return f"<LanguageModel {self.model.name!r} of {self.model.service}>"
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn`. If cancelled, close the connection immediately and treat the tools by their policies."""
+        """Answer `turn`. If cancelled, close the connection immediately and handle the tools according to their
+        policies.
+        """
         async with self._state(turn.session) as state:
             answering = _Answering(self, state, turn, say)
             try:
@@ -107,7 +109,7 @@ class LanguageModel:
 
 
 class _Answering:
-    """The answering of one turn."""
+    """Answers one turn."""
 
     def __init__(self, handler: LanguageModel, state: CallState, turn: Turn, say: Say) -> None:
         self._handler = handler
@@ -116,7 +118,7 @@ class _Answering:
         self._say = say
         scope = this_reply.get(None)
         self._reply = None if scope is None else scope.reply
-        self._said = ""  # only the words of this handler, whereas a reply has all words
+        self._said = ""  # only this handler's words, whereas the reply contains all words
         self._anew = False  # whether the next words start a new sentence instead of continuing the current one
         self._ended = False  # whether a tool has ended the call
         self._steps = state.begin(turn)
@@ -201,7 +203,7 @@ class _Answering:
         )
 
     async def _ask_in_order(self, may_call: bool) -> ModelAnswer:
-        """Ask the model, and if it fails the standby models, one after the other."""
+        """Ask the model and, if it fails, the standby models, one after the other."""
         handler, standby = self._handler, self._handler.standby
         if standby is None:
             return await self._ask(self._messages(), self._speak, may_call=may_call)

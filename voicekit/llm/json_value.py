@@ -19,12 +19,12 @@ TEXT_KINDS = ("", "text", "output_text", "text_delta")
 """The types of parts that are text to be spoken; thoughts, pictures and other parts have other types."""
 
 MOST_ITEMS = 1_000
-"""The maximum number of items of a list that are read. Real lists have a few, and a hostile list of a megabyte would
-delay every call of the process.
+"""The maximum number of items that are read from a list. Real lists have a few, and a hostile list of a megabyte would
+delay every call in the process.
 """
 
 LONGEST_NUMBER = 18
-"""The most digits of a number; no service uses longer ones."""
+"""The maximum number of digits in a number; no service uses longer ones."""
 
 
 class JsonValue:

@@ -25,7 +25,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """A tool that the model wants to be run; `arguments` is the text of a JSON object."""
+    """A tool that the model wants to run; `arguments` is the text of a JSON object."""
 
     id: str
     name: str

@@ -27,7 +27,7 @@ _URL = re.compile(r"https?://[^/\s]+(?:/\S*)?")
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A POST. The repr shows neither the address nor the headers, which may contain the key, nor the conversation."""
+    """A POST request. The repr hides the address, the headers (which may contain the key) and the conversation."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)

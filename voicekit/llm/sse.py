@@ -1,7 +1,7 @@
 """Reads server-sent events from bytes, however the network has split them. Pure; each stream has its own reader.
 
 Lines end in LF, CR or CRLF, and an empty line ends an event. An event without data is ignored. Fields other than
-`event` and `data` don't matter, because an answer is streamed only once; they are skipped, like comments.
+`event` and `data` are skipped, like comments: they are needed only to resume a stream.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from voicekit.llm.messages import ModelFault, ModelQuery
 from voicekit.llm.model import Model
 
 MOST_ERROR = 64 * 1024
-"""The maximum number of bytes that are read of an error body."""
+"""The maximum number of bytes that are read from an error body."""
 
 WORDLESS = 20.0
 """Seconds that an answer may continue without a word to speak or another complete call. This is enough for about a
@@ -188,7 +188,7 @@ class ModelQuestion:
         raise _Failed(lost(self.model, f"the answer has no words to speak and no tool call (stop: {answer.stop})"))
 
     async def _next(self, chunks: AsyncGenerator[bytes, None], first_by: float) -> bytes | None:
-        """The next chunk, None at the end. Only parts of the answer extend the time limit, not signs of life before
+        """The next chunk, or None at the end. Only parts of the answer extend the time limit, not signs of life before
         them.
 
         After its Stop an answer is complete: if the connection is then lost, or falls silent, the answer ends normally.
@@ -235,7 +235,7 @@ class ModelQuestion:
 
 @asynccontextmanager
 async def _body(response: httpx.Response) -> AsyncIterator[AsyncGenerator[bytes, None]]:
-    """The body of `response` in chunks as they arrive. Afterwards it is closed immediately, innermost part first.
+    """The body of `response` in chunks as they arrive. Afterwards the body is closed immediately, innermost part first.
 
     httpx reads through a chain of async generators. If a generator is abandoned in the middle, the garbage collector
     finishes it at some later time. So the chain is made to continue with a read that is cancelled, which ends all of

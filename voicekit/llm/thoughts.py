@@ -1,7 +1,8 @@
 """Removes a model's thoughts from an answer, so that neither the voice nor the history gets them.
 
 Local servers and gateways send thoughts as part of the text, between the model's own tags. The filter recognises the
-tags of all common model families, however the stream splits them. Only text that may still become a tag is held back.
+tags of all common model families, however the stream splits them. Text is held back only while it may still turn out to
+be a tag or a thought.
 """
 
 # ruff: noqa: SIM905  # a list of words reads better as words

@@ -64,7 +64,7 @@ class ToolPolicy:
 
     @property
     def seconds(self) -> float:
-        """The time limit."""
+        """The time limit in seconds, or its default."""
         return self.time_limit or (LATE_TIME_LIMIT if self.reports_later else TIME_LIMIT)
 
     @property

@@ -3,7 +3,7 @@
     Window(tokens=4_000)                                   leaves the oldest out
     Window(tokens=4_000, summary=lambda left_out: "...")   and sends the summary instead
 
-The summary is a function, not a model: a model's summary would keep the caller waiting, or be out of date.
+The summary comes from a function, not a model: a model's summary would keep the caller waiting, or be out of date.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ TOKENS = 8_000
 """The default size: some hours of talk. The model reads every token again in every turn, which delays the answer."""
 
 RESULT_SHARE = 4
-"""The results of all tools in one answer may take one part in this many of the window: a quarter."""
+"""The results of all tools in one answer may take up one part in this many of the window: a quarter."""
 
 LEAST_RESULT = 50
-"""The least number of tokens of a result that are kept."""
+"""The minimum number of tokens that are kept of a result."""
 
 MOST_PER_TOKEN = 8
 """The maximum number of characters that a token can have, for a first cut of what may be megabytes."""
 
 
 def estimate(text: str) -> int:
-    """Roughly how many tokens `text` has, estimated from its script."""
+    """Roughly how many tokens `text` has, estimated from its characters."""
     ascii_only = len(text.encode("ascii", "ignore"))
     beyond = len(text.encode("utf-8", "surrogatepass")) - len(text)
     return PER_MESSAGE + round(ascii_only / CHARACTERS_PER_TOKEN + beyond / BYTES_PER_TOKEN)
@@ -51,8 +51,8 @@ def estimate(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Limits the past to `tokens`, where `count` counts the tokens of a message's text. Raises ConfigError if `tokens`
-    is below 1.
+    """Limits the past to `tokens` tokens; `count` counts those in a message's text. Raises ConfigError if `tokens` is
+    below 1.
 
     `summary`, if given, takes the exchanges that are left out, oldest first, and returns the text that replaces them;
     it is called in each turn, on the event loop.
@@ -88,7 +88,9 @@ class Window:
         return kept, f"[Earlier in this call: {summed_up}]" if summed_up else ""
 
     def cut(self, text: str, shares: int = 1) -> str:
-        """A tool's result, cut if it exceeds its share of the space for `shares` results; a note mentions the cut."""
+        """`text`, a tool's result, cut if it is too long: `shares` results share the space equally. A note mentions the
+        cut.
+        """
         most = max(LEAST_RESULT, self.tokens // RESULT_SHARE // max(1, shares))
         kept = text[: most * MOST_PER_TOKEN]
         while (tokens := self.count(kept)) > most and len(kept) > LEAST_RESULT:

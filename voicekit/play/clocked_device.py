@@ -2,7 +2,8 @@
 
 A frame written at `now` sounds after the device's `latency`, or when the previous frame ends, whichever is later. A
 hold freezes everything, including sound in transit through the device. Played sound is passed to `played(start,
-frame)`, exactly once and in order. From this, a sink makes its recording, with the time at which each sample was heard.
+frame)`, exactly once and in order. From these frames, a sink makes its recording, with the time at which each sample
+was heard.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class ClockedDevice:
         return int(seconds * self._rate + SAMPLE_EPSILON)
 
     def _settle(self, now: float) -> None:
-        """Hand over frames that have sounded to their end."""
+        """Hand over the frames that have been heard to the end."""
         while self._frames and self._held_at is None:
             start, frame = self._frames[0]
             if self._count(now - start) < frame.samples:

@@ -23,7 +23,9 @@ LATE = 0.001
 """Seconds behind schedule that are ignored: such a delay is within the clock's precision, and is no underrun."""
 
 LOOK_AGAIN = 0.005
-"""The fewest seconds until the position is checked again, since it may stand still (while a device's buffer fills)."""
+"""The minimum number of seconds before the position is checked again, since it may stand still (while a device's buffer
+fills).
+"""
 
 
 class PlaybackLease:
@@ -45,7 +47,7 @@ class PlaybackLease:
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
         self._revoked = False
-        self._writing = trio.CancelScope()  # the cancel scope around the latest write to the sink
+        self._writing = trio.CancelScope()  # the cancel scope of the latest write to the sink
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -154,7 +156,9 @@ class PlaybackLease:
         return self._written / self._rate
 
     async def _write_again(self, frames: deque[AudioFrame]) -> None:
-        """Try once to write the sound that a hold took back. Another hold meanwhile puts more sound before it."""
+        """Try once to write the sound that a hold took back. If another hold comes meanwhile, the sound that it takes
+        back goes first.
+        """
         if await self._handed_over(frames[0], came=-inf):
             frames.popleft()
 

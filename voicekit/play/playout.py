@@ -39,7 +39,9 @@ of the lead may be used up.
 
 
 class Playout(Pipeable):
-    """The last stage of a reply pipeline: takes frames, gaps and WordMarks, emits Audible, HeardSoFar and ReplyDone."""
+    """The last stage of a reply pipeline: takes frames, gaps and WordMarks, and emits Audible, HeardSoFar and
+    ReplyDone.
+    """
 
     name = "playout"
     produces = None
@@ -71,9 +73,9 @@ class Playout(Pipeable):
                 self._speaker, self._current = _Gone(), None
 
     def lease(self, reply: Reply, report: Callable[[Any], None]) -> PlaybackLease:
-        """The right to make sound for `reply`; the previous reply loses this right. Playout must have been opened.
+        """The right to make sound for `reply`; the previous reply loses this right. The playout must have been opened.
 
-        A reply may still begin at the moment when the sink fails and closes; such a reply makes no sound.
+        If the sink has already failed and closed, the reply makes no sound.
         """
         if self._speaker is None:
             raise trio.ClosedResourceError("playout is not open")

@@ -1,4 +1,4 @@
-"""The sound that was written to a sink that can't pause, and how it is taken back for a hold. Pure."""
+"""Keeps the sound that was written to a sink that can't pause, so that a hold can take it back. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from voicekit.audio.frame import AudioFrame
 
 
 class Rewind:
-    """Keeps the sound that was written but may not have been heard. Positions are samples of the reply.
+    """The sound that may not have been heard yet. Positions are samples of the reply.
 
-    `taken_back` is the sound that must be written again before anything else; code that writes one of its frames again
-    removes that frame.
+    `taken_back` is the sound that must be written again before anything else; code that writes one of these frames
+    again must remove it.
     """
 
     def __init__(self) -> None:

@@ -20,8 +20,8 @@ from voicekit.errors import FormatMismatch
 from voicekit.play.clocked_device import ClockedDevice
 
 DEVICE_SECONDS = 0.5
-"""Seconds of sound that such a device takes before `write` waits: more than playout's lead, so that only the lead
-matters.
+"""Seconds of sound that the simulated device takes before `write` waits: more than playout's lead, so that only the
+lead matters.
 """
 
 
