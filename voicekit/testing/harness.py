@@ -34,8 +34,8 @@ from voicekit.turn.policy import Policy
 
 @dataclass
 class HeldCall:
-    """A finished call: its session, the sound that its sink kept, its events with their times, and anything left
-    behind."""
+    """A finished call: its session, the sound that its sink kept, its events with their times, and the number of tasks
+    that it left behind."""
 
     session: Session
     sink: Any
@@ -47,7 +47,7 @@ class HeldCall:
     carrier: ScriptedCarrier | None = None
     """The far end of a call over a wire, with everything that it played and received; None for other calls."""
     call: Call | None = None
-    """The call over a wire, with its `end`; None if no call has started."""
+    """The call over a wire, with its `end`; None if there is no such call."""
 
     @property
     def history(self) -> Any:

@@ -85,7 +85,7 @@ class RestService:
         folder: Path,
         nursery: trio.Nursery,
     ) -> None:
-        # the folder has just been made, so its time is the present time
+        # the folder has just been made, so its modification time is the present time
         epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)
         self._server = RestServer(
             account,

@@ -24,7 +24,7 @@ LONG_FRAME = 0.2
 """Seconds per frame for long sound."""
 
 WARM_UP, LONG = 90.0, 240.0
-"""Seconds of sound before and during the check of the transcriber's memory; after the first, its buffer for a lost
+"""Seconds of sound before and during the check of the transcriber's memory; after WARM_UP, its buffer for a lost
 connection is full."""
 
 
