@@ -230,7 +230,7 @@ class CallSpeaker:
         self._unmarked = 0
 
     def _pack(self, *, pad: bool) -> None:
-        """Turn the next packet of pending sound into messages; with `pad`, fill up an incomplete packet with silence."""
+        """Turn the next packet of pending sound into messages; with `pad`, fill up an incomplete one with silence."""
         pcm = bytes(self._pending[: self._packet])
         if not pcm or (len(pcm) < self._packet and not pad):
             return
