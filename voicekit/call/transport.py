@@ -1,7 +1,7 @@
 """What a transport gives a server: its routes for webhooks and sockets, and how it handles requests to them.
 
 Any kind of server can be used: it makes a `Webhook` from a request and an `Upgrade` from a handshake, and passes a
-`Site` to the transport. Addresses are the public ones, as the carrier used them, never those in a Host header.
+`Site` to the transport. Addresses are the public ones that the carrier used, never those in a Host header.
 """
 
 from __future__ import annotations

@@ -35,10 +35,11 @@ class PhoneLine:
 
     In either direction, each message takes `delay` seconds plus up to `jitter`; messages stay in order, as on TCP.
     Every `swap`-th message with the caller's sound comes after the next one (only Telnyx does this), and every
-    `lose`-th is lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost. During
-    `silences`, given as pairs of start and end, no sound comes from the far side; during `holds`, the far side has put
-    the call on hold. At `dies_at`, the connection is lost without a goodbye. From `stuck_at` on, the far side accepts
-    no more messages from our side. `control`, for example a `ScriptedControl`, carries out requests to the carrier.
+    `lose`-th such message is lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost.
+    During `silences`, given as pairs of start and end, no sound comes from the far side; during `holds`, the far side
+    has put the call on hold. At `dies_at`, the connection is lost without a goodbye. From `stuck_at` on, the far side
+    accepts no more messages from our side. `control`, for example a `ScriptedControl`, carries out requests to the
+    carrier.
     """
 
     transport: str | Dialect

@@ -45,8 +45,8 @@ class Ari:
 
     `user` and `password` are the ones in ari.conf; by default, they come from VOICEKIT_ARI_USER and
     VOICEKIT_ARI_PASSWORD. `context` is the dialplan context of the extensions to which a caller can be transferred.
-    `trunk`, such as PJSIP/{}@provider, is the endpoint for telephone numbers. Calls that we make show `number`, by
-    default VOICEKIT_ARI_NUMBER.
+    `trunk`, such as PJSIP/{}@provider, is the endpoint for telephone numbers. Calls that we make show `number` as the
+    caller, by default VOICEKIT_ARI_NUMBER.
     """
 
     name = "ari"

@@ -62,9 +62,9 @@ async def check_sink(make: Callable[[], Any]) -> None:
     `write` must wait while the device is full, and a cancelled `write` must not have taken the frame. All written sound
     must be heard in the end. `position` must begin at 0, never decrease, never exceed the written sound, and stay the
     same during a hold and after a `discard`. `hold` (if the sink is pausable), `release` and `discard` must be plain
-    functions; calling one a second time must have no effect. `lead`, `packet` and `position_error`, if declared, must
-    be in seconds and within their bounds. The sink must open again, close within half a second, and be cancellable at
-    any await.
+    functions; calling one of them a second time must have no effect. `lead`, `packet` and `position_error`, if
+    declared, must be in seconds and within their bounds. The sink must open again, close within half a second, and be
+    cancellable at any await.
     """
     part = make()
     async with bench(part):

@@ -29,7 +29,7 @@ connection is full."""
 
 
 async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: float = 60.0) -> None:
-    """Check the transcribers that `make` returns. They hear `speech`, which must contain words, in real time.
+    """Check the transcribers that `make` returns. They hear, in real time, `speech`, which must contain words.
 
     In addition to the Stage contract, `negotiate` must return a format, and `accepts` must declare it. The transcriber
     must emit only transcripts, and all their words must be within the sound that was sent. Finals must be in order, and
