@@ -7,6 +7,5 @@
     connection    the driver: one reader that never stops reading, one writer that does all the sending
     desk          admission, one nursery per call, drain
 
-A carrier's protocol is a `Wire`, which deals in messages and has no socket. `open_call(stream, wire)` makes a `Call`
-from it.
+A carrier's protocol is a `Wire`, which deals in messages and has no socket. `open_call(stream, wire)` yields a `Call`.
 """

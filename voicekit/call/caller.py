@@ -1,4 +1,4 @@
-"""The caller's side of a call: their sound and key presses, as the source of one session."""
+"""The caller's side of a call: sound and key presses, as the source of one session."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class CallSource(Pipeable):
         if outbox.statistics().full is Full.WAIT:
             async for item in self._inlet:
                 await outbox.send(item)
-        else:  # as in a session, where the wire's reader passes each item on without waiting
+        else:  # in a session, the wire's reader passes each item on without waiting
             with self._inlet.hand_to(outbox.offer) as taker:
                 await taker.ended()
 
     def hear(self, pcm: bytes, now: float) -> None:
-        """Take sound that has arrived. Its position directly follows the previous sound or, if more than QUIET_S of
-        sound is missing in between, comes from the clock.
+        """Take sound that has arrived. Its position follows from the previous sound, or from the clock if more than
+        QUIET_S of sound is missing.
         """
         samples = len(pcm) // self.produces.sample_bytes
         if self._began is None:
@@ -85,11 +85,11 @@ class CallSource(Pipeable):
         self._offer(Typed(text))
 
     def note(self, event: CallerHeld | CallNews) -> None:
-        """Pass on an event that is not sound, in its place between the frames."""
+        """Pass on an event that is not sound, in order with the frames."""
         self._offer(event)
 
     def finish(self) -> None:
-        """Record that the caller has hung up. The session is told after the caller's last sound."""
+        """Record that the caller has hung up; the session learns of it after the caller's last sound."""
         self._offer(Hangup())
         self._outlet.close()
 

@@ -6,7 +6,7 @@
     discard, answers to pings, digits ---------------> ahead of all sound
 
 The reader never waits for a consumer, so pings are answered and the end is noticed whatever the session does. A cut is
-synchronous: `discard` drops what is pending and puts the wire's `clear` before everything else. The writer outlives
+synchronous: `discard` drops the pending sound and puts the wire's `clear` before everything else. The writer outlives
 every turn, so a cancelled turn never leaves half a message on the socket.
 """
 
@@ -45,7 +45,7 @@ from voicekit.events import AnsweredBy, CallerHeld, Transferred
 from voicekit.flow.groups import alone
 
 START_S = 5.0
-"""Seconds in which the wire must report the start of the call; otherwise the connection is closed."""
+"""Seconds within which the wire must report the start of the call; otherwise the connection is closed."""
 
 SEND_S = 5.0
 """If the network does not accept a message for this many seconds, the connection counts as lost."""
@@ -83,7 +83,7 @@ class Call:
         self.trouble: VoicekitError | None = None
         self._stream = stream
         self._sending = trio.CancelScope()
-        self._sent_at = inf  # the time since which a message has been waiting to be sent; inf if none is
+        self._sent_at = inf  # since when a message has been waiting to be sent; inf if none is waiting
         self._heard_at = trio.current_time()
         self._wire = wire
         self._control = control
@@ -99,8 +99,8 @@ class Call:
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
-        """If this wire can show the session to the caller, let the wire watch `session`. Called before the session
-        runs.
+        """If this wire can show the caller what happens in the session, let it watch `session`. Must be called before
+        the session runs.
 
         Such a wire has `join(session, post)`; `post(messages)` sends messages ahead of all sound.
         """
@@ -109,15 +109,15 @@ class Call:
             join(session, self._line.post)
 
     def hang_up(self, why: str = "") -> None:
-        """End the call from our side; returns immediately. A second call has no effect."""
+        """End the call from our side; returns immediately. Hanging up again has no effect."""
         self.finish(CallEnd(EndReason.BOT, why))
 
     async def transfer(self, to: str) -> None:
         """Transfer the caller to `to`, a number or a SIP address; returns when the carrier has made the transfer, which
         ends the call.
 
-        Raises ConfigError if this call can't be transferred, and for an invalid target. Raises ServiceError if the
-        carrier refuses; the call then continues. Cancelling `transfer` does not withdraw the request.
+        Raises ConfigError if this call can't be transferred or `to` is invalid. Raises ServiceError if the carrier
+        refuses; the call then continues. Cancelling `transfer` does not withdraw the request.
         """
         if "transfer" not in self.can or self._control is None:
             raise ConfigError(f"transfer: {self._wire.name} cannot transfer this call")
@@ -131,7 +131,7 @@ class Call:
         self.finish(CallEnd(EndReason.TRANSFERRED))
 
     async def send_digits(self, digits: str) -> None:
-        """Send telephone keys to the far side; returns when they are on their way.
+        """Send `digits` to the far side as key presses; returns when they are on their way.
 
         Raises ConfigError if this wire can't send keys or a key is invalid, and ServiceError if the carrier refuses.
         """
@@ -164,15 +164,15 @@ class Call:
             raise refused[0]
 
     def note_answered(self, who: AnsweredBy) -> None:
-        """Pass on the carrier's report of who answered. If a machine answered, the session is asked what to say."""
+        """Pass on the carrier's report of who answered. When a machine's greeting has ended, the bot is asked what to
+        say."""
         self.answered_by = who
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Wait at most half a second until the caller has heard the last sound, or return immediately if the call has
-        ended.
+        """Give the caller up to half a second to hear the last sound; returns immediately if the call has ended.
 
-        The wait is needed because the position is only an estimate: some sound may still have to be played, and a
+        The wait is needed because the position is only an estimate: some sound may not have been played yet, and a
         closed wire plays nothing more.
         """
         if self.end is None:
@@ -204,7 +204,7 @@ class Call:
                 self.finish(CallEnd(EndReason.CARRIER, str(error)))
 
     async def _watch(self) -> None:
-        """Detect a wire that is silent, or accepts nothing. A cancel scope for each message would cost more."""
+        """Detect a wire that is silent or accepts nothing; a cancel scope for each message would cost more."""
         while True:
             now = trio.current_time()
             if now >= self._heard_at + QUIET_S:
@@ -296,14 +296,13 @@ async def open_call(
     control: CallControl | None = None,
     start_timeout: float = START_S,
 ) -> AsyncIterator[Call]:
-    """The call that begins on `stream`. At the end of the block the call ends, within a time limit, and the stream is
-    closed.
+    """Wait until a call begins on `stream`, and yield it. After the block, the call is ended within a time limit, and
+    the stream is closed.
 
-    `facts` come from a signed webhook, and replace what the wire merely claims. A call is closed if it claims an id
-    that differs from the one in the facts. It may claim no id, as with Vonage, because the token in the socket's
-    address has already identified it. `control` carries out our requests to the carrier. Raises RemoteProtocolError if
-    the peer violates the protocol, and Unavailable if the connection ends, or `start_timeout` seconds pass, before a
-    call starts.
+    `facts` come from a signed webhook, and replace the wire's own claims. `control` carries out our requests to the
+    carrier. Raises RemoteProtocolError if the peer violates the protocol. Raises Unavailable if the connection ends, or
+    `start_timeout` seconds pass, before a call starts, or if the call claims an id other than the one in `facts`. With
+    some carriers, such as Vonage, the call claims no id; the token in the socket's address identifies it.
     """
     start, rest = await _started(stream, wire, start_timeout)
     if facts is not None:

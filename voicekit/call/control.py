@@ -1,8 +1,8 @@
-"""Requests to a carrier that bypass the media connection (hang up, transfer, send digits), and its reports on a call
-(pure).
+"""Requests to a carrier that bypass the media connection (hang up, transfer, send digits), and the carrier's reports on
+a call (pure).
 
-A `CallControl` belongs to one call, and is made only from its signed id: an id that a socket claimed must not go into a
-request made with our credentials.
+A `CallControl` belongs to one call, and is made only for a signed call id: an id that a socket merely claims must not
+go into a request made with our credentials.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CallReport:
 
 
 def check_target(to: str) -> str:
-    """Return `to` if it is a number, a SIP address, the name of a route, or an endpoint of Asterisk such as PJSIP/200.
+    """Return `to` if it is a number, a SIP address, the name of a route, or an Asterisk endpoint such as PJSIP/200.
 
     Raises ConfigError for anything else, without quoting it.
     """

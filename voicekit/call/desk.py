@@ -1,10 +1,10 @@
-"""The desk: admits calls, runs each in its own nursery, keeps their errors apart, and closes gracefully.
+"""The desk: admits calls, runs each in its own nursery, isolates their errors, and closes gracefully.
 
     desk = Desk(answer, max_calls=20)
     nursery.start_soon(desk.measure)              the brake: no call is admitted while the loop lags
     with desk.place():                            raises CallRefused if draining, full or late
         async with open_call(stream, wire) as call:
-            await desk.hold(call)                 asks `answer` for a session and runs it; never raises its errors
+            await desk.hold(call)                 asks `answer` for a session and runs it; their errors are not raised
     await desk.drain(patience=300.0, farewell="We are closing. Goodbye.")
 
 Pure trio, without HTTP. A server calls `place` before it accepts a connection, and reports `ready` to its load
@@ -42,7 +42,7 @@ class Conversation(Protocol):
 
 
 CallAnswer: TypeAlias = Callable[[Call], Awaitable[Conversation | None]]
-"""Makes the conversation for a call; None refuses it."""
+"""Makes the conversation for a call, or returns None to refuse the call."""
 
 
 class CallRefused(Exception):
@@ -67,9 +67,7 @@ class DeskCounts:
 
 
 class Desk:
-    """Runs calls. `on_error(info, error)` is called for each call that ended with an error; `on_error` itself must not
-    raise one.
-    """
+    """Runs calls. If a call ends with an error, the desk calls `on_error(info, error)`, which must not raise errors."""
 
     def __init__(
         self,
@@ -108,8 +106,8 @@ class Desk:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Reserve a place for one call; raises `CallRefused` if there is none. It never waits, so two calls can't both
-        take the last place.
+        """Reserve a place for one call; raises `CallRefused` if there is none. `place` never waits, so two calls can't
+        both take the last place.
         """
         objection = self._objection()
         if objection is not None:
@@ -123,7 +121,7 @@ class Desk:
             self._free.unpark_all()
 
     def note_end(self, reason: EndReason) -> None:
-        """Count a call that never began: according to the carrier, it could not be connected."""
+        """Count a call that, according to the carrier, could not be connected."""
         self._ended[reason] += 1
 
     async def hold(self, call: Call) -> CallEnd:
@@ -159,7 +157,7 @@ class Desk:
         return EndReason.LIMIT if getattr(ended, "limit", False) else EndReason.BOT
 
     async def drain(self, *, patience: float, farewell: str | None = None) -> None:
-        """Refuse new calls, wait `patience` seconds for the current ones, speak `farewell` to the rest, and end
+        """Refuse new calls, give the current ones `patience` seconds to end, then speak `farewell` to the rest and end
         them.
         """
         self.draining = True

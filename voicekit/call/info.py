@@ -48,7 +48,7 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A fact, and how far it can be trusted. The repr shows no value, since it may be a telephone number."""
+    """A fact, and how far it can be trusted. The repr hides the value, since it may be a telephone number."""
 
     value: str
     trust: Trust = "claimed"

@@ -9,7 +9,7 @@ from voicekit.call.wire import WireMessage
 from voicekit.errors import RemoteProtocolError
 
 LONGEST_MESSAGE = 256 * 1024
-"""The maximum number of characters of a message that is parsed; carriers and pages send some hundreds."""
+"""The maximum number of characters in a message that is parsed; carriers and pages send a few hundred."""
 
 
 def read_object(message: WireMessage, wire: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The carrier's side of a wire, for rehearsals. A `Peer` writes the carrier's messages and reads ours; a `Dialect` is a
-wire with its peer.
+"""The carrier's side of a wire, for tests. A `Peer` writes the carrier's messages and reads ours; a `Dialect` is a wire
+with its peer.
 
 If a wire has a peer, a scripted carrier can place calls over it: `hold_call(bot, user, over="twilio")`. A transport
-declares its wire and peer in the attribute `dialect`.
+declares its wire and peer in its `dialect` attribute.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ class PeerSound:
 
 @dataclass(frozen=True, slots=True)
 class PeerMark:
-    """A mark: the end of the sound that was sent before it."""
+    """A mark, which shows where the sound sent so far ends."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PeerCleared:
-    """The request to drop the sound that has not been played."""
+    """A request to drop the sound that has not been played yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeerDigits:
-    """Telephone keys that we send to the far side."""
+    """Key presses that we send to the far side."""
 
     digits: str
 
 
 @dataclass(frozen=True, slots=True)
 class PeerHungUp:
-    """The request to end the call."""
+    """A request to end the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,9 @@ class Peer(Protocol):
     """The carrier's role: writes the carrier's messages, and reads ours. A message that the carrier would refuse raises
     AssertionError.
 
-    Two methods are optional. `cleared()` returns the answer to a clear. A peer with this method never returns the marks
-    of cleared sound; any other peer returns all of them immediately. `hold(held)` puts the call on hold or resumes it.
+    Two methods are optional. `cleared()` returns the answer to a clear; if a peer has this method, the marks of cleared
+    sound never come back, otherwise all of them come back immediately. `hold(held)` returns the message that puts the
+    call on hold or resumes it.
     """
 
     def begin(self, parameters: Mapping[str, str] | None = None) -> Sequence[WireMessage]: ...

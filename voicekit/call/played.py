@@ -1,8 +1,8 @@
-"""How much of the sound that was sent has been heard: an estimate by the clock, corrected by marks (pure; `now` is an
-argument).
+"""How much of the sound that was sent has been heard: estimated from the clock, and corrected by marks (pure; the time
+is passed as `now`).
 
-The far end plays at the rate of its own clock, one network delay late. So the estimate grows steadily from the last
-known point. Each mark that comes back gives a new known point:
+The far end plays by its own clock, one network delay late. So the estimate grows steadily from the last known point.
+Each mark that comes back gives a new known point:
 
     sent       0     1600    3200    4800         samples, `sent()` at each message
     mark               "1"             "2"        names of the marks sent after them
@@ -10,10 +10,10 @@ known point. Each mark that comes back gives a new known point:
     heard                              1600       never more than the next mark that has not come back, plus `slack`
 
 A mark that is more than `slack` + LOST_S late counts as lost: it is forgotten, and only the clock counts. So the
-estimate stands still for at most LOST_S, which is less than a word, even if a wire loses all of its marks.
+estimate stands still for at most LOST_S, which is shorter than a word, even if a wire loses all of its marks.
 
-The estimate is a lower bound of what was heard: counting words that the caller did not hear is worse than repeating
-some after a hold. The estimate never decreases, and never exceeds what was sent.
+The estimate is a lower bound, because repeating a few words after a hold is better than counting words that the caller
+did not hear. The estimate never decreases, and never exceeds what was sent.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ class PlayedEstimate:
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """`delay` is the part of the delay between sending and hearing, in seconds, that marks don't reveal. A mark may
-        be `slack` seconds late.
-        """
+        """In addition to the delay that marks reveal, sound is heard `delay` seconds after it is sent. A mark may be
+        `slack` seconds late."""
         self.sent = 0
         self._rate = rate
         self._delay = delay
@@ -48,8 +47,8 @@ class PlayedEstimate:
         self._marks: deque[tuple[str, int]] = deque()
 
     def send(self, samples: int, now: float) -> None:
-        """Record that `samples` samples were sent at `now`. If everything sent earlier has been heard, the pause since
-        then is not counted as playing time.
+        """Record that `samples` samples were sent at `now`. If everything sent earlier has been heard, playing starts
+        again at `now`.
         """
         if not self._started or self.heard(now) >= self.sent:
             self._anchor, self._anchored_at, self._started = self.sent, now + self._delay, True
@@ -60,8 +59,8 @@ class PlayedEstimate:
         self._marks.append((name, self.sent))
 
     def passed(self, name: str, now: float) -> bool:
-        """Record that the mark came back. Returns False for the name of a mark that has come back before, or that
-        belongs to another generation.
+        """Record that the mark `name` came back. Returns False if it has come back before, or belongs to another
+        generation.
         """
         if all(name != waiting for waiting, _ in self._marks):
             return False

@@ -16,8 +16,8 @@ from voicekit.contracts import Speaker
 from voicekit.errors import ConfigError, FormatMismatch, Unavailable
 
 PENDING_S = 0.4
-"""The maximum number of seconds of outgoing sound that wait for the writer. On wires without `clear`, more of it would
-be heard after a cut.
+"""The maximum number of seconds of outgoing sound that wait for the writer. If there were more, it would be heard after
+a cut on wires without `clear`.
 """
 
 AHEAD_S = 1.0
@@ -31,8 +31,8 @@ lead.
 """
 
 SETTLE_S = 0.5
-"""The maximum number of seconds to wait, at the end of a call, until the last sound is heard: the clock alone does not
-know the delay.
+"""The maximum number of seconds to wait, at the end of a call, until the last sound is heard; the clock alone does not
+show the delay.
 """
 
 UNMARKED_S = 0.3
@@ -192,7 +192,7 @@ class CallSpeaker:
             dry_at = self._estimate.dry_at - 2 * self._wire.packet
             with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
                 await self._changed.park()
-            if waiting.cancelled_caught:  # the far side has almost no sound left, so this is the end of the utterance
+            if waiting.cancelled_caught:  # no more sound has come in time, so the utterance has ended
                 self._pack(pad=True)
         return None
 
@@ -230,9 +230,7 @@ class CallSpeaker:
         self._unmarked = 0
 
     def _pack(self, *, pad: bool) -> None:
-        """Turn the next packet of the pending sound into messages: whole packets, or with `pad` the rest and
-        silence.
-        """
+        """Turn the next packet of pending sound into messages; with `pad`, fill up an incomplete one with silence."""
         pcm = bytes(self._pending[: self._packet])
         if not pcm or (len(pcm) < self._packet and not pad):
             return
@@ -244,7 +242,7 @@ class CallSpeaker:
 
 
 def _estimate_of(wire: Wire, spoken: AudioFormat) -> PlayedEstimate:
-    """The estimate for `wire`. If the far end counts, it plays whole packets, and a packet that has not begun is
-    unheard.
+    """The estimate for `wire`; if the far end counts what it has played, in whole packets, the estimate is one packet
+    behind.
     """
     return PlayedEstimate(spoken.rate, delay=wire.packet if isinstance(wire, PausableWire) else 0.0)

@@ -1,12 +1,11 @@
-"""One-time tokens: the answer to a webhook contains one with the signed facts, and the call's socket brings it back
-(pure).
+"""One-time tokens, which carry signed facts from the answer to a webhook to the call's socket (pure).
 
     token = tokens.mint("CA01", {"caller": "+15550001"}, now)      in the path of the socket's address
     facts = tokens.take(token, now)                                once per process, within LIFE_S
 
-Nothing is stored for a token in transit, so webhook and socket may reach different processes that share `secret`. The
-process that took a token refuses it a second time; another process would accept it until it is LIFE_S old. `now` is the
-time of day in seconds.
+Nothing is stored for a token in transit, so the webhook and the socket may reach different processes that share
+`secret`. A process accepts a token only once, but another process would accept it again until it is LIFE_S old. `now`
+is the time of day in seconds.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ LIFE_S = 15.0
 """Seconds for which a token is valid; a carrier connects within two or three."""
 
 LONGEST = 2_048
-"""The maximum number of characters of a token; longer tokens are refused unread."""
+"""The maximum number of characters in a token; longer tokens are refused unread."""
 
 MOST_TAKEN = 10_000
-"""The most tokens remembered as taken: more than the calls that a process can answer in LIFE_S. Beyond this, no token
-is accepted.
+"""The maximum number of tokens remembered as taken: more than the calls that a process can answer in LIFE_S. Beyond
+this, no token is accepted.
 """
 
 
@@ -57,7 +56,7 @@ class CallTokens:
         return f"{body}.{self._sign(body)}"
 
     def take(self, token: str, now: float) -> CallFacts:
-        """The content of `token`. Raises TokenRefused if it is invalid or has been taken before."""
+        """The facts in `token`. Raises TokenRefused if it is invalid or has been taken before."""
         body, _, signature = token.partition(".")
         if len(token) > LONGEST or not hmac.compare_digest(
             self._sign(body).encode(), signature.encode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """What a transport gives a server: its routes for webhooks and sockets, and how it handles requests to them.
 
-Any kind of server can be used: it makes a `Webhook` from a request and an `Upgrade` from a handshake, and passes in a
-`Site`. Addresses are the public ones, as the carrier used them, never those in a Host header.
+Any kind of server can be used: it makes a `Webhook` from a request and an `Upgrade` from a handshake, and passes a
+`Site` to the transport. Addresses are the public ones that the carrier used, never those in a Host header.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A request: headers with their names in lower case, the raw body and, if that is a form, its fields."""
+    """A request: its headers, with names in lower case, its raw body and, if the body is a form, the fields."""
 
     method: str
     url: str = field(repr=False)
@@ -58,7 +58,7 @@ class Upgrade(Arrival, Protocol):
     def url(self) -> str: ...
     @property
     def target(self) -> str:
-        """Path and query, as received."""
+        """The path and the query, as received."""
         ...
 
     @property
@@ -115,7 +115,7 @@ class Site(Protocol):
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
         """Admit a call, begin it by entering `opening`, and run it to its end; `name` is the name of its wire.
 
-        For a transport that has accepted the connection itself. Raises CallRefused if there is no place for it.
+        For a transport that accepts connections itself. Raises CallRefused if there is no place for the call.
         """
         ...
 
@@ -149,15 +149,15 @@ class Transport(Protocol):
 
 @runtime_checkable
 class ListeningTransport(Transport, Protocol):
-    """A transport that, in addition to its routes, has its own way in: a listener, or a connection to a telephone
-    exchange.
+    """A transport that, in addition to its routes, lets calls arrive in another way: on a listener, or through a
+    connection to a telephone exchange.
     """
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
         """Turn incoming connections into calls, until cancelled; `task_status.started()` is called when calls can
         arrive. The server drains the calls before it cancels `listen`.
 
-        `listen` raises an error only at the start. If it loses its connection later, it must open another by itself.
+        `listen` raises an error only at the start. If it loses its connection later, it must reconnect by itself.
         """
         ...
 
@@ -173,5 +173,6 @@ class DialingTransport(Transport, Protocol):
         ...
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """The object that carries out our requests about this call; None without an account."""
+        """The object that carries out our requests about this call; None if that is impossible, for instance without an
+        account."""
         ...

@@ -1,4 +1,4 @@
-"""The contracts of a carrier's protocol (which has no socket, clock or trio) and of the connection below it.
+"""The contracts for a carrier's protocol (which has no socket, clock or trio) and for the connection below it.
 
 A `Wire` turns the far side's messages into events, and our sound, marks and requests into messages. It stores only what
 the protocol needs (ids, sequence numbers, the encoding of the call); pacing, positions and generations of marks are the
@@ -36,7 +36,8 @@ class WireSound:
 
 @dataclass(frozen=True, slots=True)
 class WireDigit:
-    """A telephone key: 0-9, *, #, A-D. The repr does not show it, since it may be part of a card number."""
+    """A key that the caller pressed: 0-9, *, # or A-D. The repr does not show it, since it may be part of a card
+    number."""
 
     digit: str = field(repr=False)
 
@@ -71,12 +72,12 @@ class FarFull:
 
 @dataclass(frozen=True, slots=True)
 class WireCleared:
-    """The far end has dropped the sound that had not been played when we asked for a clear."""
+    """The far end has carried out our `clear`: it has dropped the sound that it had not played."""
 
 
 @dataclass(frozen=True, slots=True)
 class FarHold:
-    """The far side put the call on hold (`held`), or resumed it."""
+    """The far side has put the call on hold (`held`), or resumed it."""
 
     held: bool
 
@@ -123,7 +124,7 @@ class Wire(Protocol):
 
     `mark` and `clear` return nothing if the wire has no such message; `can` names those of the actions `mark`, `clear`,
     `transfer`, `digits` and `hang_up` that are supported. `packet` is how many seconds of sound one message contains,
-    `lead` how many seconds ahead of the clock sound should be sent.
+    and `lead` how many seconds ahead of the clock sound should be sent.
     """
 
     name: str
@@ -133,7 +134,7 @@ class Wire(Protocol):
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]: ...
     def closed(self, code: int | None) -> WireEnded:
-        """What the end of the connection means for the call; `code` is a websocket's close code, None for TCP."""
+        """What the end of the connection means for the call; `code` is the close code, or None if there was none."""
         ...
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]: ...

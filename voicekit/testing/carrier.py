@@ -26,7 +26,7 @@ from voicekit.call.wire import StreamClosed, WireMessage
 from voicekit.play.clocked_device import ClockedDevice
 
 UNDER_WAY = 10_000
-"""The most messages in transit in one direction; with more, the sender waits."""
+"""The maximum number of messages in transit in one direction; with more, the sender waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +35,11 @@ class PhoneLine:
 
     In either direction, each message takes `delay` seconds plus up to `jitter`; messages stay in order, as on TCP.
     Every `swap`-th message with the caller's sound comes after the next one (only Telnyx does this), and every
-    `lose`-th is lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost. Between the
-    times in `silences` (from, to), the wire sends no sound; between those in `holds`, the far side puts the call on
-    hold. At `dies_at`, the connection is lost without a goodbye. From `stuck_at` on, the far side accepts no more
-    messages from our side. `control`, for example a `ScriptedControl`, carries out requests to the carrier.
+    `lose`-th such message is lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost.
+    During `silences`, given as pairs of start and end, no sound comes from the far side; during `holds`, the far side
+    has put the call on hold. At `dies_at`, the connection is lost without a goodbye. From `stuck_at` on, the far side
+    accepts no more messages from our side. `control`, for example a `ScriptedControl`, carries out requests to the
+    carrier.
     """
 
     transport: str | Dialect
@@ -175,7 +176,8 @@ class ScriptedCarrier:
 
 
 class _Way:
-    """One direction: messages arrive in order, `delay()` seconds after they were sent, or `late` seconds later."""
+    """One direction of the line: messages arrive in order, `delay()` seconds after they were sent, or `late` seconds
+    after that."""
 
     def __init__(self, delay: Callable[[], float]) -> None:
         self.stuck = False

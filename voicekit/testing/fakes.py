@@ -1,8 +1,8 @@
 """A voice whose sound encodes its characters, so that the text that was heard can be read from the samples.
 
-Each character sounds for 60 ms, and all its samples have the value of the character's `to`: how many characters of the
-handler's text then count as heard. So even without word marks, the highest value in a recording shows how much the
-caller heard.
+Each character sounds for 60 ms, and all its samples have the value of its `to`: how many characters of the handler's
+text count as heard after it. So even without word marks, the highest value in a recording shows how much the caller
+heard.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PER_CHARACTER = 0.06
 """Seconds of sound per character, as of a brisk speaker."""
 
 FIRST_SOUND = 0.137
-"""Seconds until the first sample. This is typical of a good service, and not a multiple of a frame, so that no event of
+"""Seconds until the first sample. This is typical of a good service, and not a multiple of a frame, so that nothing in
 a reply happens at exactly the same time as an action of the caller.
 """
 
@@ -46,7 +46,7 @@ class FakeTts(Pipeable):
         first_sound: float = FIRST_SOUND,
         levels: Sequence[int] = range(VALUES),
     ) -> None:
-        """Every sample of a character has the value `levels[to % len(levels)]`, where `to` is the character's."""
+        """Every sample of a character has the value `levels[to % len(levels)]`, with that character's `to`."""
         self.produces: AudioFormat | None = None
         self.cuts = 0
         self._per_character = per_character

@@ -1,4 +1,4 @@
-"""Decides from the samples that have arrived which words of a script have been heard (pure)."""
+"""Decides which words of a script have been heard, judging by the samples that have arrived (pure)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ScriptHearing:
         return out
 
     def finish(self) -> list[ScriptHeard]:
-        """At the end of the sound, return as final the words that have arrived but are not final yet."""
+        """At the end of the sound, return the remaining words that have arrived, as final words."""
         if not self._utterances:
             return []
         heard = [word for word in self._utterances[0] if not self._missed(word) and word.end <= self._to]

@@ -18,11 +18,10 @@ from voicekit.testing.phone_sound import SLOT, caller_sound
 from voicekit.testing.scripted import Script
 
 CallerSound: TypeAlias = Callable[[Script, int, int, AudioFormat], bytes]
-"""A function that makes the caller's sound from a script, the number of the first slot, the number of slots, and a
-format."""
+"""A function that makes the caller's sound, given a script, the first slot's number, how many slots, and a format."""
 
 SWAPPED_S = 1.5
-"""How many packets late a message is sent if it is to come after the next one."""
+"""By how many packets a message is delayed so that it comes after the next one."""
 
 
 def line_of(over: str | Dialect | PhoneLine) -> PhoneLine:
@@ -79,7 +78,7 @@ async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
 
 
 class _Caller:
-    """Makes everything happen on the line at its time."""
+    """Makes each event on the line happen at its time."""
 
     def __init__(
         self, carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script, sound: CallerSound

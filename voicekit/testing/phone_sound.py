@@ -35,7 +35,7 @@ BITS = 20
 
 QUIET = (1_000, 4_000)
 LOUD = (18_000, 26_000)
-"""The sample values of the two bits, while the caller is silent (QUIET) and makes a sound (LOUD); G.711 changes them by
+"""The sample values of the two bits, while the caller is silent (QUIET) or makes a sound (LOUD); G.711 changes them by
 at most 4 %."""
 
 
@@ -96,8 +96,8 @@ class PhoneEars(ScriptedStt):
 
 
 class PhoneHearing(ScriptHearing):
-    """Decides from the slots that have arrived which words of the script have been heard; all positions are positions
-    in the script."""
+    """Decides which words of the script have been heard, judging by the slots that have arrived; all positions are
+    positions in the script."""
 
     def __init__(self, script: Script, rate: int, delays: list[int]) -> None:
         super().__init__(script.utterances(rate), delays)
@@ -150,8 +150,7 @@ def law_levels(law: AudioFormat) -> tuple[int, ...]:
 
 
 def read_voice(pcm: bytes, form: AudioFormat) -> list[int]:
-    """For each played sample, the character of the reply to which it belongs (modulo the number of levels); -1 for
-    silence."""
+    """For each played sample, the `to` of its character (modulo the number of levels); -1 for silence."""
     places = _places(form)
     return [places.get(level, -1) for level in array("h", convert(pcm, form, AudioFormat(form.rate)))]
 

@@ -1,9 +1,9 @@
-"""A scripted user, whose words, coughs, typed lines and keys are timed, and a transcriber that knows these words.
+"""A scripted user with timed words, coughs, typed lines and keys, and a transcriber that knows these words.
 
 Each sample encodes its position (see `positions`), and whether the user is making a sound. So a dropped or doubled
-sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only if precisely the
-samples of that word have arrived. All results are timed by the samples received and not by a clock, so in virtual time
-the same script always produces the same call.
+sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only if the samples of
+that word have arrived. All results are timed by the samples received and not by a clock, so in virtual time the same
+script always produces the same call.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from voicekit.testing.hearing import ScriptHearing
 from voicekit.testing.positions import POSITIONS, SOUNDING, sounding
 
 FRAME = 0.02
-"""Seconds of sound in each frame of the source, as telephones and browsers send it."""
+"""Seconds of sound in each frame of the source, as in frames from telephones and browsers."""
 
 _IS_LOUD = bytes(high >= SOUNDING >> 8 for high in range(256))
 
@@ -228,7 +228,7 @@ def _start(sound: _Sound) -> float:
 
 
 def _check_samples(frame: AudioFrame) -> None:
-    """Check that the position that the samples encode is the frame's position."""
+    """Check that the samples encode the frame's position."""
     first = array("h", frame.pcm[:2])[0] % POSITIONS
     if first != frame.at % POSITIONS:
         raise AssertionError(f"{frame!r} contains the samples of position {first} (modulo {POSITIONS})")

@@ -22,7 +22,7 @@ class MemoryUpgrade:
         headers: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> None:
-        """`parameters` are the parts of the path that have names in the route, such as a token."""
+        """`parameters` are the values of the route's parameters, such as a token."""
         parts = urlsplit(url)
         self.url = url
         self.target = f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -18,7 +18,7 @@ LIFE_S = 15.0
 """Seconds that a call has to connect after its announcement; a dialplan connects in its next step."""
 
 MOST = 10_000
-"""Announced calls that can wait for their connection at the same time; beyond that, no call can be announced."""
+"""The maximum number of announced calls that have not connected yet; beyond it, no call can be announced."""
 
 
 class AnnouncedCalls:

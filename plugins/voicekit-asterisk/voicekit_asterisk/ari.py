@@ -1,6 +1,6 @@
-"""ARI as values (pure): the requests that we send to Asterisk, the events that it sends, and the names of our objects.
+"""ARI's data (pure): the requests that we send to Asterisk, the events that it sends, and the names of our objects.
 
-We choose the name of every object before we request it, because its events may arrive before the answer:
+We name every object before we request it, because events about it may arrive before the answer:
 
     voicekit-APP-3f2a-media      the channel that carries our sound
     voicekit-APP-3f2a-bridge     the bridge
@@ -32,7 +32,7 @@ CAUSES: Final[Mapping[int, EndReason]] = {
     17: EndReason.BUSY,
     18: EndReason.NO_ANSWER, 19: EndReason.NO_ANSWER,
 }  # fmt: skip
-"""Q.850 causes for the end of a channel. All others count as the carrier's, with their number."""
+"""Q.850 causes for the end of a channel. Any other cause counts as the carrier's, and is reported by its number."""
 
 DIALLED: Final[Mapping[str, EndReason]] = {
     "BUSY": EndReason.BUSY, "NOANSWER": EndReason.NO_ANSWER, "CONGESTION": EndReason.FAILED,
@@ -143,7 +143,7 @@ def caller_of(event: AriEvent) -> dict[str, str]:
 
 
 def end_of(cause: int) -> CallEnd:
-    """Why a call ended, according to the `cause` with which its channel ended."""
+    """Why a call ended, according to the `cause` that Asterisk gives."""
     return CallEnd(CAUSES.get(cause, EndReason.CARRIER), str(cause) if cause else "")
 
 

@@ -32,7 +32,7 @@ JOIN_S = 30
 """Seconds for which another telephone rings."""
 
 EVENTS = 1_000
-"""Events about one call that can wait; Asterisk sends about ten. Any further ones are dropped."""
+"""The maximum number of events about one call that can wait; Asterisk sends about ten. Any more are dropped."""
 
 
 class MergedStream:
@@ -88,7 +88,7 @@ class MergedStream:
 
 
 class AriLegs:
-    """The channels of one call: `voicekit.call.control.CallControl`, and functions that only Asterisk has.
+    """The channels of one call: a `voicekit.call.control.CallControl` with more functions, which only Asterisk has.
 
     When ARI reports a change, `happened` sets the trio events. `context` is the dialplan context in which extensions
     are looked up, or "" for the context that the caller came from.
@@ -115,7 +115,7 @@ class AriLegs:
         self._status = ""  # the status in the last Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
-        """Take an event about one of the channels; `message` is its complete text. Never waits."""
+        """Take an event about one of the channels; `message` is the event's complete text. Never waits."""
         started, over = event.kind == "StasisStart", event.kind in ("StasisEnd", "ChannelDestroyed")
         if event.channel == self.channel:
             self._cause = event.cause or self._cause
@@ -206,15 +206,15 @@ class AriLegs:
             await self.music(True)
             await self.join(endpoint)
         finally:
-            # needed if, for instance, the partner does not answer; fails if the caller has hung up
+            # the music must also stop if the partner does not answer; if the caller has hung up, this fails
             with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):
                 await self.music(False)
 
     async def _redirect(self, address: str) -> None:
         """Have the caller's own telephone call `address`; returns once the telephone has reacted, or after ASK_S.
 
-        ARI does not report whether the telephone did so. But a channel outside the bridge handles one request after
-        another. Therefore we send a second request that does nothing: its answer comes after the telephone's reaction.
+        ARI does not report this reaction. But a channel outside the bridge handles one request after another, so we
+        send a second request that does nothing: its answer comes after the telephone's reaction.
         """
         await self._client.ask(ari.part(self.names, self.channel))
         try:

@@ -35,7 +35,7 @@ PING_S = 10.0
 
 
 class AriClient:
-    """Requests and websockets to one Asterisk; `address` is that of its HTTP server, such as http://127.0.0.1:8088."""
+    """Requests and websockets to one Asterisk; `address` is where its HTTP server is, such as http://127.0.0.1:8088."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         parts = urlsplit(address)
@@ -115,7 +115,7 @@ class AriClient:
                     finally:
                         await trio.aclose_forcefully(stream)  # aclose() alone would wait too long for the server
                         nursery.cancel_scope.cancel()
-        except HandshakeError as error:  # if Asterisk refuses the websocket, its reader's task raises this error
+        except HandshakeError as error:  # if Asterisk refuses the websocket, the task that reads it raises this
             status = getattr(error, "status_code", None)
             if status == 401:
                 raise Unauthenticated("ari: expected the user and password from ari.conf", service=SERVICE) from None
@@ -174,8 +174,8 @@ class MediaStream:
             raise StreamClosed(None if closed.reason is None else closed.reason.code) from None
 
     async def ping(self) -> None:
-        """Returns once the other side has answered; raises StreamClosed after PING_S without an answer, or if the
-        stream is closed.
+        """Wait until the other side answers; raises StreamClosed after PING_S without an answer, or if the stream is
+        closed.
         """
         try:
             with trio.fail_after(PING_S):

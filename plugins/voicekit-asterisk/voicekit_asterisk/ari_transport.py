@@ -43,10 +43,10 @@ log = logging.getLogger("voicekit.asterisk")
 class Ari:
     """The transport at `address`: Asterisk's HTTP server and the app's name, such as http://127.0.0.1:8088/voicekit.
 
-    `user` and `password` are the ones in ari.conf; their defaults are VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD.
-    `context` is the dialplan context of the extensions to which a caller can be transferred. `trunk`, such as
-    PJSIP/{}@provider, is the endpoint for telephone numbers. Calls that we make show `number`, by default
-    VOICEKIT_ARI_NUMBER.
+    `user` and `password` are the ones in ari.conf; by default, they come from VOICEKIT_ARI_USER and
+    VOICEKIT_ARI_PASSWORD. `context` is the dialplan context of the extensions to which a caller can be transferred.
+    `trunk`, such as PJSIP/{}@provider, is the endpoint for telephone numbers. Calls that we make show `number` as the
+    caller, by default VOICEKIT_ARI_NUMBER.
     """
 
     name = "ari"
@@ -145,7 +145,7 @@ class Ari:
                 return
             await self._hold(site, legs, AriWire(legs.names, legs.channel, {}, outbound=True), keys)
         finally:
-            if not legs.ready.is_set() and not legs.gone.is_set():  # we stop while the call is still ringing
+            if not legs.ready.is_set() and not legs.gone.is_set():  # we are stopping while the call is still ringing
                 with trio.move_on_after(CLEAN_UP_S, shield=True):
                     await legs.hang_up()
             self._forget(legs)

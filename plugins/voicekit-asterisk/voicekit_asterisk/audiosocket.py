@@ -54,7 +54,7 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 class FrameReader:
-    """Cuts a TCP connection's bytes into whole frames; keeps an incomplete frame until its other bytes arrive."""
+    """Cuts a TCP connection's bytes into whole frames; keeps an incomplete frame until the rest of it arrives."""
 
     def __init__(self) -> None:
         self._rest = b""

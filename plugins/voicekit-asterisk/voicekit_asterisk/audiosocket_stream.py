@@ -36,7 +36,7 @@ class AudioSocketStream:
         self._reader = FrameReader()
         self._frames: deque[bytes] = deque()
         self._closed: StreamClosed | None = None
-        self._sound: bytes | None = None  # the sound that waits for the next tick
+        self._sound: bytes | None = None  # the sound waiting for the next tick
         self._ticked = trio.lowlevel.ParkingLot()
         self._sending = trio.Lock()
 

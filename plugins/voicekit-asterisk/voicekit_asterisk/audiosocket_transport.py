@@ -82,7 +82,7 @@ class AudioSocket:
             task_status.started()
 
     async def _serve(self, site: Site, tcp: trio.abc.Stream) -> None:
-        """Hold one connection to its end. Any error ends only this connection."""
+        """Serve one connection to its end. Any error ends only this connection."""
         stream = AudioSocketStream(tcp)
         try:
             if self._unknown >= UNKNOWN:

@@ -1,4 +1,4 @@
-"""The control messages of chan_websocket (pure). The same event and command, in JSON and in plain text:
+"""The control messages of chan_websocket (pure). An event and a command, each in JSON and in plain text:
 
     {"event":"STATUS","channel_id":"1.5","queue_length":75}      {"command":"MARK_MEDIA","correlation_id":"7.3200"}
     STATUS queue_length:75                                       MARK_MEDIA 7.3200
@@ -17,10 +17,10 @@ from typing import Final
 from voicekit.errors import ConfigError, RemoteProtocolError
 
 LONGEST_EVENT: Final = 64 * 1024
-"""Most characters in an event. Asterisk's events have some hundreds; MEDIA_START also has all channel variables."""
+"""The maximum number of characters in an event. Most have a few hundred; MEDIA_START also has all channel variables."""
 
 LONGEST_COMMAND: Final = 120
-"""Most characters in a command: Asterisk silently ignores commands of more than 128."""
+"""The maximum number of characters in a command: Asterisk silently ignores commands of more than 128."""
 
 _EVENT = re.compile(r"[A-Z][A-Z_]{1,40}")
 

@@ -56,7 +56,7 @@ def examine() -> list[Finding]:
 
 
 def findings(info: Any, modules: Any) -> list[Finding]:
-    """What Asterisk's own answers show (pure)."""
+    """The findings, from Asterisk's own answers (pure)."""
     system = info.get("system") if isinstance(info, dict) else None
     version = str(system.get("version", "")) if isinstance(system, dict) else ""
     running = {

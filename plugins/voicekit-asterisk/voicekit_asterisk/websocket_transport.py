@@ -23,7 +23,7 @@ MOST_PARAMETERS = 50
 
 
 class ChanWebsocket:
-    """Admits connections that log in with `user` and `password`, which is VOICEKIT_ASTERISK_PASSWORD by default."""
+    """Admits connections that log in with `user` and `password`, by default the value of VOICEKIT_ASTERISK_PASSWORD."""
 
     name = "chan_websocket"
 

@@ -30,7 +30,7 @@ BAR: Final = 30
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until Ctrl-C or, if embedded, until its standard input ends."""
+    """Serve until Ctrl-C or, if embedded, until standard input ends."""
     parser = argparse.ArgumentParser(prog="voicekit local-server", description=HELP)
     parser.add_argument(
         "--host", default=HOST, help=f"the address to serve on (default {HOST}: only this machine can connect)"

@@ -34,7 +34,7 @@ CONTAINERS: Final = ("auto", "aiff", "flac", "mp3", "ogg", "wav")
 """The service's containers that libsndfile reads."""
 
 HEAD_BYTES: Final = 128
-"""How many first bytes we wait for to identify the container; a usual RIFF header fits into them."""
+"""How many bytes we wait for before we identify the container: enough for a usual RIFF header."""
 
 BLOCK_S: Final = 0.05
 """Seconds of sound decoded at a time: less than a recogniser decodes at once."""
@@ -62,10 +62,11 @@ long counts as stuck.
 """
 
 LONGEST_S: Final = STT_SESSION_S
-"""Most seconds of sound that are decoded, as in the service: a file of a few bytes can claim an absurd length."""
+"""The maximum number of seconds of sound that are decoded, as in the service: a file of a few bytes can claim an absurd
+length."""
 
 BLOCK_VALUES: Final = 1 << 16
-"""Most values decoded at a time, regardless of the rate and the channels in the header."""
+"""The maximum number of values decoded at a time, regardless of the rate and the channels in the header."""
 
 
 class Undecodable(VoicekitError):
@@ -113,7 +114,7 @@ class Decoder:
                 await trio.sleep(QUIET_S)
 
     def _unread(self) -> int:
-        """Bytes that wait in the pipe."""
+        """How many bytes are waiting in the pipe."""
         if self._pipe.fileno() < 0:
             return 0  # the decoder has ended
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
@@ -127,7 +128,7 @@ class Decoder:
         await self._over.wait()
 
     async def run(self) -> None:
-        """Decode until the end. Raises Undecodable and TooLong; when cancelled, the thread ends too."""
+        """Decode until the end. Raises Undecodable and TooLong; if this is cancelled, the thread ends too."""
         try:
             await self._begun.wait()
             unread = unreadable(self._head)
@@ -261,7 +262,7 @@ class _Tape:
         return self._at
 
     def readinto(self, into: memoryview) -> int:
-        if self._at > ENDLESS // 2:  # the decoder looks for a tag at the end, but there is none
+        if self._at > ENDLESS // 2:  # the decoder is looking for a tag at the end, but there is none
             count = max(0, min(len(into), ENDLESS - self._at))
             into[:count] = bytes(count)
         else:
@@ -291,7 +292,7 @@ class _Tape:
     def _forget(self) -> None:
         """Forget old bytes, but keep BEHIND bytes before the read position."""
         spare = self._at - self._kept_from - BEHIND
-        if BEHIND < spare < ENDLESS // 2:  # nothing is forgotten while the decoder looks for a tag at the end
+        if BEHIND < spare < ENDLESS // 2:  # nothing is forgotten while the decoder is looking for a tag at the end
             count = min(spare, len(self._kept))
             del self._kept[:count]
             self._kept_from += count

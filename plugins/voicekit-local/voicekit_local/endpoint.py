@@ -1,4 +1,4 @@
-"""Decides how much silence ends an utterance, depending on its last words. Pure, in seconds of sound.
+"""Decides how much silence ends an utterance, depending on its last words. Pure; times are in seconds of sound.
 
 After a sentence that looks complete, less silence is needed than after one that breaks off ("I would like to, um").
 Three settings of the protocol change both delays; one of them, `max_endpoint_delay_ms`, is an upper limit.

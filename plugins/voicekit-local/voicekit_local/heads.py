@@ -14,10 +14,11 @@ _UNREADABLE: Final = {
 }
 _WAV_PLAIN: Final = (1, 3, 6, 7, 0xFFFE)
 _WAV_BLOCKS: Final = (0x02, 0x11)
-"""Tags of WAV codecs. _WAV_PLAIN: PCM, float and the laws. _WAV_BLOCKS: MS and IMA, with a fixed size of blocks."""
+"""Tags of WAV codecs. _WAV_PLAIN: PCM, float, A-law and mu-law. _WAV_BLOCKS: MS and IMA, with blocks of a fixed size.
+"""
 
 VALUES_PER_BYTE: Final = 8
-"""Most values in a byte, for codecs without silence detection: one for each bit."""
+"""The maximum number of values per byte, for codecs without silence detection: one for each bit."""
 
 
 def mend_head(head: bytes) -> bytes:

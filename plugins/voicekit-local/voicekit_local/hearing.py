@@ -35,15 +35,16 @@ PRE_ROLL: Final = round(0.25 * RATE)
 TRAIL: Final = round(0.2 * RATE)  # how many samples after the speech are decoded too, since words may end softly
 # a pause of this many samples separates segments, so that recognisers have less silence to misread
 SPLIT: Final = round(0.8 * RATE)
-SHORTEST: Final = round(0.08 * RATE)  # the fewest samples in a segment; no word is shorter
-HOP: Final = round(0.4 * RATE)  # how many new samples lead to another interim result
+SHORTEST: Final = round(0.08 * RATE)  # the minimum number of samples in a segment; no word is shorter
+HOP: Final = round(0.4 * RATE)  # how many new samples there must be for another interim result
 EARLY_HOP: Final = RATE // 5  # the hop in the first two seconds, which are quick to decode and may be an interruption
-# how many samples of a segment, with its pre-roll, lead to the first result; from fewer, recognisers invent syllables
+# how many samples, including the pre-roll, the first result needs; from fewer, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
 CUT_WITHIN: Final = 3 * RATE  # a segment that is too long is cut within its last 3 s
 BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
-"""The latest samples, in which undetected speech may already have begun: they are never reported as final."""
+"""How many of the latest samples are never reported as final, because undetected speech may already have begun there.
+"""
 
 
 class Hearing:
@@ -56,7 +57,7 @@ class Hearing:
         self._vad = VAD.start(RATE)
         self._gate = Gate(GATE, RATE, getattr(self._vad, "trail", 0))
         self._sound = bytearray()
-        self._sound_at = 0  # the number of the first sample in `_sound`
+        self._sound_at = 0  # the position of the first sample in `_sound`
         self._total = 0
         self._judged = 0  # how many samples the VAD has judged
         self._talking = False
@@ -65,7 +66,7 @@ class Hearing:
         self._segment_end = 0  # the sample at which the last closed segment ended
         self._closed: Segment | None = None  # the last closed segment
         self._job: Job | None = None
-        self._hop = 0  # the shortest hop while decoding is behind
+        self._hop = 0  # the minimum hop, which is raised while decoding is behind
         self._ending = False
 
     # --- input ---
@@ -194,7 +195,7 @@ class Hearing:
             self._open.paused_at = max(at, self._open.start)
 
     def _cut(self, segment: Segment) -> None:
-        """End a segment that has become too long at its quietest place; the rest becomes the next segment."""
+        """Cut a segment that has become too long: it ends at its quietest place, where the next segment begins."""
         first = max(segment.settled_to, self._judged - CUT_WITHIN)
         cut = first + quietest(self._pcm(first, self._judged))
         self._close(segment, cut)

@@ -1,4 +1,4 @@
-"""When each character of a text sounds, from the times of its words. Pure.
+"""When each character of a text sounds, calculated from the times of its words. Pure.
 
 The letters of a word share its time evenly, and the characters between two words fill the pause between them.
 """
@@ -13,7 +13,7 @@ from voicekit_local.engines.interface import SpokenWord
 
 
 def letter_times(text: str, words: Sequence[SpokenWord], seconds: float) -> list[tuple[float, float]]:
-    """The start and the end of each character of `text`, whose sound lasts `seconds`; in ascending order, without gaps.
+    """The start and the end of each character of `text`, in ascending order, without gaps; the sound lasts `seconds`.
 
     Words that are not found in the text are left out.
 
@@ -30,7 +30,7 @@ def letter_times(text: str, words: Sequence[SpokenWord], seconds: float) -> list
 
 
 def _anchors(text: str, words: Sequence[SpokenWord]) -> list[tuple[int, float]]:
-    """The places and times of all word beginnings and word ends, in rising order."""
+    """The places and times of all word beginnings and word ends, in ascending order."""
     anchors: list[tuple[int, float]] = []
     place, at = 0, 0.0
     for word in words:

@@ -1,4 +1,4 @@
-"""Cuts text that arrives in pieces of any length into the pieces to speak. Pure.
+"""Cuts text, which arrives in chunks of any length, into the pieces to speak. Pure.
 
 A piece is spoken as soon as the next piece has begun, or the text has ended. Otherwise it waits a little for more text:
 briefly after a full stop, and longer in the middle of a sentence, which is then cut at the last space.

@@ -22,7 +22,7 @@ class Loadable(Protocol):
 
 
 Show = Callable[[str, float], None]
-"""It is called with the present step and the fraction that is done; 1.0 means that loading is over."""
+"""A function that is called with the current step and the fraction that is done; 1.0 means that loading has ended."""
 
 
 async def load_all(engines: list[Loadable], show: Show) -> None:

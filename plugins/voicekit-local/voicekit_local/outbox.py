@@ -11,14 +11,14 @@ from voicekit.soniox.server.realtime.stt import END
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.segment import Word
 
-PROGRESS: Final = round(0.24 * HEARING_RATE)  # how many new samples lead to a result even if there are no words
+PROGRESS: Final = round(0.24 * HEARING_RATE)  # after this many new samples, a result is sent even without words
 SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speakers
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One message: the new final tokens and markers, then all interim tokens. `final_ms` is the length of the sound
-    whose words are final, and `total_ms` the length of all sound heard.
+    """One message: the new final tokens and markers, then all interim tokens. Words are final up to `final_ms`, and
+    sound has been heard up to `total_ms`.
     """
 
     tokens: tuple[Token, ...]
@@ -33,7 +33,7 @@ class Outbox:
         self._language = language if config.enable_language_identification else None
         self._speaker = SPEAKER if config.enable_speaker_diarization else None
         self._finals: list[Token] = []  # final tokens that have not been sent
-        self._tail: tuple[Token, ...] = ()  # interim tokens as they were last sent
+        self._tail: tuple[Token, ...] = ()  # the interim tokens that were sent last
         self._taken_at = 0
         self._final_to = 0
         self._any_token = False
@@ -82,5 +82,5 @@ class Outbox:
 
 
 def ms(samples: int) -> int:
-    """The length of a number of samples in whole milliseconds."""
+    """The duration of `samples` samples in whole milliseconds."""
     return samples * 1000 // HEARING_RATE

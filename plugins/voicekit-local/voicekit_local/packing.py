@@ -1,4 +1,4 @@
-"""Converts speech to the format that a client wants: a raw format, WAV, or one that libsndfile can encode as a stream.
+"""Converts speech to the format that a client wants: raw, WAV, or one that libsndfile can encode as a stream.
 
 Each stream has its own Packing, which is fed piece by piece. A header comes once, with a length that means "until the
 end".
@@ -43,10 +43,10 @@ _FILES: Final = {
     "opus": ("OGG", "OPUS"),
 }
 _MP3_BITRATES: Final = {32_000: (32_000, 320_000), 16_000: (8_000, 160_000), 0: (8_000, 64_000)}
-"""The lowest and the highest bitrate of MP3 from each rate on; libsndfile's compression levels 1 and 0 mean these."""
+"""The lowest and the highest bitrate of MP3 from each sample rate on: libsndfile's compression levels 1 and 0."""
 _OPUS_BITRATES: Final = (6_000, 256_000)
 _FIRMEST: Final = 0.999
-"""The highest compression level used for MP3: at 1.0 libsndfile fails."""
+"""The highest compression level used for MP3: at 1.0, libsndfile fails."""
 
 
 def unmakeable(config: TtsConfig) -> str | None:

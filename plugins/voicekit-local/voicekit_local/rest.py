@@ -1,8 +1,8 @@
 """The server's REST API: the protocol's server role, with its files on disk, and the engines that do the work.
 
-Uploads go into a folder that is removed when the server ends. Whole files are transcribed two at a time, when no call
-needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a voice) or
-should not fulfil (download) are refused.
+Uploads go into a folder that is removed when the server ends. Up to two whole files are transcribed at a time, when no
+call needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a
+voice) or should not fulfil (download) are refused.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class RestService:
         folder: Path,
         nursery: trio.Nursery,
     ) -> None:
-        # the folder has just been made, so its time is the present time
+        # the folder has just been made, so its modification time is the present time
         epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)
         self._server = RestServer(
             account,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EARLY: Final = 2 * HEARING_RATE
-"""In this many samples at the start of a segment no word is settled: decodes are frequent there, so two decodes can
+"""In this many samples at the start of a segment, no word is settled: decodes are frequent there, so two decodes can
 agree by chance.
 """
 STALLED: Final = 3 * HEARING_RATE
@@ -33,8 +33,8 @@ SETTLES_WITHIN_S: Final = 11.0
 have them again.
 """
 
-WINDOW: Final = HEARING_RATE // 50  # how many samples form a window; loudness is measured for each window
-SPAN: Final = 5  # how many windows form the quietest place to find: a tenth of a second
+WINDOW: Final = HEARING_RATE // 50  # how many samples make up a window; loudness is measured for each window
+SPAN: Final = 5  # how many windows make up the quietest place: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Word:
 
 @dataclass(slots=True)
 class Segment:
-    """Sound from sample `start` on, up to `end` once the segment is closed, and the words known so far."""
+    """The sound from sample `start` on (up to `end`, once the segment is closed), and the words known so far."""
 
     start: int
     end: int | None = None
@@ -189,7 +189,7 @@ def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
 
 
 def quietest(pcm: bytes) -> int:
-    """The position of the middle of the quietest tenth of a second, in samples."""
+    """The position, in samples, of the middle of the quietest tenth of a second."""
     size = 2 * WINDOW
     levels = [
         math.hypot(*struct.unpack(f"<{WINDOW}h", pcm[place : place + size]))

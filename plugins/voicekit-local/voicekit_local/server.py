@@ -43,12 +43,12 @@ REQUESTS_PER_MINUTE: Final = 1_000
 """The limit of requests, ten times the service's: tests make many short requests."""
 
 CONNECTIONS: Final = 256
-"""Most connections at the same time. Others are closed without an answer, so that we never run out of file
+"""The maximum number of simultaneous connections. Others are closed without an answer, so that we never run out of file
 descriptors.
 """
 
 STRANGERS: Final = 64
-"""Most connections at the same time of clients that have not shown a key; for another one, the oldest is closed."""
+"""The maximum number of simultaneous connections of clients that have not shown a key; one more closes the oldest."""
 
 HERE: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts whose web pages may use the server: this machine, at any port."""
@@ -115,8 +115,8 @@ class Strangers:
 
 
 def pages(origins: Collection[str]) -> Callable[[str], bool]:
-    """A function that returns whether an origin's web pages may use the server: those of this machine and of `origins`
-    may.
+    """A function that returns whether web pages of an origin may use the server: only those of this machine and of
+    `origins` may.
 
     >>> [pages(["https://a.example"])(o) for o in ("http://localhost:3000", "https://a.example", "http://evil.example")]
     [True, True, False]
@@ -178,7 +178,7 @@ class LocalServer:
             with self._strangers.place() as welcome:
                 await self._answer(rest, stream, welcome)
         except EngineFailed:
-            pass  # this was already reported; the client sees an incomplete answer
+            pass  # this has already been reported; the client sees an incomplete answer
         except Exception as error:  # a failed connection is reported, and must not end the others
             traceback.print_exception(error, file=sys.stderr)
         finally:

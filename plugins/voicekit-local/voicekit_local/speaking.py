@@ -34,7 +34,7 @@ CHUNK_S: Final = 0.24
 """Seconds of sound in one message."""
 
 IN_HAND_S: Final = 1.0
-"""If a listener has more seconds of sound than this still to hear, other streams may go first."""
+"""If a listener still has more seconds of sound than this to hear, other streams may go first."""
 
 FASTER: Final = 8.0
 """The greatest speed of sending, as a multiple of real time. Faster sending would waste work if the reply is cut a
@@ -101,7 +101,7 @@ class Stream:
         self.spoken_s += seconds
 
     def make(self, voice: Synthesiser, piece: str) -> list[Chunk]:
-        """The sound of `piece`, in messages that follow the previous pieces; blocks."""
+        """The sound of `piece` as messages, which continue those of the previous pieces; blocks."""
         silent = not any(letter.isalnum() for letter in piece)
         config = self.config
         spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
@@ -115,7 +115,7 @@ class Stream:
             pcm = spoken.pcm[place : place + step]
             start = self.spoken_s + place / (WIDTH * spoken.rate)
             last = place + step >= len(spoken.pcm)
-            # the second at which the next chunk starts
+            # the time at which the next chunk starts
             end = math.inf if last else self.spoken_s + (place + step) / (WIDTH * spoken.rate)
             shown = stamps(text, times, self.spoken_s, start, end)
             chunks.append(Chunk(self.packing.feed(pcm), len(pcm) / (WIDTH * spoken.rate), shown))
@@ -123,7 +123,7 @@ class Stream:
 
 
 class Speaking:
-    """Text to speech on one connection, whose client has shown `key`."""
+    """Text to speech on one connection; `key` is the key that the client has shown, if any."""
 
     def __init__(self, studio: Studio, account: Account, offer: Offer, key: str | None, now: float) -> None:
         self.core = tts.TtsServer(account, key, now, offer=offer)
@@ -201,7 +201,7 @@ class Speaking:
 
     async def _send(self, stream: Stream, chunk: Chunk, line: Line, *, end: bool = False) -> None:
         if self._streams.get(stream.name) is not stream:
-            return  # the stream was cancelled meanwhile, and another may already have its name
+            return  # the stream was cancelled meanwhile, and a new one may already have the same name
         if not (chunk.data or chunk.timestamps or end):
             return
         stream.spoke(chunk.seconds)

@@ -11,7 +11,7 @@ IDLE_S: Final = 60.0
 
 
 class Replayed(trio.abc.HalfCloseableStream):
-    """`stream` with the bytes `head`, which were already read from it, put back at its start."""
+    """`stream`, with bytes that have already been read (`head`) put back at its start."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream, head: bytes) -> None:
         self._stream = stream

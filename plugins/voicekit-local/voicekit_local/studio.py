@@ -18,10 +18,11 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 DECODERS: Final = 64
-"""Most threads that decode containers; usually these threads wait for bytes."""
+"""The maximum number of threads that decode containers; usually they are waiting for bytes."""
 
 LATE_S: Final = 5.0
-"""Most seconds that a client in real time may wait for words or sound: with more, no conversation is possible."""
+"""The maximum number of seconds that a realtime client may wait for words or sound: with more, no conversation is
+possible."""
 
 OVERLOADED: Final = Refusal(
     "service_unavailable",
@@ -40,7 +41,8 @@ Cooper Mason Ruby Elise Arjun Rohan Priya Meera Bryce
 """The documented names of the service's voices."""
 
 INTRODUCED: Final = 100
-"""Most unknown names for which a warning is printed: a program that sends more must be inventing them."""
+"""The maximum number of unknown names for which warnings are printed: a program that sends more must be inventing them.
+"""
 
 
 class EngineFailed(VoicekitError):
@@ -61,7 +63,7 @@ class Studio:
         self._introduced: set[str] = set()
 
     def introduce(self, voice: str) -> None:
-        """If the service has no voice called `voice`, warn once for this name that another voice is speaking."""
+        """If the service has no voice called `voice`, warn that another voice is speaking, once for each such name."""
         if voice in self._introduced or voice in (*KNOWN_VOICES.split(), *self.voice.voices):
             return
         if len(self._introduced) < INTRODUCED:

@@ -30,16 +30,17 @@ from voicekit_local.studio import BROKEN, LATE_S, OVERLOADED, EngineFailed, Stud
 from voicekit_local.websocket import Line
 
 QUEUED: Final = 1 << 20
-"""Most bytes of sound that may wait to be converted: half a minute at 16 kHz."""
+"""The maximum number of bytes of sound that may wait to be converted: half a minute at 16 kHz."""
 
 MOST_BEHIND_S: Final = 20.0
-"""Most seconds of sound that may wait for the recogniser; beyond this, a client that sends a file must wait."""
+"""The maximum number of seconds of sound that may wait for the recogniser; beyond this, a client that sends a file must
+wait."""
 
 Asked: TypeAlias = stt.AudioCame | stt.FinalizeAsked | stt.EndAsked
 
 
 class Transcribing:
-    """Speech to text on one connection, whose client has shown `key`."""
+    """Speech to text on one connection; `key` is the key that the client has shown, if any."""
 
     def __init__(self, studio: Studio, account: Account, offer: Offer, key: str | None, now: float) -> None:
         self.core = stt.SttServer(account, key, now, offer=offer)

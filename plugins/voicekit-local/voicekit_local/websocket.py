@@ -22,7 +22,7 @@ from voicekit.soniox.server.account import handshake_key
 from voicekit.soniox.server.refusal import CloseConnection
 
 HANDSHAKE_S: Final = 5.0
-"""Seconds for the rest of the upgrade, after its request has come."""
+"""Seconds for the rest of the upgrade after the request has arrived."""
 
 CLOSE_S: Final = 1.0
 """Seconds for the closing handshake."""
@@ -31,10 +31,10 @@ STALLED_S: Final = 20.0
 """Seconds within which a client must accept one message; otherwise it counts as lost."""
 
 UNSENT: Final = 32
-"""Most messages that may wait to be sent."""
+"""The maximum number of messages that may wait to be sent."""
 
 UNREAD: Final = 4
-"""Most messages that may wait to be read; any more wait in the network."""
+"""The maximum number of messages that may wait to be read; any more wait in the network."""
 
 RECEIVE_BYTES: Final = 64 * 1024
 
@@ -75,7 +75,7 @@ class Line:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._unsent: deque[Message] = deque()  # messages that were taken from the core, and not sent
+        self._unsent: deque[Message] = deque()  # messages that have been taken from the core but not sent
         self._outlet, self._inlet = trio.open_memory_channel[Message | CloseConnection](UNSENT)
         self._flushing = trio.Lock()
         self._closing = False
@@ -135,7 +135,7 @@ class Service(Protocol):
         ...
 
     def tick(self, now: float) -> None:
-        """Do what is due, because the time `core.due_at` has come."""
+        """Do what is due; called when the time `core.due_at` has come."""
         ...
 
     def closed(self) -> None:

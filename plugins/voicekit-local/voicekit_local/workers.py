@@ -32,7 +32,7 @@ HALF_S: Final = 10.0
 """Seconds after which the average has fallen by half if no urgent work is done."""
 
 SHARE: Final = 0.25
-"""Weight of the latest urgent work in the average."""
+"""The weight of the latest urgent work in the average."""
 
 PRESSED_S: Final = 1.0
 """If urgent work takes more seconds than this, including its wait, new calls are refused: callers would notice. A
@@ -88,7 +88,8 @@ class Workers:
 
     @asynccontextmanager
     async def slot(self, urgent: Urgent) -> AsyncIterator[None]:
-        """Wait for a slot and hold it. Urgent work gets a slot first; otherwise the order of the requests counts."""
+        """Wait for a slot and hold it. Urgent work gets a slot first; otherwise, tasks get slots in the order in which
+        they asked."""
         asked_at = trio.current_time()
         await self._take(urgent)
         counts = urgent()

@@ -1,4 +1,4 @@
-"""Checks the contract of a wire, and that of a call over it."""
+"""Checks the contracts of a wire and of a call over it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from voicekit.testing.phone_call import carrier_of
 ABLE = {"mark", "clear", "hang_up", "digits", "transfer"}
 
 LONGEST_LEAD = 0.4
-"""The maximum number of seconds by which playout hands over sound ahead of the clock."""
+"""The maximum number of seconds by which playout sends sound ahead of the clock."""
 
 SECONDS = 3.0
 """Seconds of sound that are written: not a multiple of a packet, so that the last packet is padded."""
@@ -109,7 +109,7 @@ async def _called(dialect: Dialect, **line: Any) -> AsyncIterator[tuple[Call, Sc
 
 
 def _tone(call: Call, at: int, samples: int) -> bytes:
-    """Sound in which each byte encodes its position; no byte is silence, or -1."""
+    """Sound in which each byte encodes its position; no byte is silence."""
     size = call.sink.format.sample_bytes
     return bytes(1 + (at * size + n) % 120 for n in range(samples * size))
 
@@ -255,8 +255,7 @@ async def _does_not_start(dialect: Dialect) -> None:
 
 
 class CalledSink:
-    """The sink of a call, as a part that can be opened repeatedly. Each time it is opened, a call begins, which ends
-    when the sink is closed."""
+    """A call's sink that can be opened repeatedly: opening it begins a call, and closing it ends the call."""
 
     def __init__(self, dialect: Dialect, **line: Any) -> None:
         wire = dialect.wire()

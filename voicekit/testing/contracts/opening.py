@@ -27,8 +27,8 @@ Equip: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Exercise]]
 
 
 class _Steps(trio.abc.Instrument):
-    """Counts the awaits of the task that enters this context and of its child tasks; calls `then` after await number
-    `at`."""
+    """Counts the awaits of the task that enters this context, and of that task's children; calls `then` after await
+    number `at`."""
 
     def __init__(self, at: int, then: Callable[[], object]) -> None:
         self.count = 0
@@ -90,7 +90,7 @@ async def awaits_of(work: Callable[[], Awaitable[None]]) -> int:
 
 
 def spread(awaits: int) -> list[int]:
-    """Some of the numbers from 1 to `awaits`, including the first and the last."""
+    """At most POINTS numbers, spread evenly from 1 to `awaits`."""
     if awaits <= POINTS:
         return list(range(1, awaits + 1))
     return [1 + round(place * (awaits - 1) / (POINTS - 1)) for place in range(POINTS)]

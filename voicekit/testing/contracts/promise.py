@@ -56,7 +56,7 @@ def check_format(part: Any, member: str) -> AudioFormat:
 
 
 def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
-    """Return the format that the part chooses; from then on, the part must declare this format in its attribute
+    """Offer a format to the part, and return the one that it chooses, which it must then declare in its attribute
     `member`."""
     with telling(part, f"when it was offered {offered}"):
         wanted = part.negotiate(offered)
@@ -68,7 +68,7 @@ def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
 
 @asynccontextmanager
 async def bench(part: object) -> AsyncIterator[None]:
-    """Require virtual time, unwrap an error that is alone in its group, and check that no task is left behind."""
+    """Require virtual time, unwrap an error group with only one error, and check that no task is left behind."""
     clock = trio.lowlevel.current_clock()
     if not isinstance(clock, MockClock) or clock.autojump_threshold == inf:
         raise ConfigError("contract checks run in virtual time: add pytest-trio's fixture autojump_clock to the test")
@@ -107,7 +107,7 @@ def telling(part: object, when: str) -> Iterator[None]:
 
 
 def call_now(part: object, plain: Callable[[], object]) -> None:
-    """Call a method that must be a plain function, and must be harmless at any time."""
+    """Call `plain`, which must be a plain function and must not raise an error."""
     name = getattr(plain, "__name__", "it")
     with telling(part, f"when {name}() was called"):
         result = plain()
@@ -120,7 +120,7 @@ def call_now(part: object, plain: Callable[[], object]) -> None:
 
 @contextmanager
 def allocated() -> Iterator[Callable[[], int]]:
-    """Yield a function that returns the number of allocated bytes, not including memory that C libraries keep."""
+    """Yield a function that returns the number of allocated bytes, not counting memory that C libraries allocate."""
     ours = not tracemalloc.is_tracing()
     if ours:
         tracemalloc.start()

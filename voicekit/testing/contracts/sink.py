@@ -28,12 +28,12 @@ FRAME = 0.02
 """Seconds per frame; this is typical of voices."""
 
 AHEAD = 10.0
-"""The maximum number of seconds of sound that a sink may take ahead of the sound being heard: playout never needs more
-than 0.4, but a carrier may buffer more.
+"""The maximum number of seconds of sound that a sink may have taken but not yet played: playout never needs more than
+0.4, but a carrier may buffer more.
 """
 
 MORE = AHEAD + 2.0
-"""More seconds of sound than any sink may take before they are heard."""
+"""Seconds of sound: more than any sink may take without playing some."""
 
 SOME = 2.0
 """Seconds of sound in writes that are cancelled at many points: more than a device usually buffers."""
@@ -53,7 +53,7 @@ LOOK = 0.05
 """Seconds between two looks at the position."""
 
 A_WHILE = 1.0
-"""Seconds for which the position must not change, to count as standing still."""
+"""Seconds without a change after which the position counts as standing still."""
 
 
 async def check_sink(make: Callable[[], Any]) -> None:
@@ -62,9 +62,9 @@ async def check_sink(make: Callable[[], Any]) -> None:
     `write` must wait while the device is full, and a cancelled `write` must not have taken the frame. All written sound
     must be heard in the end. `position` must begin at 0, never decrease, never exceed the written sound, and stay the
     same during a hold and after a `discard`. `hold` (if the sink is pausable), `release` and `discard` must be plain
-    functions; calling one a second time must have no effect. `lead`, `packet` and `position_error`, if declared, must
-    be in seconds and within their bounds. The sink must open again, close within half a second, and be cancellable at
-    any await.
+    functions; calling one of them a second time must have no effect. `lead`, `packet` and `position_error`, if
+    declared, must be in seconds and within their bounds. The sink must open again, close within half a second, and be
+    cancellable at any await.
     """
     part = make()
     async with bench(part):
@@ -84,7 +84,7 @@ async def check_sink(make: Callable[[], Any]) -> None:
 
 
 class _Listener:
-    """Writes to an open sink, and checks after each write that its position is possible."""
+    """Writes to an open sink, and checks after each write that the sink's position is possible."""
 
     def __init__(self, sink: Any, speaker: Any) -> None:
         self.sink = sink
@@ -169,7 +169,7 @@ async def _waits_when_full(sink: Any) -> None:
 
 
 async def _discards(sink: Any) -> None:
-    """Check that discarded sound is never heard, that later sound is heard, and that a write that waits for room
+    """Check that discarded sound is never heard, that later sound is heard, and that a write waiting for room
     continues."""
     async with open_part(sink) as speaker:
         listener = _Listener(sink, speaker)

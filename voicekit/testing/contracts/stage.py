@@ -31,7 +31,7 @@ async def check_stage(
     opens, runs or closes, and must then end within half a second. After a cancellation or a normal end, it must be able
     to run again; after closing, it must be able to open again. It must leave the ends of its links open, let errors
     propagate, and end when the far end of its outbox is closed. If `waits` is true, it must also stop taking items
-    while its output is not read; for a stage that only *offers* signals, pass `waits=False`.
+    while its output is not read; if it emits only with `offer`, which never waits, pass `waits=False`.
     """
     part = make()
     async with bench(part):
@@ -106,7 +106,7 @@ async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[Chec
 
 
 async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], object]) -> None:
-    """Run a stage that was opened once many times: after a normal end, and after cancellations at many points."""
+    """Open a stage once and run it many times: after a normal end, and after cancellations at many points."""
     async with open_part(part) as run:
         async with stream(part, plan) as held:
             awaits = await awaits_of(partial(held.run_through, run))

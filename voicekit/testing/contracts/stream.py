@@ -33,10 +33,9 @@ def anything(stream: CheckedStream) -> None:
 class Plan:
     """How a stage is run.
 
-    The stage is fed `items` (if `paced`, each frame at the time at which the frame ends), and then the end of the
-    stream if `ends` is true. From then on, the stage has `within` seconds to end. Its output is read from a link with
-    the capacity `room`, with a pause of `slow` seconds after each item, and passed to `judge`. After `enough` items,
-    the stage is stopped.
+    The stage is fed `items` (if `paced`, in real time), and then the end of the stream if `ends` is true. From then on,
+    the stage has `within` seconds to end. Its output is read from a link of capacity `room`, with a pause of `slow`
+    seconds after each item, and passed to `judge`. After `enough` items, the stage is stopped.
     """
 
     items: Iterable[Any] = ()
@@ -75,7 +74,7 @@ class CheckedStream:
         return bool(self._outbox._link.senders or self._outbox._link.watchers)
 
     async def run_through(self, run: Run[Any, Any]) -> None:
-        """Run the stage to its end and collect its output. Raises AssertionError for anything that goes wrong."""
+        """Run the stage to its end and collect its output. Raises AssertionError if anything goes wrong."""
         self._began = trio.current_time()
         with telling(self.part, "while it ran"):
             await self._run(run)

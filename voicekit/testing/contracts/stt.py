@@ -24,12 +24,12 @@ LONG_FRAME = 0.2
 """Seconds per frame for long sound."""
 
 WARM_UP, LONG = 90.0, 240.0
-"""Seconds of sound before and during the check of the transcriber's memory; after the first, its buffer for a lost
+"""Seconds of sound before and during the check of the transcriber's memory; after WARM_UP, its buffer for a lost
 connection is full."""
 
 
 async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: float = 60.0) -> None:
-    """Check the transcribers that `make` returns. They hear `speech`, which must contain words, in real time.
+    """Check the transcribers that `make` returns. They hear, in real time, `speech`, which must contain words.
 
     In addition to the Stage contract, `negotiate` must return a format, and `accepts` must declare it. The transcriber
     must emit only transcripts, and all their words must be within the sound that was sent. Finals must be in order, and

@@ -33,7 +33,7 @@ async def check_tts(
     use it. Positions must begin at 0 and have no gaps. Each WordMark must be at a position within the sound. From mark
     to mark, neither `at` nor `said_to` may decrease, and the last mark must reach the end of the text. `cut` must be a
     plain function that is harmless at any time. After a cut and a cancellation, no more sound may come, and the next
-    reply must be spoken completely. While the sound is not read, text must wait.
+    reply must be spoken completely. While its sound is not read, the voice must stop taking text.
     """
     part = make()
     async with bench(part):
@@ -99,7 +99,7 @@ class _Judge:
 
 
 def _said(text: str) -> Sequence[Text]:
-    """`text` as a handler would emit it, with a breath after the first chunk."""
+    """`text` as a handler would emit it, with an empty Text after the first chunk."""
     first, *rest = _chunks(text)
     return [first, NOTHING, *rest]
 

@@ -5,8 +5,8 @@
     async with server.serve() as url: ...            # over loopback: base_url=f"{url}/v1"
     openai(model="any", transport=server.transport)  # in memory, for virtual time
 
-Like the services, it refuses invalid conversations, such as those with tool calls without results, or roles that don't
-alternate.
+Like the services, it refuses invalid conversations, such as those in which a tool call has no result, or the roles
+don't alternate.
 """
 
 from voicekit.testing.llm.answering import Asked

@@ -32,8 +32,8 @@ class ModelServer:
     answers.
 
     If `key` is given, any other key is refused with 401. `asked` holds the requests so far, oldest first, including
-    those that were refused. `greetings` counts the requests other than POST, which only open a connection;
-    `connections` counts all connections over loopback so far, and `open_connections` those that are still open.
+    those that were refused. `greetings` counts requests other than POST, which only open a connection; `connections`
+    counts all connections over loopback so far, and `open_connections` those that are still open.
     """
 
     def __init__(

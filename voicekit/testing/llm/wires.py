@@ -15,8 +15,8 @@ GIVEN, WRITTEN, CACHED = 24, 7, 16
 
 
 class ModelWire(Protocol):
-    """Writes the events of one answer as bytes. The ids of tool calls contain the answer's number, so they are
-    unique."""
+    """Writes the events of one answer as bytes. The ids of tool calls are unique, because they contain the answer's
+    number."""
 
     def begin(self) -> Iterable[bytes]: ...
     def words(self, text: str) -> Iterable[bytes]: ...

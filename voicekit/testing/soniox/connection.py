@@ -24,7 +24,7 @@ from voicekit.testing.soniox.record import ConnectionRecord
 from voicekit.testing.soniox.services import Answering, Behaviour, answering
 
 UNSENT: Final = 64
-"""The most messages that may wait to be sent; with more, the peer stops reading."""
+"""The maximum number of messages that wait to be sent; with more, the peer stops reading."""
 CLOSE_S: Final = 1.0
 """The maximum number of seconds that the closing handshake may take."""
 RECEIVE_BYTES: Final = 64 * 1024
@@ -45,7 +45,7 @@ class PeerConnection:
     """Serves a connection until it ends, and keeps its history in `record`. `head` is what has already been read from
     `stream`.
 
-    If a cut makes the whole service unreachable, `leave` is called with the seconds that this lasts.
+    If a cut makes the whole service unreachable, `leave` is called with the duration in seconds.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class PeerConnection:
         except* wsproto.utilities.LocalProtocolError:
             if not self._closing:
                 raise
-            # a ping came during the close, and the library wants to answer it
+            # a ping came during the close, and the library has tried to answer it
         finally:
             if self._service is not None:
                 self._service.closed()
@@ -93,7 +93,7 @@ class PeerConnection:
             await trio.aclose_forcefully(self._stream)
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault` happen now, or as soon as possible: a message can be sent only after the connection has been
+        """Make `fault` happen now, or as soon as possible: a message can be sent only after the connection has been
         accepted."""
         if isinstance(fault, WireFault):
             await self._stream.strike(fault)

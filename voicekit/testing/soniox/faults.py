@@ -4,8 +4,8 @@
     SonioxPeer(script, faults=[Refuse(At(seconds=3.0), "service_unavailable", connection=None)])
 
 A fault happens once on a connection, by default on the first connection to each service. `connection=None` means that
-it happens on every connection, and `service` restricts the fault to one service. Messages are counted from 1, without
-pings and closing frames; bytes are counted from the beginning of the connection, including the upgrade. Unless its
+it happens on every connection, and `service` restricts the fault to one service. Messages are counted from 1, leaving
+out pings and closing frames; bytes are counted from the beginning of the connection, including the upgrade. Unless its
 class says otherwise, a fault without an `At` happens when it is passed to `peer.suffer`.
 """
 
@@ -28,7 +28,7 @@ class At:
     """A moment during a connection. Exactly one of the fields must be given.
 
     `received` is the number of a message from the client, `sent` that of a message from the peer. `bytes_received` and
-    `bytes_sent` are how many bytes come before the moment. `seconds` are counted from when the connection was opened.
+    `bytes_sent` are how many bytes come before the moment. `seconds` are counted from the opening of the connection.
     """
 
     received: int | None = None
@@ -51,9 +51,9 @@ class At:
 
 
 BEFORE_REQUEST: Final = At(bytes_received=0)
-"""The moment at which the connection is made, and nothing of the upgrade request has been read."""
+"""The moment when the connection has been made, but nothing of the upgrade request has been read."""
 BEFORE_ANSWER: Final = At(bytes_sent=0)
-"""The moment at which the upgrade request has been read, and nothing has been answered."""
+"""The moment when the upgrade request has been read, but nothing has been answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ class Reject(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Refuse(Fault):
-    """The peer sends an error frame with a type from `voicekit.soniox.server.refusal.CODES`, and does what such an
-    error entails.
+    """The peer sends an error frame with a type from `voicekit.soniox.server.refusal.CODES`, with the usual
+    consequences of such an error.
 
     If `stream` is true, the error belongs to the stream of speech that was started last.
     """
@@ -143,8 +143,8 @@ class SayMessage(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """The peer sends the result of `change` instead of the message itself, or nothing if the result is None. Without an
-    `At`, every message is changed."""
+    """The peer passes a message to `change`, and sends the result, or nothing if that is None. Without an `At`, every
+    message is changed."""
 
     moments = ("sent",)
 

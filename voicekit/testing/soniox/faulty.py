@@ -14,7 +14,7 @@ DATA_FRAMES: Final = (1, 2)  # the opcodes that begin text and binary messages (
 
 
 class FaultyStream(trio.abc.Stream):
-    """A server's `stream`, to which `faults` happen. `head` is what has already been read from `stream`.
+    """A server's `stream`, with `faults`. `head` is what has already been read from `stream`.
 
     `gone` is called when the client has gone or has been cut off. For each Cut, `cut` is called with the fault's
     `away`.
@@ -35,8 +35,8 @@ class FaultyStream(trio.abc.Stream):
         wanted = [fault.at.received for fault in self._faults if fault.at is not None]
         self._messages = _Messages(number for number in wanted if number is not None)
         self._messages.feed(head)
-        self._held = head  # bytes that were read but not passed on
-        self._taken = 0  # how many bytes were passed on
+        self._held = head  # bytes that have been read but not passed on yet
+        self._taken = 0  # how many bytes have been passed on
         self._sent = 0
         self._sent_messages = 0
         self._swallows = False
@@ -45,7 +45,7 @@ class FaultyStream(trio.abc.Stream):
         self._still_until = -math.inf
 
     async def strike(self, fault: WireFault) -> None:
-        """Let `fault` happen now."""
+        """Make `fault` happen now."""
         if fault in self._faults:
             self._faults.remove(fault)
         match fault:
@@ -124,8 +124,8 @@ class FaultyStream(trio.abc.Stream):
         return data
 
     def _limit(self, fault: WireFault) -> int | None:
-        """How many bytes are passed on before `fault`; None if the fault does not depend on them, or if this is not
-        known so far."""
+        """How many bytes are passed on before `fault`; None if the fault does not depend on them, or if their number is
+        not known yet."""
         at = fault.at
         if at is None or at.received is None:
             return None if at is None else at.bytes_received

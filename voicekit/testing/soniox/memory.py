@@ -18,7 +18,7 @@ from voicekit.flow.groups import alone
 from voicekit.soniox.api.region import Endpoints
 
 HOST: Final = "soniox.test"
-"""The host name of a double in memory; no such host exists."""
+"""The host name of an in-memory double; no such host exists."""
 STT_PATH: Final = "/transcribe-websocket"
 TTS_PATH: Final = "/tts-websocket"
 

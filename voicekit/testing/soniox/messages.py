@@ -21,8 +21,7 @@ def huge(size: int = 10_000_000) -> str:
 
 
 def nulled(*fields: str) -> Callable[[Message], Message]:
-    """A change that replaces the values of these fields with null, wherever the fields occur in the message and its
-    tokens."""
+    """A change that sets `fields` to null in the message and in each of its tokens."""
     return _edited(lambda part: {**part, **dict.fromkeys(fields)})
 
 

@@ -28,7 +28,7 @@ from voicekit.testing.soniox.services import Behaviour
 PATHS: Final = {STT_PATH: Service.STT, TTS_PATH: Service.TTS}
 LONGEST_HEAD: Final = 8 * 1024
 GOODBYE_S: Final = 0.05
-"""The maximum number of seconds that a peer in memory may take to end after its client has left; a half-open peer does
+"""The maximum number of seconds that an in-memory peer may take to end after its client has left; a half-open peer does
 not end by itself.
 """
 
@@ -92,12 +92,12 @@ class SonioxPeer(Doors):
 
     @property
     def transcripts(self) -> list[str]:
-        """The final words of each connection."""
+        """The final words on each connection to speech to text."""
         return [record.transcript for record in self.hearings]
 
     @property
     def streams(self) -> list[SpokenStream]:
-        """All streams of speech, in the order in which they were started on their connections."""
+        """All streams of speech, ordered by connection and then by start."""
         return [stream for record in self.speakings for stream in record.streams]
 
     @property

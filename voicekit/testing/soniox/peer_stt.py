@@ -18,7 +18,7 @@ from voicekit.testing.positions import POSITIONS, WINDOW
 from voicekit.testing.scripted import Script
 
 LETTERS: Final = 4
-"""The maximum number of letters of a piece: recognisers split most words into one to three pieces."""
+"""The maximum number of letters in a piece: recognisers split most words into one to three pieces."""
 TORN: Final = "?"
 SLACK_S: Final = 0.001
 RUNS: Final = 1_000
@@ -62,8 +62,8 @@ class PeerStt:
         self._rate = rate
         self._slack = round(SLACK_S * rate)
         self._pieces = pieces(script, rate)
-        self._next = 0  # the first piece that the current run has not reached
-        self._pending = b""  # recent sound, too short to find its position in the script
+        self._next = 0  # the index of the first piece that the current run has not reached
+        self._pending = b""  # recent sound that is too short to be found in the script
 
     def hear(self, data: bytes) -> None:
         pcm = self._pending + data

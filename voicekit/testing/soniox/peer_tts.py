@@ -55,13 +55,12 @@ class SpokenChunk:
 
 
 class PeerTts:
-    """Speaks one stream's text. `text` is the text so far, and `spoken_to` is how many characters of it have been
-    spoken."""
+    """Speaks the text of one stream. `text` is the text so far, and `at` is how many samples have been spoken."""
 
     def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
         self.text = ""
         self.ended = False
-        self.at = 0  # how many samples have been spoken so far
+        self.at = 0
         self._config = config
         self._speaking = speaking
         self.rate = config.sample_rate or 24_000
@@ -78,7 +77,7 @@ class PeerTts:
         return self.ended or (len(self.text) >= self._speaking.holds and self.at < len(self.text) * self._letter)
 
     def next(self) -> SpokenChunk:
-        """The next message."""
+        """The next piece of sound to send."""
         there = len(self.text) * self._letter
         start, end = self.at, min(self.at + self._chunk, there)
         first, last = -(-start // self._letter), -(-end // self._letter)  # the characters that begin in this sound

@@ -17,7 +17,7 @@ KEPT: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class KeptMessage:
-    """A message and its time by trio's clock. It holds the message's text or, for binary data, "" and the length."""
+    """A message, and its time by trio's clock: for a text message, the text; for binary data, "" and the length."""
 
     at: float
     text: str
@@ -31,7 +31,7 @@ class KeptMessage:
 
 @dataclass
 class SpokenStream:
-    """A stream of speech that was started. Each of its times is None until the event in question has happened."""
+    """A stream of speech that was started. Times are None until the events have happened."""
 
     stream: str
     config: TtsConfig

@@ -45,12 +45,12 @@ from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
-KEPT: Final = 10_000  # the most requests that are remembered
-BODY_KEPT: Final = 64 * 1024  # how many bytes of each body are remembered, at most
+KEPT: Final = 10_000  # the maximum number of requests that are remembered
+BODY_KEPT: Final = 64 * 1024  # the maximum number of bytes remembered of each body
 
 
 def said(text: str) -> tuple[TranscriptToken, ...]:
-    """Tokens for `text`, one for each word; each is 400 ms long."""
+    """Tokens for `text`: one for each word, 400 ms apart."""
     words = [word if place == 0 else f" {word}" for place, word in enumerate(text.split())]
     return tuple(
         TranscriptToken(text=word, start_ms=400 * place, end_ms=400 * place + 320, confidence=0.98)

@@ -2,8 +2,8 @@
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 
-A fault happens at the first `times` requests that have its method, and a path that begins with the fault's path. Only
-the bytes of the body are counted.
+A fault happens at the first `times` requests with its method and a path that begins with its path. Only the bytes of
+the body are counted.
 """
 
 from __future__ import annotations

@@ -40,8 +40,7 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """One message: its tokens, the position up to which they are final, and the position up to which sound has been
-    heard."""
+    """One message. Words are final up to `final_ms`, and sound has been heard up to `total_ms`."""
 
     tokens: tuple[Token, ...]
     final_ms: int
@@ -65,7 +64,7 @@ class Recogniser:
         self._endpoint = round(delay * self._rate)
         self._heard: list[SoundingPiece] = []  # pieces that are not final
         self._tail: tuple[Token, ...] = ()
-        self._utterance_to: int | None = None  # the end of the utterance so far; None between two utterances
+        self._utterance_to: int | None = None  # where the utterance ends so far; None between utterances
         self._sent_to = 0
         self._final_to = 0
 

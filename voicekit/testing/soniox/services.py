@@ -51,7 +51,7 @@ class Answering(Protocol):
 
 
 def answering(record: ConnectionRecord, key: str | None, how: Behaviour, now: float) -> Answering:
-    """The service that `record` names, for a connection whose handshake contained `key`."""
+    """The service that `record` names, on a connection; `key` is the key in the handshake, if any."""
     if key is not None:
         judged = how.account.authenticate(key, record.service, now)
         record.refusal = judged if isinstance(judged, Refusal) else None

@@ -1,8 +1,8 @@
 """Makes a folder that contains a Debian system with Asterisk, from the mirror that apt uses.
 
 This needs root, apt and debootstrap, a minute or two, and half a gigabyte of disk. Only Debian's `sid` has a current
-Asterisk, so the folder gets a whole `sid` system and is used as a chroot. It is kept for later tests at
-VOICEKIT_ASTERISK_ROOT, or else among the temporary files.
+Asterisk, so the folder gets a whole `sid` system and is used as a chroot. It is kept for later tests in
+VOICEKIT_ASTERISK_ROOT or, by default, in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _make(root: Path, out: object) -> None:
     policy.chmod(0o755)
     for name in ("resolv.conf", "hosts"):
         shutil.copy(f"/etc/{name}", root / "etc" / name)
-    # A mirror may be out of date, so expired indexes are accepted; they are still signed.
+    # A mirror may be out of date, so expired indexes are accepted; signatures are still checked.
     run("chroot", str(root), "apt-get", "-o", "Acquire::Check-Valid-Until=false", "update")
     run("chroot", str(root), "apt-get", "install", "-y", "--no-install-recommends", "asterisk")
     run("chroot", str(root), "apt-get", "clean")

@@ -116,7 +116,7 @@ class Phone:
         return self._recording("enc")
 
     def order(self, command: str, params: str = "") -> str:
-        """Send one of baresip's commands, and return its answer."""
+        """Send a command to baresip, and return the answer."""
         order = json.dumps({"command": command, "params": params, "token": "t"})
         with self._connect() as connection:
             connection.sendall(f"{len(order)}:{order},".encode())

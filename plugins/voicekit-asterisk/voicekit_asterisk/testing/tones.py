@@ -98,7 +98,7 @@ class ToneTts(Pipeable):
         return self.produces
 
     def cut(self) -> None:
-        """Nothing to do: words not spoken yet are dropped with their stream."""
+        """Do nothing, since words not spoken yet are dropped with their stream."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:

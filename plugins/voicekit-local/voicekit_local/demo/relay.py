@@ -11,7 +11,7 @@ import trio
 from voicekit.errors import ConfigError
 
 BLOCK = 64 * 1024
-"""Most bytes passed on at once."""
+"""The maximum number of bytes passed on at a time."""
 
 
 class Relay:

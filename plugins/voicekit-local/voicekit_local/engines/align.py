@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = HEARING_RATE // 20  # how many samples the decoder gets at a time
 FRAMES_PER_S: Final = 100  # how many frames per second the decoder uses
-MOST_TAUGHT: Final = 2_000  # a decoder is replaced after this many words, since it would otherwise grow for ever
-MOST_LEFT_OUT: Final = 3  # the most words at a text's end that may be missing from the sound; more was never needed
+MOST_TAUGHT: Final = 2_000  # a decoder that has been taught this many words is replaced, since it only grows
+MOST_LEFT_OUT: Final = 3  # the maximum number of words that may be missing at the end of the sound
 PHONES: Final = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905  # reads better as words
@@ -38,8 +38,8 @@ Times = list[tuple[float, float]]
 
 
 class LetterAligner:
-    """Divides the time among the words in proportion to their lengths in letters. Needs no package; accurate to a word
-    or two.
+    """Divides the time among the words in proportion to their lengths in letters. Needs no package; accurate to within
+    a word or two.
     """
 
     name = "by letters"
@@ -52,7 +52,7 @@ class LetterAligner:
 
 
 class SphinxAligner:
-    """Forced alignment with the English model in pocketsphinx; simultaneous calls use different decoders."""
+    """Forced alignment with the English model in pocketsphinx; each simultaneous alignment has its own decoder."""
 
     name = "pocketsphinx"
 
@@ -74,7 +74,7 @@ class SphinxAligner:
             found = decoder.search(_pcm(sound, rate), spoken)
         if not found:
             return spread(words, 0.0, length)
-        if len(found) < len(spoken):  # the last word found covers the sound of the words after it
+        if len(found) < len(spoken):  # the last word found also covers the sound of the words after it
             start, _ = found.pop()
             found += spread(spoken[len(found) :], start, length)
         return _regroup(found, [len(several) for several in parts], length)
@@ -91,7 +91,7 @@ class SphinxAligner:
 
 
 class _Decoder:
-    """A pocketsphinx decoder, and the number of words it was taught, since it never forgets any."""
+    """A pocketsphinx decoder, and the number of words that it has been taught, since it never forgets any."""
 
     def __init__(self) -> None:
         try:

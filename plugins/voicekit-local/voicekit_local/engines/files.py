@@ -17,7 +17,8 @@ PLUGIN = "voicekit-local"
 
 
 def package_folder(package: str, distribution: str) -> Path:
-    """The folder of a package, found without importing it. If it is missing, ConfigError names the distribution."""
+    """The folder of a package, found without importing it. If it is missing, raises a ConfigError that names the
+    distribution."""
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise missing(f"expected the package {distribution}, which is not installed")

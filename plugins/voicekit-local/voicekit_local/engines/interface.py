@@ -1,8 +1,8 @@
 """The contracts of engines: recognisers turn sound into words, synthesisers turn words into sound, and aligners find
 when words sound.
 
-All calls in a process share one object per engine. Its methods block, and are called in several worker threads at the
-same time; `load` is called once, before anything else. Sound is a mono array of float32 from -1 to 1.
+All sessions in a process share one object per engine. Its methods block, and run in several worker threads at the same
+time; `load` runs once, before anything else. Sound is a mono array of float32 from -1 to 1.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ HEARING_RATE = 16_000
 """Samples per second of the sound for every recogniser."""
 
 LONGEST_S = 15.0
-"""Seconds of sound that a recogniser must accept at once. Longer segments are cut, because engines begin to repeat
+"""How many seconds of sound a recogniser must accept. Longer segments are cut, because engines begin to repeat
 themselves on longer sound.
 """
 
 Progress: TypeAlias = Callable[[str, float], None]
-"""It is called with the present step, as text for a person, and with how much of the loading is done, from 0 to 1."""
+"""A function that is called with the current step, as text for a person, and the fraction of the loading that is done.
+"""
 
 
 def no_progress(doing: str, done: float) -> None:
@@ -62,7 +63,7 @@ class Recogniser(Protocol):
     """Whether decoding is cheap enough to repeat while a segment grows."""
 
     def load(self, progress: Progress) -> None:
-        """Get ready: import packages, load files. If a part is missing or altered, ConfigError names the package."""
+        """Import packages, load files. If a part is missing or altered, raises a ConfigError that names the package."""
         ...
 
     def decode(self, sound: Sound, draft: tuple[int, ...] = ()) -> Heard:
@@ -76,7 +77,7 @@ class Aligner(Protocol):
     name: str
 
     def load(self, progress: Progress) -> None:
-        """Get ready. If a part is missing, ConfigError names the package."""
+        """Get ready. If a part is missing, raises a ConfigError that names the package."""
         ...
 
     def align(self, sound: Sound, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
@@ -116,7 +117,7 @@ class Synthesiser(Protocol):
     languages: tuple[str, ...]
 
     def load(self, progress: Progress) -> None:
-        """Get ready. If a part is missing or altered, ConfigError names the package."""
+        """Get ready. If a part is missing or altered, raises a ConfigError that names the package."""
         ...
 
     def pieces(self, text: str) -> list[str]:

@@ -42,12 +42,12 @@ SPECIAL: Final = 3  # tokens with lower ids are not text
 
 TOKENS_PER_SECOND: Final = 6.5  # the rate of the fastest speech; at a higher rate, the network is repeating itself
 TOKENS_BESIDES: Final = 3
-SHORTEST: Final = HEARING_RATE // 10  # the fewest samples that the encoder accepts; no word is shorter
+SHORTEST: Final = HEARING_RATE // 10  # the minimum number of samples for the encoder; no word is shorter
 BLANK: Final = "\u2581".encode()
 
 
 class Moonshine:
-    """An `interface.Recogniser`; it can decode for several calls at the same time."""
+    """An `interface.Recogniser`; it can decode for several sessions at the same time."""
 
     name = "Moonshine base"
     languages: tuple[str, ...] = ("en",)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 NETWORKS: Final = ("encoder_model", "decoder_model_merged")
-SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # the share of the time that each network takes
+SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # each network's share of the time
 SIZES: Final = "sizes.json"
 """The file with the lengths of the other files; it is written last."""
 DOING: Final = "preparing the recogniser, this once"
@@ -82,7 +82,7 @@ def _save(source: Path, target: Path, level: object) -> None:
 
 
 def _share_weights(model: ModelProto) -> None:
-    """Keep large weights that all branches have only once, outside the branches."""
+    """Keep only one copy, outside the branches, of large weights that all branches have."""
     main, *branches = _graphs(model.graph)
     for weight in [weight for branch in branches[:1] for weight in branch.initializer if len(weight.raw_data) > LARGE]:
         copies = [(branch, other) for branch in branches for other in branch.initializer if other.name == weight.name]

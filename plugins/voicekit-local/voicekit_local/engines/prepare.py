@@ -96,7 +96,8 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
-    """Run `networks.make` in a separate process, so that its memory is freed; each line it prints is its progress."""
+    """Run `networks.make` in a separate process, so that its memory is freed; each line that it prints reports the
+    progress."""
     command = [sys.executable, "-m", networks.__name__, str(source), str(folder)]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # lets the child process find this module
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as child:

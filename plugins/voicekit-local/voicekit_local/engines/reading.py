@@ -1,6 +1,6 @@
 """The spoken form of a text, the written word for each spoken word, and where the text may be cut. Pure.
 
-The voice can't read everything itself: it drops "3:05", and the dot of "example.com". So such words are first written
+The voice can't read everything itself: it drops "3:05", and the dot in "example.com". So such words are first written
 out by voicekit's own rules, and the times of the spoken words are mapped back to the written words.
 """
 
@@ -19,8 +19,8 @@ from voicekit_local.engines.align import Times, spread
 
 LONGEST_PIECE: Final = 120  # the maximum number of characters in a piece: about eight seconds of speech
 CLAUSE_LEAST: Final = 24
-"""Fewest characters on each side of a cut after a clause. Such a cut gives the first sound sooner, and its pause is
-natural.
+"""The minimum number of characters on each side of a cut after a clause. Such a cut gives the first sound sooner, and
+its pause is natural.
 """
 
 _CLAUSE = re.compile(r"(?<=[,;:\u2013\u2014])\s+")
