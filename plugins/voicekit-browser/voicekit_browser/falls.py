@@ -13,7 +13,7 @@ READ = (SpeechStarted, SpeechStopped, Final, Endpoint, TurnCommitted, Milestone)
 """The events that a waterfall is made from."""
 
 KEPT = 400
-"""The number of latest events that are kept: more than a turn has."""
+"""How many of the latest events are kept: more than a turn has."""
 
 
 class Falls:

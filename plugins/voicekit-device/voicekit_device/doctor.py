@@ -11,7 +11,7 @@ from voicekit_device.portaudio import PortAudio
 
 
 def examine() -> Iterator[tuple[bool, str, str]]:
-    """For each check: whether it passed, what was found, and what to do about it."""
+    """For each check: whether it passed, what was found, and what to do if it failed."""
     try:
         cards = PortAudio()
         cards.devices()

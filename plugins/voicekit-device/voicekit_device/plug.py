@@ -124,7 +124,7 @@ class Plug:
             await self._try_again(back)
 
     def check(self) -> None:
-        """Raise the DeviceError if the device was lost and did not return."""
+        """Raise DeviceError if the device was lost and did not return."""
         if self._error is not None:
             raise self._error
 

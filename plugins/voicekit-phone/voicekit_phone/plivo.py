@@ -200,7 +200,7 @@ def busy_xml() -> str:
 
 
 def signature(token: str, nonce: str, method: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
-    """The `X-Plivo-Signature-V3` of a GET or POST request: `url` is as configured, `form` has the fields of a POST."""
+    """The `X-Plivo-Signature-V3` of a GET or POST request to `url`, as configured at Plivo; `form` is for a POST."""
     parts = urlsplit(url)
     fields = sorted(form) if method.upper() == "POST" else []
     asked = "&".join(f"{name}={value}" for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True)))
