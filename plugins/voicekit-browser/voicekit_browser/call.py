@@ -112,7 +112,7 @@ class PageCall(Call):
         raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
-        """Wait up to SETTLE_S until the page has heard the last words; returns immediately if the page is lost."""
+        """Wait up to SETTLE_S until the last words have been heard; returns immediately if the page is lost."""
         if self.end is None:
             with trio.move_on_after(SETTLE_S):
                 await self.line.all_heard()
@@ -232,7 +232,7 @@ class PageCall(Call):
         self._drop()
 
     async def _watch(self) -> None:
-        """Ping, and drop a socket on which nothing has come for SILENT_S."""
+        """Send pings, and drop a socket on which nothing has arrived for SILENT_S."""
         due = trio.current_time()
         while (now := trio.current_time()) < self._heard_at + SILENT_S:
             if now >= due:

@@ -31,7 +31,7 @@ SILENT_S = 3.0
 
 
 class PageSource(CallSource):
-    """Emits the caller's sound, the lines that they type, and their key presses."""
+    """Emits the caller's sound, typed lines and key presses."""
 
     name = "browser caller"
     waiting = WAITING_S
@@ -54,7 +54,7 @@ class PageSource(CallSource):
         self._at += samples
 
     def skip(self, samples: int) -> None:
-        """Record that `samples` samples of the page's sound will never come."""
+        """Record that `samples` samples of the page's sound will never arrive."""
         known = min(samples, self._filled)
         self._filled -= known
         self._made_up -= known

@@ -17,7 +17,7 @@ KEPT = 400
 
 
 class Falls:
-    """Receives each event of a traced session, and reports when the bars of a turn have changed."""
+    """Receives each event of a traced session, and reports when a turn's waterfall has changed."""
 
     def __init__(self) -> None:
         self._logged: list[tuple[float, LoggedEvent]] = []

@@ -61,7 +61,7 @@ class PageStart:
 
 @dataclass(frozen=True, slots=True)
 class PageSpot:
-    """The page's position: how many samples of generation `gen` it received and heard, and the last event's number."""
+    """The page's position: how many samples of generation `gen` it received and played, and the last event's number."""
 
     gen: int
     got: int

@@ -159,7 +159,7 @@ async def dial_out(
 
 
 def needed(given: str | None, variable: str, transport: str) -> str:
-    """The secret `given`, or else the one in the environment; if there is none, ConfigError names the variable."""
+    """The secret `given`, or else the one in the environment; if there is none, raises ConfigError."""
     value = given or os.environ.get(variable)
     if not value:
         raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")

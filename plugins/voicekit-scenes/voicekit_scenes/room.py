@@ -157,7 +157,7 @@ class Room:
         return mixed
 
     def _behind(self, at: int) -> Samples:
-        """The sound of the backdrop and the echo, which are behind the caller's."""
+        """The sound of the backdrop and of the echo, without the caller's."""
         mixed = np.zeros(FRAME)
         if (backdrop := self.scene.backdrop) is not None:
             whole = sound(backdrop.sound)
