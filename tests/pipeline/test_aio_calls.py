@@ -226,7 +226,7 @@ def test_a_handler_that_blocks_its_loop_delays_no_sound() -> None:
     enough, ticks = threading.Event(), []
 
     async def block() -> bool:
-        return enough.wait(60)  # stops the whole asyncio loop
+        return enough.wait(60)  # blocks the whole asyncio loop
 
     async def tick() -> None:
         while len(ticks) < 50:
