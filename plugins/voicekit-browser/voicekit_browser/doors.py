@@ -63,8 +63,8 @@ class Door:
     _tries: list[float] = field(default_factory=list, repr=False)
 
     def is_foreign(self, headers: Mapping[str, str]) -> bool:
-        """Whether a socket comes from a page of another origin. If the door is open, a socket that states no origin is
-        foreign too.
+        """Whether a socket comes from a page of another origin. If the door is open, a socket that states no origin
+        counts as foreign too.
         """
         origin = headers.get("origin")
         if origin is None:

@@ -1,4 +1,4 @@
-"""The queue of everything to be sent to a page, whichever socket it uses, and how much of the sound has been heard.
+"""Queues everything to be sent to a page, whichever socket it uses, and knows how much sound has been heard.
 
 A lost socket loses nothing, because this queue keeps positions and states: `sent` for the sound, numbers for the
 events, a flag for a hold, and the number of the generation for a flush. So a new socket continues exactly at the place

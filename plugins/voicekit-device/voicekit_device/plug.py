@@ -66,8 +66,8 @@ class Socket:
 
 
 class Plug:
-    """A stream through `socket`. `open` opens the device; it is called in a thread, and is passed a function to call
-    when the stream ends.
+    """A stream through `socket`. `open` opens the device. It runs in a thread, and gets a function to call when the
+    stream ends.
 
     `pulse` returns a number that keeps changing while the device makes callbacks.
     """

@@ -150,7 +150,7 @@ class _Link:
         self._connecting = trio.Lock()
 
     async def connected(self) -> _Session:
-        """The current session, or a new one if it is lost. Raises Unavailable if connecting fails or takes too long."""
+        """The current session; if that is lost, a new one. Raises Unavailable if connecting fails or takes too long."""
         async with self._connecting:
             if self._session is None or self._session.lost.is_set():
                 self._session = await self._nursery.start(self._keep)

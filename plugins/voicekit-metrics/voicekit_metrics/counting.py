@@ -1,5 +1,5 @@
-"""Counts the events of calls in counters and histograms. No label contains a call's id, a telephone number or anything
-said.
+"""Counts the events of calls in counters and histograms. No label contains a call's id, a telephone number or spoken
+words.
 """
 
 from __future__ import annotations

@@ -172,8 +172,8 @@ class PlivoPeer:
 def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mapping[str, str] | None = None) -> str:  # noqa: A002
     """XML that connects the call to `url` for as long as the socket is open.
 
-    Raises ConfigError if `url` is not wss, if Plivo does not stream `format`, or if the parameters do not fit into its
-    header: letters and digits only, 512 bytes in all.
+    Raises ConfigError if `url` is not wss, if Plivo does not stream `format`, or if the parameters do not fit into
+    Plivo's header (letters and digits only, 512 bytes in all).
     """
     if urlsplit(url).scheme != "wss":
         raise ConfigError("plivo: expected a wss:// address")

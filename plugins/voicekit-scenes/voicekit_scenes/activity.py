@@ -33,7 +33,7 @@ DIFFERS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a reply that sounded: reply number `reply`, from `begins` seconds into it.
+    """An audible part of the reply numbered `reply`, from `begins` seconds into the reply.
 
     It sounded from `start` to `end`, in seconds of the track; `end` is the end of the last audible window. `reply`
     is -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later

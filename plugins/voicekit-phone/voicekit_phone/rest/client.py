@@ -91,7 +91,7 @@ class CarrierClient:
         await self._done(request)
 
     async def dial(self, order: DialOrder) -> str:
-        """Start a call and return its id. The request is sent only once; after a timeout, the call may still ring."""
+        """Start a call and return its id. The request is not repeated: after a timeout, a telephone may still ring."""
         answer = await self._done(self.account.dial(order))
         call_id = self.account.call_id(answer)
         if not call_id:
