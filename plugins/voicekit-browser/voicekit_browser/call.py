@@ -73,7 +73,7 @@ REFUSED: Final = 4400
 
 
 class PageCall(Call):
-    """A call from one page: see `voicekit.call.connection.Call`."""
+    """A call from a page; see `voicekit.call.connection.Call`."""
 
     source: PageSource
 

@@ -44,7 +44,7 @@ class PageSource(CallSource):
 
     @property
     def samples(self) -> int:
-        """How many samples the page has counted: those that have arrived, plus those that the page skipped."""
+        """How many samples the page has counted: those that have arrived, plus those that it skipped."""
         return self._at - self._made_up
 
     def hear(self, pcm: bytes, now: float) -> None:

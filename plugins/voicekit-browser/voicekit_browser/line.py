@@ -129,7 +129,7 @@ class PageLine:
         self._shown = spot.events
 
     async def all_heard(self) -> None:
-        """Wait until the page has heard everything, or the call has ended."""
+        """Wait until everything has been heard, or the call has ended."""
         while self._unheard and not self._lost:
             await self._changed.park()
 

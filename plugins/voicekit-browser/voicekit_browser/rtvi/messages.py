@@ -54,7 +54,7 @@ def write_message(kind: str, data: Mapping[str, object] | None = None, id: str =
 
 
 def agreed_version(theirs: object) -> str | None:
-    """The version to use with a client that uses version `theirs`; None if we can't serve that client."""
+    """The version to use for a client whose version is `theirs`; None if we can't serve that client."""
     major = theirs.partition(".")[0] if isinstance(theirs, str) else ""
     if major == VERSION.partition(".")[0]:
         return VERSION
