@@ -123,7 +123,7 @@ async def test_a_call_is_held_shown_and_recorded(caller, tmp_path, machine):
     """A file in, a file out: the transcript, how long the caller waited, and a folder with both sides of the call."""
     async with service() as env:
         done = await run(
-            "--policy", "turn.adviser=false",  # it would finalize in mid-word, because a script is no real voice
+            "--policy", "turn.adviser=false",  # it would finalize in mid-word, because scripted sound is no speech
             "--source", f"file:{caller}", "--sink", f"file:{tmp_path / 'bot.wav'}", "--record", tmp_path / "call",
             env=env,
         )  # fmt: skip

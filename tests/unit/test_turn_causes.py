@@ -149,7 +149,7 @@ def test_min_words_is_a_minimum(least: int, length: float) -> None:
     assert talk.at(9.0, ReplyDone(1)).take() == ["9.00 start 2 speech 'lovely'"]
 
 
-# --- 5: other people than the caller ---
+# --- 5: people other than the caller ---
 
 
 def test_the_echo_of_the_reply_does_not_interrupt_it() -> None:

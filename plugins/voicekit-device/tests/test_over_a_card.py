@@ -349,7 +349,7 @@ async def test_a_conversation_is_held_over_the_card(card: Card, tmp_path: Path, 
             "--speaker",
             "default",
             "--policy",
-            "turn.adviser=false",  # a script is no voice: it would be finalised in mid-word
+            "turn.adviser=false",  # it would finalize in mid-word, because scripted sound is no speech
         ]
         printed = b""
         async with running(command, card.env) as output:
