@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-RUNS = 10  # fresh interpreters; the fastest was disturbed least
+RUNS = 10  # fresh interpreters; the fastest one was disturbed the least
 
 
 def import_command(*modules: str) -> list[str]:

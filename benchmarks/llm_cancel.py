@@ -40,7 +40,7 @@ class Call:
     call: None = None
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        raise NotImplementedError  # no tool reports here
+        raise NotImplementedError  # these tools never speak
 
 
 def endless(asked: Asked) -> ScriptedAnswer:

@@ -28,7 +28,7 @@ class Effort:
 
 FULL = Effort(1, 1, warm=True)
 QUICK = Effort(1 / 4, 1, warm=True)
-SMOKE = Effort(0, 1 / 50, warm=False)  # only shows that a case works; the figures mean nothing
+SMOKE = Effort(0, 1 / 50, warm=False)  # only checks that a case works; the figures mean nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def main() -> None:
     voicekit_otel.trace_to(provider)
     plugins = {way: load_plugins(block=blocked) for way, blocked in WAYS.items()}
     for each in plugins.values():
-        seconds(each)  # imports and fills caches, which must not count
+        seconds(each)  # the imports and the filling of caches must not count
     spent: dict[str, list[float]] = {way: [] for way in WAYS}
     inside: dict[str, list[float]] = {way: [] for way in WAYS}
     hook = InHook()

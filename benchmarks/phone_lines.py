@@ -222,7 +222,7 @@ def _ramp(seconds: float) -> None:
         for way in list(living):
             with serving(way) as server:
                 load = Load()
-                with suppress(Unconnected):  # the server lets no more calls in
+                with suppress(Unconnected):  # the server admits no more calls
                     _, load = trio.run(_alone, server, calls, seconds)
                 of_loop = server.lateness()
             if not load.sent:

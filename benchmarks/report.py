@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.measure import Figures, Result
 
-# Seconds per operation are shown in the largest unit that leaves the floor at 1 or more.
+# The time per operation is shown in the largest unit in which the median of the floor is at least 1.
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6}
 
 

@@ -178,7 +178,7 @@ class Callers:
             LookupError,
             ExceptionGroup,
         ) as error:
-            cut = worker is not None or isinstance(error, CUT) or status(error) == 500  # it died while answering
+            cut = worker is not None or isinstance(error, CUT) or status(error) == 500  # the worker died meanwhile
             busy = isinstance(error, LookupError) or status(error) == 503
             outcome = "broken" if cut else "busy" if busy else "refused"
             self.outcomes[outcome] += 1
@@ -229,7 +229,7 @@ class Callers:
 
         async def send() -> None:
             at = 0
-            with suppress(ConnectionClosed):  # the other task handles the reason
+            with suppress(ConnectionClosed):  # the other task handles this
                 while True:
                     await connection.send_message(peer.sound(bytes(320), at))
                     at += 20

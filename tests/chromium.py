@@ -171,7 +171,7 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log", "Network"):
             await page.ask(f"{domain}.enable")
         await page.ask("Page.addScriptToEvaluateOnNewDocument", source=before)
-        await page.ask("Emulation.setFocusEmulationEnabled", enabled=True)  # each tab takes keys, as the front one does
+        await page.ask("Emulation.setFocusEmulationEnabled", enabled=True)  # every tab gets keys, like the one in front
         origin = "/".join(url.split("/")[:3])
         await page.ask("Browser.grantPermissions", origin=origin, permissions=list(permissions))
         await page.ask("Page.navigate", url=url)

@@ -26,7 +26,7 @@ class Event:
 
     data: Any
     kind: str | None = None
-    carries: Path | None = None  # to the field that holds words, or what a call can't do without
+    carries: Path | None = None  # the path to the field with the words, or with something else that a call needs
     words: str = ""
 
     def loses(self, path: Path) -> bool:

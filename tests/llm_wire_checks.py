@@ -40,7 +40,7 @@ from voicekit.testing.llm import (
 
 Make = Callable[..., LanguageModel]
 
-KEPT_WARM = 2  # connections: the next question's, and one more where a question came before its connection was made
+KEPT_WARM = 2  # connections: one for the next question, and another if a question came before its connection was made
 MEDIAN_S = 0.005 * 3
 """The aim is 5 ms, and `python -m benchmarks.llm_cancel` shows what is reached. A test has to pass on a machine that is
 three times slower because others are working on it, too."""
@@ -236,7 +236,7 @@ async def test_a_cut_behind_the_answer_takes_nothing_from_it(make: Make, behind:
         heard = await ask(make(url, tools=[weather]))
     assert (heard.text, heard.troubles) == ("Let me see. It rains.", [])
     assert "rain in Gent" in str(server.asked[1].body)
-    assert server.connections == 2  # none of them could be used again
+    assert server.connections == 2  # no connection could be used again
 
 
 async def test_a_service_that_never_says_it_is_over(make: Make) -> None:
@@ -357,7 +357,7 @@ async def test_a_session_connects_before_it_is_asked(make: Make) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.run)
             await _until(lambda: server.greetings == 1)
-            await trio.testing.wait_all_tasks_blocked()  # so that the client has had its answer
+            await trio.testing.wait_all_tasks_blocked()  # until the client has received its answer
             assert server.asked == []
             session.type("hello")
             await _until(lambda: bool(session.history))
@@ -373,7 +373,7 @@ async def test_after_an_interruption_there_is_a_new_connection(make: Make) -> No
         await handler.warm(call)
         await interrupted(handler, server, Turn(1, "hello", session=call))
         await _until(lambda: server.greetings == 2)
-        await trio.testing.wait_all_tasks_blocked()  # so that the client has had its answer
+        await trio.testing.wait_all_tasks_blocked()  # until the client has received its answer
         await handler(Turn(2, "hello", session=call), Heard().say)
         assert (server.connections, len(server.asked)) == (2, 2)
 

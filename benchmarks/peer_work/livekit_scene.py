@@ -55,7 +55,7 @@ class Loudspeaker(io.AudioOutput):
 
     async def capture_frame(self, frame):
         await super().capture_frame(frame)
-        if self.flushed:  # another segment, while the last one is still playing
+        if self.flushed:  # a new segment begins while the previous one is playing
             await self.wait_for_playout()
         self.waiting += bytes(frame.data)
 

@@ -64,7 +64,7 @@ class Heard:
     said: list[tuple[float, Any]] = field(default_factory=list)
     told: list[tuple[float, Any]] = field(default_factory=list)
     ended_at: float = 0.0
-    dropped: int = 0  # samples that the link in front of the ears lost, because they did not take them
+    dropped: int = 0  # samples that the link to the ears lost because the ears did not take them
     start: float = field(default_factory=trio.current_time)
 
     def note(self, event: Any) -> None:
@@ -229,7 +229,7 @@ def hold(script: Script, ears: SonioxStt, handler: Any = None, **parts: Any) -> 
 
     try:
         hold_call(handler or answer, script, stt=ears, plugins=load_plugins(extra=[Watching()]), **parts)
-    except VoicekitError as raised:  # the call's own failure is what a test may be about
+    except VoicekitError as raised:  # a test may be about the call's own failure
         error = raised
     return Held(sessions[0], error, timeline.events)
 

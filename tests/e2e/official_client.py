@@ -58,7 +58,7 @@ async def transcribe(client: AsyncSonioxClient, sound: bytes) -> dict[str, Any]:
         async def chunks() -> AsyncIterator[bytes]:
             for number, place in enumerate(range(0, len(sound), CHUNK)):
                 if number == FINALIZE_AFTER:
-                    await session.pause()  # which finalizes
+                    await session.pause()  # this finalizes the words
                     await session.resume()
                 yield sound[place : place + CHUNK]
 
@@ -84,7 +84,7 @@ async def be_silent(client: AsyncSonioxClient, sound: bytes, silence_s: float, k
 
         sending = asyncio.create_task(send())
         events = [event async for event in session.receive_events()]
-        sending.cancel()  # where the session has ended before
+        sending.cancel()  # has an effect only if the session ended first
     return _heard(events)
 
 

@@ -209,7 +209,7 @@ def words_off(call: Talk, text: str) -> list[int]:
     """By how many words the history was ahead of the listener (below 0: behind), every 50 ms of one reply."""
     begins = [0, *(place for place in range(1, len(text)) if text[place - 1].isspace() and not text[place].isspace())]
     visible = [place for place, character in enumerate(text) if not character.isspace()]
-    sounded = list(zip(call.letters(), visible, strict=True))  # when each of them begins to sound
+    sounded = list(zip(call.letters(), visible, strict=True))  # when each visible character begins to sound
     told = [(call.started + at, event.said_to) for at, event in call.call.events if isinstance(event, HeardSoFar)]
     off = []
     for step in range(1, int((sounded[-1][0] - sounded[0][0]) / 0.05)):

@@ -144,7 +144,7 @@ async def test_an_app_holds_calls_beside_its_routes(loop: str) -> None:
         assert await read_to_the_end(address, "/broken") == 1011
 
         while (after := await state(address))["tasks"] > before["tasks"]:  # noqa: ASYNC110
-            await trio.sleep(0.05)  # a process of its own lets go of the last sockets
+            await trio.sleep(0.05)  # the server's process closes the last sockets a little later
         assert after["threads"] == before["threads"]
 
         codes: list[int | None] = []

@@ -117,7 +117,7 @@ def in_a_terminal(*arguments: str, keys: bytes, after: str) -> tuple[int, str]:
                           preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as process:  # fmt: skip
         os.close(theirs)
         shown = b""
-        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        with contextlib.suppress(OSError):  # Linux reports in this way that the other end is closed
             while block := os.read(ours, 65536):
                 shown += block
                 if keys and after.encode() in shown:

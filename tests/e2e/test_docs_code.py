@@ -118,7 +118,7 @@ def test_the_bot_with_a_tool_can_be_typed_to_without_a_key(tmp_path: Path) -> No
 def test_every_python_block_is_python(path: Path) -> None:
     """Each compiles as it stands, whatever page it is on."""
     for block in read(path.read_text(encoding="utf-8")).blocks:
-        if block.language == "python" and not re.fullmatch(r"def .*\n", block.text):  # a signature alone
+        if block.language == "python" and not re.fullmatch(r"def .*\n", block.text):  # a block that is only a signature
             compile("\n" * (block.line - 1) + block.text, str(path), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 

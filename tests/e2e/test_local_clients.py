@@ -183,7 +183,7 @@ def test_python_cancels_a_stream(python: dict[str, Any]) -> None:
     assert (cancelled["terminated"], cancelled["audio_end"]) == (True, False)
     assert 0 < len(base64.b64decode(cancelled["first"])) < 2 * RATE * 0.07 * len(CANCELLED) / 2
     assert len(base64.b64decode(cancelled["second"])) > 0.2 * 2 * RATE
-    # The client may still be sending its start message when the refusal comes; then it reports only that.
+    # If the refusal comes while the client is still sending its start message, it reports only the failed start.
     assert python["refused"].endswith(("(code 401)", "Failed to start realtime Text-to-Speech connection"))
 
 
@@ -197,7 +197,7 @@ def test_python_transcribes_a_file(python: dict[str, Any]) -> None:
     assert rest["duration_ms"] == pytest.approx(7_100, abs=5)
     assert {(speaker, language) for *_, speaker, language in rest["tokens"]} == {("1", "en")}
     assert rest["broken"] == ["error", "invalid_audio_file"]
-    assert rest["files"] == 4  # those that were not deleted: three of speech, and the broken one
+    assert rest["files"] == 4  # the files that were not deleted: three with speech, and the broken one
 
 
 def test_python_has_a_text_spoken_in_one_go(python: dict[str, Any]) -> None:
@@ -206,7 +206,7 @@ def test_python_has_a_text_spoken_in_one_go(python: dict[str, Any]) -> None:
     for heard in rest["spoken"].values():
         assert wrong(heard.replace("9", "nine"), TEXT) <= 2, heard
     assert 2.5 < rest["seconds"] < 7.0
-    assert rest["temporary"] > 1_000  # with a temporary key
+    assert rest["temporary"] > 1_000  # bytes of speech, requested with a temporary key
 
 
 def test_python_is_refused_over_http(python: dict[str, Any]) -> None:

@@ -95,7 +95,7 @@ trio.run(main)
             os.kill(process.pid, signal.SIGKILL)
             await process.wait()
             async with await listener.accept() as line:
-                assert await line.receive_some() == b""  # the system closed it, as the server is no more
+                assert await line.receive_some() == b""  # the system closed the connection when the server died
         await process.stdout.aclose()
 
 
@@ -246,7 +246,8 @@ async def test_run_without_a_key_takes_the_local_server(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(local, "options_of_local", stand_in)
     sink = RecordingSink()
-    vad, parts = ScriptedVad(), {"source": ScriptedSource(script), "sink": sink}  # a script is no voice to a real one
+    # A real vad would find no speech in a script's sound.
+    vad, parts = ScriptedVad(), {"source": ScriptedSource(script), "sink": sink}
     ended = await voicekit.run("Hello.", vad=vad, plugins=load_plugins(), **parts)
     assert ended.error is None
     assert peer.transcripts == ["good morning"]

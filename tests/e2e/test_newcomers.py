@@ -145,7 +145,7 @@ def in_a_terminal(folder: Path, encoding: str) -> str:
         try:
             while block := os.read(ours, 65536):
                 said += block
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # Linux reports in this way that the other end is closed
             pass
         assert process.wait(PATIENCE_S) == 0, said
     os.close(ours)

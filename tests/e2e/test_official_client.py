@@ -80,7 +80,7 @@ def test_its_key_came_in_the_header_alone(talk):
     assert {tuple(record.key_places) for record in peer.connections} == {("header",)}
     last = peer.connections[-1]
     assert (last.accepted_at is not None, last.refusal.error_type) == (True, "unauthenticated")
-    # The client may still be sending its start message when the refusal comes; then it reports only that.
+    # If the refusal comes while the client is still sending its start message, it reports only the failed start.
     assert said["refused"].endswith(("(code 401)", "Failed to start realtime Text-to-Speech connection"))
 
 

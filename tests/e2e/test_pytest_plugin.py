@@ -21,7 +21,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 BLOCKS = read(PAGE).blocks
-FILES = {"module": "{}.py", "tests": "test_{}.py", "golden": "{}.txt"}  # by the mark of a block
+# The file name for each mark that a block of the page may have.
+FILES = {"module": "{}.py", "tests": "test_{}.py", "golden": "{}.txt"}
 PLUGIN = "voicekit.testing.pytest_plugin"
 
 

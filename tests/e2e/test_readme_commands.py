@@ -119,7 +119,7 @@ async def test_readme_works_with_a_key(folder):
             await paste(folder, command)
     check_the_pasted(
         folder, printed, "morning everybody"
-    )  # the copy on the left channel is off by a bit here and there
+    )  # the copy on the left channel differs slightly from the original
     assert (folder / "turn.svg").stat().st_size > 500
 
 

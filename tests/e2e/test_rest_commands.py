@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 KEY = "a-key-for-tests"
 QUICK = Outcome(queued=0.05, processing=0.05)
-PATIENCE_S = 240  # for one command, on a machine that has much else to do
+PATIENCE_S = 240  # for one command, on a busy machine
 
 
 @dataclass
@@ -156,7 +156,7 @@ async def test_a_result_that_can_not_be_written_is_printed(folder: Path, peer: R
     async with shell(folder, peer) as sh, trio.open_nursery() as nursery:
 
         async def pull_away() -> None:
-            await peer.requested(2)  # the upload, and the transcription
+            await peer.requested(2)  # the requests for the upload and for the transcription
             (folder / "out").rmdir()
 
         nursery.start_soon(pull_away)
@@ -168,7 +168,7 @@ async def test_a_result_that_can_not_be_written_is_printed(folder: Path, peer: R
 
 async def test_an_unread_transcription_is_named(folder: Path, peer: RestPeer) -> None:
     """A transcription that is done and can't be read stays at the service, and the error says which one it is."""
-    name = "00000000-0000-4000-9000-000000000002"  # after the file, which is the first thing
+    name = "00000000-0000-4000-9000-000000000002"  # the second id; the file has the first
     peer.faults.append(Instead("GET", f"/v1/transcriptions/{name}/transcript", body=b"<html>Welcome to the hotel"))
     async with shell(folder, peer) as sh:
         _, err = await sh.run("transcribe", "a.wav", "-o", "a.txt", status=1)
@@ -243,7 +243,7 @@ async def test_control_c_leaves_nothing(folder: Path, peer: RestPeer) -> None:
             sh.command("transcribe", "a.wav", "--to", "out"), stdout=-1, stderr=-1, **sh.place
         )
         with trio.fail_after(PATIENCE_S):
-            await peer.requested(3)  # the upload, the transcription, and the first look at it
+            await peer.requested(3)  # the upload, the transcription, and the first request for its status
             process.send_signal(signal.SIGINT)
             assert await process.wait() == 130
         assert process.stderr is not None

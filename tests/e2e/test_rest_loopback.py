@@ -42,7 +42,7 @@ async def test_a_large_file_needs_little_memory(tmp_path: Path) -> None:
         file.truncate(LARGE)
     peer = RestPeer()
     async with peer.serve() as endpoints:
-        tracemalloc.start()  # here, as other tests have stretched this process before
+        tracemalloc.start()  # measured from here on, because earlier tests have enlarged this process
         said = await run(str(PROGRAM), endpoints.rest, KEY, str(path))
         _, held = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -110,5 +110,5 @@ async def test_the_vendors_client_understands_the_double(tmp_path: Path) -> None
         "invalid": "SonioxInvalidRequestError",
         "stranger": "SonioxAuthenticationError",
     }
-    (wrong,) = out_of_bounds(peer.requests)  # the one that was sent to be refused
+    (wrong,) = out_of_bounds(peer.requests)  # the request that was meant to be refused
     assert wrong.endswith("breaks max_length")

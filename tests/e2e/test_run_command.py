@@ -123,7 +123,7 @@ async def test_a_call_is_held_shown_and_recorded(caller, tmp_path, machine):
     """A file in, a file out: the transcript, how long the caller waited, and a folder with both sides of the call."""
     async with service() as env:
         done = await run(
-            "--policy", "turn.adviser=false",  # a script is no voice: it would be finalised in mid-word
+            "--policy", "turn.adviser=false",  # it would finalize in mid-word, because scripted sound is no speech
             "--source", f"file:{caller}", "--sink", f"file:{tmp_path / 'bot.wav'}", "--record", tmp_path / "call",
             env=env,
         )  # fmt: skip
@@ -132,7 +132,7 @@ async def test_a_call_is_held_shown_and_recorded(caller, tmp_path, machine):
     said = [line.split(maxsplit=1)[1] for line in turns]
     assert summary.startswith("answered ")
     assert re.match(r"bot  You said: .*everybody  \(", said[-1])
-    if machine.keeps_time(within=0.05):  # otherwise words may come so late that two turns are made of them
+    if machine.keeps_time(within=0.05):  # otherwise words may come so late that they become two turns
         assert said[0] == "you  good morning everybody"
         assert said[1].startswith("bot  You said: good morning everybody  (")
         assert summary.startswith("answered once, after ")
@@ -156,7 +156,7 @@ async def test_a_bot_and_a_real_recording(tmp_path):
             "--record", tmp_path / "call", env=env,
         )  # fmt: skip
     assert (done.status, done.err) == (0, "")
-    assert "bot  Good" in done.out  # the voice begins at once, and talks the greeting down
+    assert "bot  Good" in done.out  # the speech begins immediately and interrupts the greeting
     assert begins(left_of(tmp_path / "call"), SPEECH)
 
 
@@ -190,7 +190,7 @@ async def test_a_killed_call_leaves_a_recording_that_plays(tmp_path):
 
 async def test_a_full_disk_ends_the_call_with_one_sentence(tmp_path, machine):
     """No traceback, status 1, and what was recorded by then plays."""
-    limit = 80_000  # bytes: a second and a quarter of both sides
+    limit = 80_000  # bytes: 1.25 s of both sides
 
     async with service() as env:
         done = await run(
@@ -201,7 +201,7 @@ async def test_a_full_disk_ends_the_call_with_one_sentence(tmp_path, machine):
     assert done.err.startswith(f"voicekit: {tmp_path / 'call' / 'call.wav'}: can't be written (is the disk full?): ")
     assert done.err.count("\n") == 1
     assert soundfile.info(tmp_path / "call" / "call.wav").frames <= limit / 4
-    if machine.keeps_time(within=0.05):  # otherwise a second may be written at once, which has no room
+    if machine.keeps_time(within=0.05):  # otherwise a whole second may be written in one piece, which does not fit
         assert begins(left_of(tmp_path / "call"), SPEECH)
 
 

@@ -83,7 +83,7 @@ class Cutting:
     sink: RecordingSink = field(default_factory=lambda: RecordingSink(TELEPHONE, keep=4_000.0))
     begun_at: list[float] = field(default_factory=list)
     cut_at: list[float] = field(default_factory=list)
-    pieces: list[int] = field(default_factory=list)  # that had been heard when an answer was cut
+    pieces: list[int] = field(default_factory=list)  # how many pieces had been heard at each cut
     trouble: list[Trouble] = field(default_factory=list)
 
     def session(self, tts: SonioxTts) -> Session:

@@ -70,7 +70,7 @@ def test_no_word_is_lost_or_doubled_wherever_the_line_breaks() -> None:
             wrong.append((fault, heard.text))
         again += len(there.connections) > 1
     assert wrong == []
-    assert again >= len(places) - 8  # a break behind the last message is none
+    assert again >= len(places) - 8  # a break after the last message changes nothing
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -102,7 +102,7 @@ async def test_an_outage_of_half_a_minute_loses_nothing(seconds: float, autojump
     assert heard.of(Overrun) == []
     assert (len(heard.of(SttDown)), len(heard.of(SttUp))) == (1, 1)
     down = heard.at(SttUp)[0] - heard.at(SttDown)[0]
-    assert seconds <= down <= seconds + 6.0  # five of them may be the wait between two attempts
+    assert seconds <= down <= seconds + 6.0  # up to five of the six may be the wait between two attempts
 
 
 async def test_after_an_outage_beyond_the_ring_there_is_one_gap(autojump_clock: object) -> None:
@@ -122,7 +122,7 @@ async def test_after_an_outage_beyond_the_ring_there_is_one_gap(autojump_clock: 
     assert missing > 35 * 16_000
     said = heard.text.split()
     lost = [word for word in text_of(script).split() if word.isdigit() and word not in said]
-    assert 8 <= len(lost) <= 14  # one sentence each 3.5 s
+    assert 8 <= len(lost) <= 14  # one sentence every 3.5 s
     assert len({word for word in said if word.isdigit()}) == len([word for word in said if word.isdigit()])
 
 
@@ -294,7 +294,8 @@ async def test_the_first_connection_is_closed_when_another_takes_over(
 async def test_the_end_is_awaited_for_three_seconds(autojump_clock: object) -> None:
     """A session that does not answer to the end of the sound is followed by one more, for what was not final yet."""
     script = short()
-    peer = SonioxPeer(script, faults=[HalfOpen(At(received=102))])  # a configuration, 100 frames, and the end
+    # At the 102nd message: after the configuration and 100 frames comes the end of the sound.
+    peer = SonioxPeer(script, faults=[HalfOpen(At(received=102))])
     heard = await hear(transcriber(peer), script)
     assert heard.text == "good morning my dear friend"
     assert heard.at(SttDown) == pytest.approx([script.until + FINISH_S])

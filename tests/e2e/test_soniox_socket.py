@@ -208,7 +208,7 @@ async def test_leaving_a_peer_that_does_not_answer_takes_no_time(autojump_clock)
         await trio.sleep_forever()
 
     async with connected(in_memory, read_nothing) as socket:
-        for _ in range(3):  # the peer's reader waits for somebody to take the first, and sees nothing more
+        for _ in range(3):  # the peer's reader waits until somebody takes the first message, and reads no more
             await socket.send("hello?")
         began = trio.current_time()
     assert trio.current_time() - began == pytest.approx(CLOSE_S)

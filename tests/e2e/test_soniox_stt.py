@@ -97,7 +97,7 @@ def test_turns_by_the_vad_are_finalized_in_each_pause() -> None:
     assert len(held.of(Finalized)) == len(sentences)
     ends = [sound.end for sound in user.sounds]
     waits = [at - end for at, end in zip(held.at(TurnCommitted), ends, strict=True)]
-    assert all(wait <= 0.6 for wait in waits)  # the gate's hangover of 0.3 s, and 0.2 s of sound behind the last word
+    assert all(wait <= 0.6 for wait in waits)  # the gate's hangover (0.3 s), and 0.2 s of sound after the last word
     assert [text for text in peer.connections[0].texts() if "finalize" in text] == ['{"type":"finalize"}'] * 3
 
 
@@ -292,7 +292,7 @@ async def test_a_connection_that_is_lost_before_the_call_is_made_again(autojump_
     assert heard.at(SttUp)[0] <= 1.0
 
 
-# --- what is said and answered ---
+# --- what the caller says and the bot answers ---
 
 
 async def test_every_field_of_the_configuration_arrives(autojump_clock: object) -> None:

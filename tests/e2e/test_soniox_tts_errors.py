@@ -137,7 +137,7 @@ def test_a_key_that_ran_out_for_good_ends_each_answer_with_the_same_sentence() -
     assert len(call.peer.speakings) == 3
 
 
-# --- what is wrong from the start ends the call ---
+# --- errors at the start end the call ---
 
 
 def outcome(peer: SonioxPeer, **more: object) -> ServiceError:

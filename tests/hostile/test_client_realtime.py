@@ -81,7 +81,7 @@ def test_a_hostile_result_is_refused_at_once(name: str) -> None:
     (failed,) = session.receive(STT[name], 0.1)
     spent = process_time() - spent
     session = _listening()
-    tracemalloc.start()  # makes everything slower, so it has a session of its own
+    tracemalloc.start()  # slows everything down, so a separate session is measured
     session.receive(STT[name], 0.1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -146,7 +146,7 @@ def error(got: list[Any]) -> tuple[int | None, str]:
     return frame.get("error_code"), frame.get("error_message", "")
 
 
-# --- sound that claims more than there is ---
+# --- sound that claims to be longer than it is ---
 
 
 def wav(codec: str, container: str = "WAV", samples: int = 3_000) -> bytes:
@@ -276,7 +276,7 @@ async def until(client: httpx.AsyncClient, name: str, *statuses: str) -> dict[st
         await trio.sleep(0.02)
 
 
-# --- scarce things that anybody can take ---
+# --- scarce resources that anybody can take ---
 
 
 @LINUX
@@ -305,7 +305,7 @@ async def test_a_form_stalls_nobody(shape: str) -> None:
             nursery.cancel_scope.cancel()
 
     async def send(stream: trio.SocketStream) -> None:
-        with suppress(trio.BrokenResourceError):  # the server has answered, and wants no more
+        with suppress(trio.BrokenResourceError):  # the server has answered, and reads no more
             await stream.send_all(head + body)
 
     async with served() as server:

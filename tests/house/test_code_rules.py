@@ -25,7 +25,7 @@ CLOCKED: dict[str, str] = {
 
 PRINTING = re.compile(
     r"voicekit/(cli/|__main__\.py|session/console\.py)|plugins/[^/]+/(scripts/|benchmarks/|voicekit_\w+/(\w+/)?commands?\.py)"
-)  # the terminal is their business
+)  # these modules may print to the terminal
 
 
 def clocks(module: Module) -> list[str]:

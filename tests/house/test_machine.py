@@ -19,7 +19,7 @@ def machine(*late: float) -> Machine:
         ([], True),
         ([0.01] * 50, True),
         ([0.01] * 49 + [0.03], False),
-        ([0.01] * 199 + [0.5], True),  # one step in 200
+        ([0.01] * 199 + [0.5], True),  # one slow step in 200
         ([0.01] * 190 + [0.5] * 10, False),
     ],
 )

@@ -6,7 +6,7 @@ import re
 
 from tests.house.source import ROOT, files
 
-# Put together here, so that this file doesn't have them either.
+# Put together here, so that this file does not contain them either.
 REGISTRIES = tuple(
     ".".join(parts)
     for parts in (

@@ -156,7 +156,7 @@ async def blocks_in_a_thread(mischief: Mischief, more: More) -> None:
 
 
 async def swallows_a_cancellation(mischief: Mischief, more: More) -> None:
-    with suppress(trio.Cancelled):  # the one thing that must never be done
+    with suppress(trio.Cancelled):  # forbidden: a cancellation must not be suppressed
         await trio.sleep_forever()
 
 

@@ -62,16 +62,16 @@ STAGES = {
     "voice": "fake voice",
     "handler": "handler",
     "sink": "playout",
-    "vad": "scripted source",  # it judges where the source sends
+    "vad": "scripted source",  # it runs in the source's stage
     "context": "a plugin's session context",
-    "watcher": "",  # called wherever something happens
+    "watcher": "",  # may be called in any stage
 }
 """The parts, and the stage that each one's errors are signed with."""
 
 ORDERS = ("end", "end with a farewell", "end at once", "hang up", "cancel", "SIGTERM")
 
 
-# --- what the honest parts are made to do ---
+# --- what the well-behaved parts do ---
 
 
 async def echo(turn: Any, say: Any) -> None:
@@ -185,7 +185,7 @@ def schedule(seed: int) -> Schedule:
         if part == "sink" and rng.random() < 0.2:
             made.mischiefs[part].point = "discard"
         if part == "source":
-            made.mischiefs[part].again = False  # the positions of its sound would go back
+            made.mischiefs[part].again = False  # otherwise the positions of its sound would go back
     made.handler = rng.choice(HANDLERS)
     made.live = rng.random() < 0.9
     made.speed = rng.choice((1.0, 1.0, 1.0, 0.1))
@@ -203,7 +203,7 @@ def schedule(seed: int) -> Schedule:
     made.says = [rng.uniform(0.0, 3.0) for _ in range(rng.choice((0, 0, 0, 1, 5)))]
     moments = [mischief.after for mischief in made.mischiefs.values()]
     for _ in range(rng.choice((0, 1, 1, 1, 2))):
-        at = rng.choice((rng.uniform(0.0, 3.0), *moments))  # sometimes at the very instant of a mishap
+        at = rng.choice((rng.uniform(0.0, 3.0), *moments))  # sometimes exactly when a part misbehaves
         made.orders.append((at, rng.choice(ORDERS)))
     made.orders.sort()
     made.turn = TurnPolicy(speculate=rng.choice((False, False, True, Speculation(after=0.0, ahead="sound"))))
@@ -338,7 +338,7 @@ async def _hold(held: Held) -> None:
             try:
                 with outside:
                     held.ended = await (run_session(session) if held.schedule.signals else session.run())
-            except (Exception, BaseExceptionGroup) as error:  # judged later
+            except (Exception, BaseExceptionGroup) as error:  # examined later
                 held.error = error
             held.over = trio.current_time()
             beside.cancel_scope.cancel()
@@ -370,7 +370,7 @@ async def _order(held: Held, at: float, order: str, outside: trio.CancelScope) -
             signal.raise_signal(signal.SIGTERM)
             now = trio.current_time()
             if len(held.stray) > before or now in held.signals:
-                return  # nobody minds signals, or two at the same instant are one
+                return  # nobody handles signals any more, or this is the second one at the same instant
             held.signals.append(now)
             graceful = graceful and len(held.signals) == 1
     (held.gracefully if graceful else held.at_once).append(trio.current_time())
@@ -422,7 +422,7 @@ def harmless_signals(stray: list[int]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-# --- what was promised ---
+# --- the promises ---
 
 
 def complaints(held: Held) -> list[str]:

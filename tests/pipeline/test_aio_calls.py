@@ -120,7 +120,7 @@ def test_what_a_turn_starts_from_there_belongs_to_the_call() -> None:
 
     async def later() -> None:
         seen.append((caller.get(), held_time.get() is not None))
-        await asyncio.sleep(0.2)  # longer than the rest of the call takes
+        await asyncio.sleep(0.2)  # longer than the rest of the call
         seen.append("end")
 
     @aio.handler
@@ -226,7 +226,7 @@ def test_a_handler_that_blocks_its_loop_delays_no_sound() -> None:
     enough, ticks = threading.Event(), []
 
     async def block() -> bool:
-        return enough.wait(60)  # the whole asyncio loop stands still
+        return enough.wait(60)  # blocks the whole asyncio loop
 
     async def tick() -> None:
         while len(ticks) < 50:

@@ -239,7 +239,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ring, "drained")
             await trio.sleep(5)
-            late = FirstContact("genesys", "late")  # its socket comes unannounced, so that the desk itself refuses it
+            late = FirstContact("genesys", "late")  # its socket is not announced, so the desk itself refuses it
             await late.ring(site, transports[1], Script(), PhoneLine(transport=late.dialect))
             await site.desk.drain(patience=3.0, farewell="Goodbye.")
 

@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_event_log_in_every_process():
 def test_five_minutes_of_a_call_take_a_few_seconds():
     """A lively call takes at most a tenth of its time on any processor; the benchmark virtual-call has the figure."""
     gc.collect()
-    gc.freeze()  # what other tests have left alive is not this call's to look through
+    gc.freeze()  # excludes the objects of other tests from this call's garbage collection
     try:
         began = time.process_time()
         call = hold(SEED, SECONDS)

@@ -82,9 +82,9 @@ def test_every_call_ends(block):
 @pytest.mark.parametrize(
     ("seed", "shuffle"),
     [
-        (1648, 449892462),  # a watcher fails in the instant in which the call is cancelled: the error was lost
-        (128, 1629504351),  # the sink fails before the call has begun: a second error came, that it is not open
-        (9660, 643831829),  # the longest duration, less what was spent, left too little to be waited for: it span
+        (1648, 449892462),  # a watcher failed exactly when the call was cancelled, and the error was lost
+        (128, 1629504351),  # the sink failed before the call began, and a second error said that it was not open
+        (9660, 643831829),  # the rest of the longest duration was too short to wait for, so the loop never slept
     ],
 )
 def test_calls_that_once_failed(seed, shuffle):
@@ -199,7 +199,7 @@ def test_the_judge_finds_open_ends_and_calls_that_spin():
     assert "open ends" in " ".join(complaints(call))
 
 
-# --- one error ---
+# --- a single error ---
 
 
 def one_mishap(seed: int) -> Schedule:
@@ -216,7 +216,7 @@ def one_mishap(seed: int) -> Schedule:
         live=True,
         speed=1.0,
         call=CallPolicy(greeting="Hello, what can I do for you?", max_duration=1.5, end_within=END_WITHIN),
-        turn=TurnPolicy(),  # what fails on a guess is told, and tried again
+        turn=TurnPolicy(),  # a failure in a speculative turn is reported, and the turn is tried again
         verdict=None,
         orders=[],
     )

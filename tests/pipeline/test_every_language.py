@@ -123,7 +123,7 @@ def hold(language: str, *, by_sentence: bool) -> Cutter:
         for piece in pieces_of(text, random) if by_sentence else [text]:
             await say(piece)
             if by_sentence and random.random() < 0.1:
-                await trio.sleep(random.choice([0.05, 0.2, 0.6]))  # the last two are long enough for a breath
+                await trio.sleep(random.choice([0.05, 0.2, 0.6]))  # the last two are long enough for a pause in speech
 
     user, sink = Script(), RecordingSink(AudioFormat(8_000), keep=10_000_000)
     user.stays(until=30.0 * CUTS)

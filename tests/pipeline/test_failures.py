@@ -211,7 +211,7 @@ def test_a_tts_that_fails_ends_no_call_at_once():
             return FunctionStage(run, "hoarse").open()
 
     call = hold_call("Hello.", typed("one", "two", "three", "four"), strict=False, tts=Hoarse())
-    assert troubles(call) == ["no voice today"] * 4  # the farewell as well
+    assert troubles(call) == ["no voice today"] * 4  # the farewell failed too
     assert call.ended == SessionEnded("3 replies in a row failed")
 
 
@@ -233,7 +233,8 @@ def test_a_sink_that_fails_as_it_opens_ends_the_call_before_the_greeting():
                 await trio.lowlevel.checkpoint()
             raise DeviceError("it broke down")
 
-    for number in range(60):  # until just after the greeting, each several times: what runs first is left to chance
+    # Fails until just after the greeting; each step comes several times, because tasks run in random order.
+    for number in range(60):
         sink = Brittle()
         sink.steps = number % 20
         with pytest.raises(DeviceError, match="it broke down"):
@@ -498,7 +499,7 @@ def test_a_caller_who_still_speaks_as_the_notice_ends_is_answered_then():
     assert heard(call)[1] == "At nine."
 
 
-# --- many orders at once ---
+# --- many commands at the same time ---
 
 
 def test_repeated_orders_to_end_are_one():
@@ -545,7 +546,7 @@ def test_too_many_lines_in_one_step_are_refused_to_their_caller(enter: Callable[
     assert call.ended == SessionEnded("the source has ended")
 
 
-# --- a session that has begun can be used, and one that never heard says so ---
+# --- a session that has just begun, and one whose stt is down ---
 
 
 def test_a_session_can_be_used_as_soon_as_it_has_started():

@@ -125,7 +125,7 @@ class Speller(Pipeable):
 
     def __init__(self) -> None:
         self.produces = SINK
-        self.spoken = ""  # in the last reply
+        self.spoken = ""  # the text spoken in the last reply
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
         return self.produces
@@ -207,9 +207,9 @@ class Ear:
     """Listens beside the caller: how far each reply was heard by the recording alone, and what history makes of it."""
 
     def __init__(self, session: Session, voice: Speller, sink: RecordingSink) -> None:
-        self.cut_at: list[int] = []  # samples of each cut reply that were heard
+        self.cut_at: list[int] = []  # how many samples of each cut reply were heard
         self.decisions = ""
-        self.mistakes = 0  # words by which history was wrong, all told
+        self.mistakes = 0  # by how many words the history was wrong, in all
         self._session = session
         self._voice = voice
         self._sink = sink
@@ -275,7 +275,7 @@ def test_a_reply_cut_at_any_sample_was_heard_as_history_says(device, voice, plac
     ear = hold(Script(), voice(), device, type_on, source=Nobody(), vad=None, stt=None)
     assert ear.cut_at == pytest.approx(places, abs=1)
     assert len(set(ear.cut_at)) >= len(places) - 2
-    assert ear.mistakes <= 2 * (voice is RotatingSpeller)  # resampling rounds the edges of words
+    assert ear.mistakes <= 2 * (voice is RotatingSpeller)  # resampling blurs the edges of words
 
 
 @pytest.mark.parametrize("voice", [Speller, RotatingSpeller])
@@ -290,10 +290,10 @@ def test_a_reply_that_was_held_released_and_cut_was_heard_as_history_says(device
             case 0:
                 user.says("stop", at=start + 1.0, for_=0.4)
             case 1:
-                user.coughs(at=start + 1.0, for_=0.9)  # long, and released all the same
+                user.coughs(at=start + 1.0, for_=0.9)  # long, but the reply is released all the same
                 user.says("tell me more", at=start + 2.4, for_=0.6)
             case 2:
-                user.coughs(at=start + 1.0, for_=0.3)  # holds and is released
+                user.coughs(at=start + 1.0, for_=0.3)  # holds the reply, which is then released
                 user.says("wait", at=start + 1.9, for_=0.4)
     user.stays(until=5.0 * cycles)
 

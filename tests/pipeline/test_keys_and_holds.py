@@ -230,7 +230,7 @@ def test_a_toml_file_has_them(tmp_path: Path) -> None:
         Rules.load(file)
 
 
-# --- a call over a wire: holds, transfers, machines ---
+# --- a call over a wire: holds, transfers, answering machines ---
 
 
 class Control:
@@ -275,7 +275,7 @@ def carried(bot: Any, far: Far, control: Control | None = None, **parts: Any) ->
     calls: list[Call] = []
 
     async def main() -> None:
-        inline.set(True)  # a thread would let the clock jump
+        inline.set(True)  # in a thread, the clock would jump
         start = trio.current_time()
         carrier = ScriptedCarrier(GenesysPeer(), MULAW)
         async with trio.open_nursery() as nursery:

@@ -73,14 +73,14 @@ def test_after_an_interruption_at_any_instant(wire: str, first: float, gap: floa
     script.says("stop once more", at=first + 2.5 + gap, for_=0.8)
     script.stays(until=first + gap + 20.0)
     call, server = held(script, wire, tools=[weather, note])
-    assert [event for _, event in call.events if isinstance(event, Trouble)] == []  # such as a request refused
+    assert [event for _, event in call.events if isinstance(event, Trouble)] == []  # such as a refused request
     assert call.tasks_left == 0
     last = server.asked[-1].transcript
     shown = "".join(text for role, text in last if role == "assistant")
     over = [exchange for exchange in call.history if exchange.turn < call.history[-1].turn]
     heard = spoken("".join(exchange.heard for exchange in over))
     assert spoken(shown).startswith(heard)
-    rest = spoken(shown).removeprefix(heard)  # of the last turn itself, what it had said before its calls
+    rest = spoken(shown).removeprefix(heard)  # what the last turn itself had said before its tool calls
     assert spoken(call.history[-1].said).startswith(rest)
 
 

@@ -135,13 +135,13 @@ def in_use() -> tuple[int, int]:
     if sys.platform == "linux":
         occupied = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     else:
-        occupied = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # the most so far, in bytes on a Mac
+        occupied = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # the peak so far; bytes on a Mac
     return tracemalloc.get_traced_memory()[0], occupied
 
 
 async def hold(calls: dict[Path, Watched], seconds: int) -> list[tuple[int, int]]:
     """Hold `calls`, one log each, side by side; what was in use after the warm-up, and each ten seconds later."""
-    start = trio.current_time() + FRAME / 2  # never at the instant of a frame
+    start = trio.current_time() + FRAME / 2  # never exactly when a frame is due
     weights = []
     async with trio.open_nursery() as nursery:
         for log, call in calls.items():
@@ -254,9 +254,9 @@ def test_observers_that_fall_behind_lose_events_and_nobody_else_does():
             observed.append(event)
 
     async def type_a_lot(session: Session) -> None:
-        for number in range(60):  # before anybody else runs, as many as the conductor's link holds
+        for number in range(60):  # before any other task runs: as many as the conductor's link holds
             session.type(f"line {number}")
-        for number in range(OBSERVED):  # in the same step
+        for number in range(OBSERVED):  # again before any other task runs
             session.report(Blocked(f"task {number}", 0.2))
         await trio.sleep(5.0)
         session.end(graceful=False)
@@ -275,7 +275,7 @@ def test_the_history_keeps_the_latest_exchanges():
     async def type_on(session: Session) -> None:
         for number in range(LIMIT + 20):
             session.type(f"line {number}")
-            await trio.sleep(0.2)  # long enough to be heard: a question whose answer is not heard is put back
+            await trio.sleep(0.2)  # long enough to be heard: a question is put back if its answer is not heard
         session.end(graceful=False)
 
     call = hold_call("Yes.", quiet(), during=type_on)

@@ -201,7 +201,7 @@ def test_the_end_of_a_dialogue_that_nobody_heard_is_no_end():
     user = Script()
     user.says("cancel my table", at=1.0, for_=0.8)
     user.says("yes", at=6.0, for_=0.3)
-    user.says("please do", at=7.05, for_=0.5)  # before the answer that follows the endpoint; the adviser is quicker
+    user.says("please do", at=7.05, for_=0.5)  # before the answer that follows the endpoint; the adviser is faster
     call = hold_call(rules, user, policy=Policy(turn=TurnPolicy(adviser=False)))
     assert exchanges(call) == [
         ("cancel my table", "Shall I cancel it?"),
@@ -210,7 +210,7 @@ def test_the_end_of_a_dialogue_that_nobody_heard_is_no_end():
     ]
 
 
-# --- keys ahead ---
+# --- keys pressed in advance ---
 
 
 def deep_menu() -> Rules:

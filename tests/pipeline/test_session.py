@@ -397,7 +397,7 @@ def test_prompts_are_events():
     assert Prompt("say", "hello") in of_kind(call, Prompt)
 
 
-# --- what does not fit together is said before anything opens ---
+# --- parts that do not fit together are reported before anything opens ---
 
 
 @pytest.mark.parametrize(

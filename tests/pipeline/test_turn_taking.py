@@ -89,7 +89,7 @@ def test_a_stop_word_stops_the_bot_whenever_it_comes(word):
     for at in DURING:
         call = hold_call(EXAMPLE.bot, asked_and(word, at), policy=EXAMPLE.POLICY)
         cut_at = next(when for when, event in call.events if isinstance(event, Decided) and event.what == "cut 1")
-        assert cut_at <= at + 0.4 + 0.12 + 0.021, at  # the word, its interim, a frame
+        assert cut_at <= at + 0.4 + 0.12 + 0.021, at  # the word, its interim, and one frame
         first = call.history[0]
         assert (first.cut, first.heard != REPLY) == (True, True), at
         assert REPLY.startswith(first.heard), at

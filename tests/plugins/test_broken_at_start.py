@@ -78,7 +78,7 @@ def test_a_program_that_lists_plugins_can_go_on_without_the_broken_ones(install:
     assert {"ant", "greedy"} <= plugins.failures.keys()
     assert "webrtc" in plugins.registry.names("vad")
     assert [each.hooks for each in plugins.listing() if each.name == "ant"] == [()]
-    assert plugins.observe(SessionStarted(), FakeSession()) == ()  # greedy is asked nothing more
+    assert plugins.observe(SessionStarted(), FakeSession()) == ()  # greedy is not called again
 
 
 def test_a_name_that_two_distributions_give_is_an_error_with_both(install: Install) -> None:

@@ -46,7 +46,7 @@ class Recogniser:
     def __init__(self, server: SttServer) -> None:
         self._server = server
         self._heard = array("h")
-        self._final = 0  # samples that are final
+        self._final = 0  # how many samples are final
         self._answered = 0
         self._open_utterance = False
 

@@ -47,7 +47,8 @@ class Rig:
     faster: float = 5.0  # how many times faster than real time the voice speaks
     latency: float = 0.3
     timestamps: bool = True
-    kill_at: dict[float, str] = field(default_factory=dict)  # "stream" or "connection", by time
+    # "stream" or "connection", by the time at which it is killed.
+    kill_at: dict[float, str] = field(default_factory=dict)
     letter_s: float = 0.08
 
     def __post_init__(self) -> None:
@@ -57,7 +58,7 @@ class Rig:
         self.speaking = StreamPlanner()
         self.refusals: list[Refusal] = []
         self.heard: list[int] = []
-        self.silent_s = 0.0  # time after the first sound in which the listener waited
+        self.silent_s = 0.0  # seconds for which the listener waited after the first sound
         self.most_owed = 0.0
         self.streams = 0
         self._connect()
@@ -198,7 +199,7 @@ class Rig:
         self.client = TtsConnection(self.now)
         self.server = TtsServer(self.account, "key", self.now)
         self.speakers: dict[str, Speaker] = {}
-        self.alive: dict[str, SpeechStream] = {}  # of this connection
+        self.alive: dict[str, SpeechStream] = {}  # the streams of this connection
 
 
 def named(commands: Iterable[StreamCommand]) -> list[tuple[object, ...]]:

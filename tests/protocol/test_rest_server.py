@@ -349,7 +349,7 @@ def test_a_window_makes_sense(rig: Rig, path: str, start: str, end: str) -> None
     assert status == (200 if path == "usage/summary" and end == "2026-02-02T00:00:00Z" else 400)
 
 
-# --- what a server of one's own does otherwise ---
+# --- how a server of one's own differs ---
 
 
 def test_what_an_offer_lacks_is_not_promised() -> None:

@@ -106,7 +106,7 @@ def test_a_longer_outage_leaves_one_hole() -> None:
     missing = [word for word in plain.words if word not in call.words]
     whole = [word for word in call.words if word in plain.words]
     assert 25 <= len(missing) <= 36
-    assert len(call.words) - len(whole) <= 2  # a word may be torn on each side of the hole
+    assert len(call.words) - len(whole) <= 2  # a word may be cut on each side of the gap
     assert [word.start for word in call.words] == sorted(word.start for word in call.words)
 
 
@@ -174,7 +174,8 @@ def test_the_service_refuses_nothing_that_the_client_sends(steps: list[str], end
             assert not any(isinstance(event, Failed) for event in session.receive(message, now))
     session.end(now)
     asked_for = [type(event) for message in session.outgoing() for event in server.receive(message, now)]
-    assert asked_for in ([], [FinalizeAsked], [EndAsked], [FinalizeAsked, EndAsked])  # without sound there is no end
+    # Without sound, the end is not sent.
+    assert asked_for in ([], [FinalizeAsked], [EndAsked], [FinalizeAsked, EndAsked])
     if EndAsked in asked_for:
         server.finish(0, 0)
         assert [type(event) for event in session.receive(server.outgoing()[-1], now)][-1] is Finished

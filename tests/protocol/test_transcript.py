@@ -29,7 +29,7 @@ def texts(said: list[TokenEvent]) -> list[str]:
         ("he said", '"no"', ' "no"'),
         ("\u4f60\u597d", "\u4e16\u754c", "\u4e16\u754c"),  # Chinese has no spaces
         ("hello", "\u4e16\u754c", "\u4e16\u754c"),
-        ("\u043f\u0440\u0438\u0432\u0435\u0442", "\u043c\u0438\u0440", " \u043c\u0438\u0440"),  # Russian has
+        ("\u043f\u0440\u0438\u0432\u0435\u0442", "\u043c\u0438\u0440", " \u043c\u0438\u0440"),  # Russian has spaces
     ],
 )
 def test_the_first_word_of_a_new_session_gets_the_space_that_it_lacks(before: str, after: str, joined: str) -> None:

@@ -21,7 +21,7 @@ class Caller:
         self.call = NoCall()
         self.history: list[Exchange] = []
         self.ended = 0
-        self.expected: list[ExpectedAnswer] = []  # what each answer of the rules expects of the next turn
+        self.expected: list[ExpectedAnswer] = []  # what the rules expect from the next turn, after each answer
 
     def says(self, text: str, reason: str = "speech") -> str | None:
         turn = Turn(

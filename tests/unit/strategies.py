@@ -51,9 +51,9 @@ from voicekit.writing import letters
 RATE = 1_000
 WORD = 300  # samples from the start of one word to the start of the next
 MOST_WORDS = 200
-MISHEARD = 60  # samples by which a misheard word seems to begin too late
-# What of the words is a backchannel, and what always cuts, so that all kinds come up often. A misheard "w5"
-# is "m5" until it is heard right, and if one of them is a backchannel, the other is none.
+MISHEARD = 60  # how many samples too late a misheard word seems to begin
+# Which words are backchannels, and which always cut, so that all kinds come up often. A misheard "w5" is "m5"
+# until it is heard correctly; if one of the two is a backchannel, the other is not.
 LISTS: dict[str, Any] = {
     "ignore_words": {"en": tuple(f"{'wm'[n % 2]}{n}" for n in range(MOST_WORDS))},
     "stop_words": {"en": tuple(f"w{n}" for n in range(5, MOST_WORDS, 11))},
@@ -117,10 +117,10 @@ class World:
         self.machine = TurnMachine(policy, rate=RATE, endpoints=True, now=0.0, finalizes=True, scores=True)
         self.now = 0.0
         self.spoken = 0
-        self.final: set[int] = set()  # words that do not come again, noises among them
+        self.final: set[int] = set()  # words and noises that will not come again
         self.said: set[int] = set()  # words that came as final
         self.typed = 0
-        self.down = False  # whether the recogniser is
+        self.down = False  # whether the recogniser is down
         self.turn = 0
         self._seen = seen
 
@@ -274,7 +274,7 @@ ENDS: dict[str, Act] = {
 }
 WAITS = (0.0, 0.0, 0.0, 0.05, 0.05, 0.3, 0.7, 6.0)
 
-# What calls are made of comes up more often than what seldom happens.
+# Steps that are common in calls come up more often than rare ones.
 SPEECH = ("speech starts", "a noise starts", "speech stops", "speak 1", "endpoint 0 back", "finalized 0 back")
 REPLY = ("audible 0", "done 0")
 KEYS = ("collect keys", "a digit", "the far side is back")

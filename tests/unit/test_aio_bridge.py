@@ -178,7 +178,7 @@ async def test_an_iterator_is_not_far_ahead_of_its_reader() -> None:
     most = 0
     async with aio.iterate(numbers()) as items:
         async for item in items:
-            await aio.call(asyncio.sleep, 0)  # the generator does what it can meanwhile
+            await aio.call(asyncio.sleep, 0)  # meanwhile, the generator gets as far ahead as it can
             most = max(most, len(made) - item)
     assert len(made) == 1_000
     assert most <= CREDITS + 2

@@ -24,7 +24,7 @@ ALAW = AudioFormat(8_000, "alaw")
 EVERY_SAMPLE = numpy.arange(1 << 16).astype("<u2").tobytes()
 EVERY_BYTE = bytes(range(256))
 
-# sha256 of what every sample encodes to, and of what every byte decodes to; compared with audioop where that exists.
+# SHA-256 of all samples, encoded, and of all bytes, decoded; compared with audioop where it exists.
 DIGESTS = {
     "mulaw": (
         "617fa4850d68d3906597e949f7625fb2fc46db479e29707f33159b3d131721cb",

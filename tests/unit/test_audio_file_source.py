@@ -209,4 +209,4 @@ async def test_reading_does_not_hold_the_loop(path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(SoundFileReader, "read", watched)
     await played(FileSource(path))
-    assert reads == [(SECOND, False)] * 4  # 1 s, 1 s, 0.51 s, and the end
+    assert reads == [(SECOND, False)] * 4  # reads of 1 s, 1 s and 0.51 s, and the end of the file

@@ -337,7 +337,7 @@ async def test_each_promise_of_a_transcriber_that_is_broken_is_told(autojump_clo
 @pytest.mark.slow
 async def test_a_transcriber_is_sent_speech_as_a_caller_would_speak_it(autojump_clock):
     """Whatever format and position the recording has, it comes in the format that was negotiated, and in real time."""
-    formats, came = set(), [(0.0, 0.0, 0)]  # when, how long, up to where
+    formats, came = set(), [(0.0, 0.0, 0)]  # when each frame came, its length, and where it ends
 
     def note(item):
         if isinstance(item, AudioFrame):

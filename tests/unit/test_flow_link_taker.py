@@ -75,7 +75,7 @@ async def test_an_error_is_the_receivers_and_not_the_senders():
 
     with outlet, inlet, inlet.hand_to(take) as taker:
         outlet.offer(1)
-        outlet.offer(2)  # queued: nobody takes any more
+        outlet.offer(2)  # queued, but never taken
         with pytest.raises(ValueError, match="1"):
             await taker.ended()
     assert inlet.statistics().peak == 1

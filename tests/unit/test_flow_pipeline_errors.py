@@ -146,7 +146,7 @@ class Schedule:
             to_line.close()
             error: BaseException | None = None
             try:
-                with alone(), trio.move_on_after(60):  # some of these lines would never end
+                with alone(), trio.move_on_after(60):  # without a limit, some of these lines would never end
                     async with whole.open() as run:
                         await run(inbox, outbox)
             except BaseException as caught:

@@ -92,7 +92,8 @@ def test_each_yes_of_webrtcvad_trails_as_long_as_it_says(mode: int, rate: int) -
     stream = WebRtcVad(mode).start(rate)
     size = 2 * stream.window
     verdicts = [stream.probability(sound[at : at + size]) for at in range(0, len(sound) - size + 1, size)]
-    runs = [len(list(run)) for yes, run in groupby(verdicts[25:]) if yes][:-1]  # learnt; the last may be cut off
+    # Without the first windows, in which the vad adapts, and the last run, which may be cut off.
+    runs = [len(list(run)) for yes, run in groupby(verdicts[25:]) if yes][:-1]
     assert (min(runs) - 1) * stream.window == stream.trail  # type: ignore[attr-defined]  # optional in the contract
 
 

@@ -80,7 +80,7 @@ def dripping(delta: Callable[[int], Any], every: float = 0.25) -> Drip:
     return Drip(lambda n: f"data: {json.dumps({'choices': [{'index': 0, 'delta': delta(n)}]})}", every)
 
 
-# --- answers that are none ---
+# --- answers without words ---
 
 EMPTY = ["", " \n", "<think>He sounds tired.</think>", "<think>He sounds", "👍", "**", "...", '<break time="1s"/>']
 
@@ -350,7 +350,7 @@ def test_a_cut_ends(tokens: int, count: Any) -> None:
     assert len(window.cut("x" * 1_000_000, shares=64)) < 20_000
 
 
-# --- what is said behind a piece that broke off ---
+# --- text after a piece that broke off ---
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class Stand:
         sink.lead = lead
         self.playout = Playout(sink)
         self.reply = Reply(1, "", "speech")
-        self.reply.said = "words"  # a character for each of those of `a_second`
+        self.reply.said = "words"  # one character for each word of `a_second`
         self.reports: list[object] = []
         self.said: list[object] = []
         self.said_at: list[float] = []
@@ -313,7 +313,7 @@ async def test_an_error_of_the_position_is_passed_on(autojump_clock):
         assert exact.position_error == 0.0
 
 
-# --- frames of any length, voices that stall, sinks that are slow ---
+# --- frames of any length, voices that stall, slow sinks ---
 
 
 @pytest.mark.parametrize("lead", [0.01, 0.1, LONGEST_LEAD])
@@ -462,7 +462,7 @@ def test_an_order_in_the_very_instant_of_a_write_lets_nothing_slip_in(options, o
     """A full device takes the next frame or does not: nothing is written behind a hold or a cut, whoever runs first."""
 
     async def stop(lease: PlaybackLease) -> None:
-        await trio.sleep(3.2 + latency % 0.2)  # until the full device has room for one more frame
+        await trio.sleep(3.2 + latency % 0.2)  # until the full device has room for another frame
         getattr(lease, order)()
         await trio.sleep(1.0)
         heard.append(len(stand.samples))

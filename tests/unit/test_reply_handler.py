@@ -221,7 +221,7 @@ async def test_an_interruption_ends_a_generator_where_it_stands(later: bool) -> 
             ended.append("closed")
 
     async def endless_later(turn: Turn) -> AsyncIterator[str]:
-        async with trio.open_nursery():  # unsafe to yield from, were it not run in a task of its own
+        async with trio.open_nursery():  # yielding here is safe only because this runs in its own task
             try:
                 while True:
                     yield "word " * 20

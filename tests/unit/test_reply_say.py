@@ -273,7 +273,7 @@ async def test_a_voice_that_is_gone_breaks_the_say() -> None:
         assert ends.reply.said == ""
 
 
-# Breaths: what is held back must not wait for a slow tool.
+# Breaths: text that is held back must not wait for a slow tool.
 
 
 async def run_line(line: Pipeline) -> None:

@@ -85,7 +85,7 @@ async def test_the_code_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monk
         }
         with trio.fail_after(120):
             running = eval(compile(BLOCKS[name], str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), known)
-            if running is not None:  # there is nothing to wait for in some
+            if running is not None:  # some blocks have nothing to wait for
                 await running
 
 

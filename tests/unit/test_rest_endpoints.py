@@ -162,7 +162,7 @@ async def test_transcribing_in_one_call_leaves_nothing_when_it_fails(autojump_cl
     async with talking(peer) as soniox:
         with pytest.raises(ServiceError):
             await soniox.transcriptions.of(b"sound", filename="bad.wav")
-        for seconds, left in ((0.1, 0), (0.7, 1)):  # one that is being processed can't be deleted, but its sound is
+        for seconds, left in ((0.1, 0), (0.7, 1)):  # a transcription in progress can't be deleted, but its file can
             with trio.move_on_after(seconds) as cancelled:
                 await soniox.transcriptions.of(b"sound", filename="good.wav")
             assert cancelled.cancelled_caught

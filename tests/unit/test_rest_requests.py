@@ -175,7 +175,7 @@ async def test_names_and_windows_out_of_bounds_never_leave(autojump_clock: MockC
     assert len(peer.requests) == 0
 
 
-# --- what is uploaded ---
+# --- uploads ---
 
 
 async def _pieces() -> AsyncIterator[bytes]:

@@ -107,7 +107,7 @@ async def test_a_key_that_is_made_is_asked_for_each_time(autojump_clock: MockClo
         assert (await soniox.files.count()).total == 0
 
 
-# --- when it is asked again ---
+# --- which requests are repeated ---
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ async def test_a_deletion_whose_answer_was_lost_is_done(autojump_clock: MockCloc
     assert targets(peer).count(f"DELETE /v1/files/{file.id}") == 3
 
 
-# --- broken off ---
+# --- interrupted requests and answers ---
 
 
 async def test_an_upload_that_breaks_off_says_so(autojump_clock: MockClock) -> None:
@@ -285,7 +285,7 @@ async def test_a_cancelled_upload_leaves_nothing(autojump_clock: MockClock) -> N
         assert (peer.files, (await soniox.files.count()).total) == ({}, 0)
 
 
-# --- servers that are none of ours ---
+# --- servers other than ours ---
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ async def test_a_long_transcript_may_take_its_time(autojump_clock: MockClock, a_
             assert trio.current_time() - before < 30
 
 
-# --- what is paid for ---
+# --- requests that cost money ---
 
 
 def _broken(peer: RestPeer, status: str, fault: Callable[[str], RestFault]) -> Callable[[Transcription], None]:

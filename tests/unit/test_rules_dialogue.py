@@ -345,7 +345,7 @@ def test_a_number_is_corrected_at_the_end(correction):
     ("correction", "answer"),
     [
         ("no, at half past six", "4 at half past six?"),
-        ("no, five", "Again. How many?"),  # people, or o'clock
+        ("no, five", "Again. How many?"),  # five people, or five o'clock?
         ("no, four", "Again. How many?"),
     ],
 )

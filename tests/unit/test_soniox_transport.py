@@ -26,7 +26,7 @@ from voicekit.soniox.connection.transport import (
 
 HERE = Address("ws://test.example:81/path?query=1", headers=[("Authorization", "Bearer sk-secret")])
 PING = b"\x89\x00"
-RESERVED = b"\xff\x00"  # a frame with bits that nothing has agreed on
+RESERVED = b"\xff\x00"  # a frame with reserved bits set, which no extension has negotiated
 
 Serve = Callable[[Any], Awaitable[None]]
 

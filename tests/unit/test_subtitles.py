@@ -130,7 +130,7 @@ def test_no_word_is_lost(tokens: list[TranscriptToken], translated: bool) -> Non
         if (token.translation_status in (None, "none", "translation" if translated else "original"))
     ]
     said = "".join("".join(cue.lines) for cue in captions(tokens, translated=translated))
-    without = str.maketrans("", "", " -")  # dashes stand before turns that share a caption
+    without = str.maketrans("", "", " -")  # a dash stands before each turn if two share a caption
     assert said.translate(without) == "".join(wanted).translate(without)
     assert len(webvtt.from_buffer(StringIO(vtt(captions(tokens)))).captions) == len(captions(tokens))
 

@@ -73,7 +73,7 @@ def test_a_word_that_may_still_be_corrected_is_waited_for() -> None:
     assert talk.at(3.3, final("Wait.", 2.0)).take() == ["3.30 cut 1"]
 
 
-# --- 2: the bot talks over a caller who begins with "Oh" ---
+# --- 2: the bot keeps talking over a caller who begins with "Oh" ---
 
 
 @pytest.mark.parametrize("first", ["Oh", "Okay", "Yeah"])
@@ -149,7 +149,7 @@ def test_min_words_is_a_minimum(least: int, length: float) -> None:
     assert talk.at(9.0, ReplyDone(1)).take() == ["9.00 start 2 speech 'lovely'"]
 
 
-# --- 5: others than the caller ---
+# --- 5: people other than the caller ---
 
 
 def test_the_echo_of_the_reply_does_not_interrupt_it() -> None:
@@ -307,7 +307,7 @@ def test_faint_sound_can_be_listened_to() -> None:
         assert talk.at(7.0, interim("the news at nine", 6.0)).take() == ["6.10 hold 2", "7.00 cut 2"]
 
 
-# --- and what none of the above may break ---
+# --- what must keep working ---
 
 
 def test_a_sound_while_the_recogniser_is_down_goes_on() -> None:

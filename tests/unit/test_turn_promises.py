@@ -63,8 +63,8 @@ class Promises:
     def take(self, step: Step) -> None:
         self.ended = self.ended or step.name in ("graceful end", "farewell", "end at once", "hangup")
         self.world.take(step)
-        self.ended = self.ended or self.world.machine.ending is not None  # the longest silence has the last word, too
-        if self.world.machine.state is not TurnState.CLOSED:  # what is said to a call that is over counts for nothing
+        self.ended = self.ended or self.world.machine.ending is not None  # the longest silence ends the call too
+        if self.world.machine.state is not TurnState.CLOSED:  # words after the end of the call do not count
             self.due |= self.world.said
 
     def see(self, before: TurnState, event: Signal | None, commands: list[TurnCommand]) -> None:
@@ -98,7 +98,8 @@ class Promises:
         assert all(decision.why for decision in decisions)
         told = iter(decisions)
         for command in commands:
-            held_anyway = isinstance(command, HoldOutput) and self.world.machine.held  # its own line said so
+            # A second hold was explained by the first.
+            held_anyway = isinstance(command, HoldOutput) and self.world.machine.held
             if type(command) in ACTS and not held_anyway:
                 assert any(decision.act in ACTS[type(command)] for decision in told), f"nothing explains {command}"
 

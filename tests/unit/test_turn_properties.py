@@ -46,13 +46,13 @@ class Witness:
         self.turn = 0
         self.live: int | None = None
         self.held = False
-        self.heard: set[int] = set()  # replies of which something was audible
+        self.heard: set[int] = set()  # replies that were at least partly heard
         self.cut: set[int] = set()
         self.texts: dict[int, str] = {}
         self.guess: Speculate | None = None
-        self.guesses = 0  # since the last reply began
-        self.finalizes: list[float] = []  # the last of the turn before, and those of this one
-        self.answered = 0  # how many of them are of the turn before
+        self.guesses = 0  # how many guesses since the last reply began
+        self.finalizes: list[float] = []  # the times of the previous turn's last request, and of this turn's requests
+        self.answered = 0  # how many of these requests belong to the previous turn
 
     def see(self, before: TurnState, event: Signal | None, commands: list[TurnCommand]) -> None:
         self._follow(event)
@@ -112,7 +112,7 @@ class Witness:
             assert self.guess is None or letters(self.guess.text) == letters(command.text), "a guess of other words"
         self.guess, self.guesses = None, 0
         if isinstance(command, Confirm) or command.reason in ("speech", "typed", "dtmf", "keys"):
-            del self.finalizes[:-1]  # the last one still counts for the time between two
+            del self.finalizes[:-1]  # the last request still counts for the interval between two
             self.answered = len(self.finalizes)
         self.turn = self.live = command.turn
         self.held = False

@@ -28,7 +28,7 @@ from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
 
 MAX_TOKENS = 1024
-"""Tokens in one answer, about six minutes of speech. The service requires a limit."""
+"""The maximum number of tokens in an answer: about six minutes of speech. The service requires a limit."""
 
 WHY: Mapping[str, Why] = {
     "end_turn": "end",

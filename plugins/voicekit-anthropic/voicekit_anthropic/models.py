@@ -28,7 +28,7 @@ def anthropic(
 ) -> LanguageModel:
     """A handler that asks the Anthropic model called `model`.
 
-    `body` adds fields to every request, such as {"temperature": 0.3}. `how` takes the other options of
+    `body` adds fields to every request, such as {"temperature": 0.3}. `how` holds the other options of
     `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no API key, or if an option
     is not valid.
     """

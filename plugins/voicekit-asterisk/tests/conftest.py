@@ -309,7 +309,7 @@ class Talk:
             with self._scope:
                 try:
                     await self._talk(self._call)
-                except* Unavailable:  # the caller has gone while we spoke
+                except* Unavailable:  # the caller hung up while the bot spoke
                     await trio.sleep_forever()
             nursery.cancel_scope.cancel()
 

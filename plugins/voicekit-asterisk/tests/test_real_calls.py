@@ -77,7 +77,7 @@ async def test_the_caller_hangs_up_in_mid_word(line: Callable[..., Any], way: st
     async with line(talk) as it, trio.open_nursery() as listening:
         await it.call(way, f"leaves-{way}")
         call = await it.begun()
-        listening.start_soon(hear, call, heard)  # beside the conversation, which ends with the call
+        listening.start_soon(hear, call, heard)  # outside the conversation, which ends with the call
         end = await it.over(call, 10)
         assert end.reason is EndReason.CALLER
         await it.empty()

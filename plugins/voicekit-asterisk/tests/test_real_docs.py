@@ -56,7 +56,7 @@ async def test_the_documented_line_puts_a_caller_through(
         )
     try:
         with trio.fail_after(60):
-            while "listening" not in log.read_text():  # of another process
+            while "listening" not in log.read_text():  # another process writes the log
                 assert process.poll() is None, log.read_text()
                 await trio.sleep(0.1)
         await asked(lambda: "voicekit" in pbx.ask("ari show apps"))
@@ -77,7 +77,7 @@ async def test_the_documented_line_puts_a_caller_through(
         error.add_note(log.read_text())
         raise
     finally:
-        process.kill()  # a signal that asks would wait for calls that are still held
+        process.kill()  # SIGTERM would wait for calls in progress
         process.wait()
     words = (await recognised(pbx.recording("quiet-docs-100-rx.wav"))).lower()
     assert "bicycle shop" in words

@@ -108,7 +108,7 @@ async def test_voicekit_is_killed_and_started_again(
 
     async def written(words: str, times: int = 1) -> None:
         with trio.fail_after(30):
-            while text().count(words) < times:  # of another process
+            while text().count(words) < times:  # another process writes the log
                 assert process.poll() is None, text()
                 await trio.sleep(0.05)
 
@@ -156,7 +156,7 @@ async def test_ten_calls_in_a_row_and_five_at_once_leave_nothing(
                 await it.over(await it.begun(known + 1 + number))
             await it.empty()
 
-        await call("first")  # what is opened once stays open
+        await call("first")  # opens everything that stays open afterwards
         ours, theirs, running = len(descriptors()), len(await it.ask(pbx.open_files)), tasks()
         for number in range(10):
             await call(f"row-{number}")

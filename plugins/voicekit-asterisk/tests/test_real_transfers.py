@@ -57,7 +57,7 @@ async def test_a_second_channel_is_joined_and_music_plays_while_it_rings(pbx: Pb
         await play(call, 600, 0.5)
         await call.transfer("Local/rings-colleague@callers")
 
-    # From a file: the tones of Playtones would keep Asterisk's music from a channel of type Local.
+    # From a file: with Playtones, a channel of type Local would not get Asterisk's music.
     write_tone(pbx.sound("long.wav"), 1000, 20.0)
     async with line(talk) as it:
         await it.call("ari", "asks-long-joined")

@@ -29,8 +29,8 @@ class ModelAsterisk:
     """chan_websocket's queue: a frame each 20 ms unless it is paused, marks between the frames, STATUS on demand."""
 
     def __init__(self) -> None:
-        self.played = 0  # bytes, of all generations
-        self.most = 0  # frames that were queued at once
+        self.played = 0  # bytes, in all generations
+        self.most = 0  # the largest number of frames in the queue so far
         self.hung_up = False
         self._peer = ChanWebsocketPeer()
         self._queue: deque[bytes | str] = deque()
@@ -63,7 +63,7 @@ class ModelAsterisk:
             case PeerMark(name):
                 self._queue.append(name)
             case PeerCleared():
-                self._queue.clear()  # and with it marks, which never come back
+                self._queue.clear()  # this drops the marks too, and they never come back
             case PeerPaused(paused):
                 self._paused = paused
             case PeerAsked():
@@ -174,7 +174,7 @@ def test_a_frame_goes_out_each_20_ms_sound_or_silence() -> None:
                 await stream.send(frame(0x10, bytes([number]) * 320))
             await trio.sleep(0.1)
             await stream.send(frame(0x00))
-            await trio.testing.wait_all_tasks_blocked()  # the listener has it
+            await trio.testing.wait_all_tasks_blocked()  # until the listener has received it
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=MockClock(autojump_threshold=0))

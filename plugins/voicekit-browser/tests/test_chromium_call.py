@@ -88,7 +88,7 @@ async def test_a_spoken_call_in_the_browser(voice: Any, tmp_path: Path, machine:
 
     def note(event: object) -> None:
         if isinstance(event, Decided):
-            decisions.append((time.time(), event))  # the page has the same clock, on this machine
+            decisions.append((time.time(), event))  # on the same machine, the page has the same clock
 
     with trio.fail_after(240):
         async with soniox_or_local(lambda line: None) as service:
@@ -130,7 +130,7 @@ async def test_a_spoken_call_in_the_browser(voice: Any, tmp_path: Path, machine:
     assert story.heard in shown
     ordered, cut = (at + ran_ahead for at in ordered_silent(decisions, story.turn))
     known = [event["here"] for event in seen if event["name"] in ("hold", "decided")]
-    knew = next(here for here in known if here > ordered - 0.03)  # the page's clock goes on in steps
+    knew = next(here for here in known if here > ordered - 0.03)  # the page's clock advances in steps
     after = next(event["here"] for event in seen if event["name"] == "audible" and event["here"] > cut)
     silent = audible_to(heard, started, ordered - 0.5, after - 0.3)
     decided = silent - ordered
@@ -176,7 +176,8 @@ async def test_the_recording_agrees_with_the_page_s_clock(tmp_path: Path) -> Non
         levels = {"caller": await page.run("captured"), "bot": await page.run("levels")}
     samples, rate = soundfile.read(file, dtype="int16")
     assert rate == RATE
-    assert before - 0.2 < started + len(samples) / RATE < after  # what is not yet written of it: a tenth, and the way
+    # The last 0.1 s is not yet in the file, nor is the sound on its way there.
+    assert before - 0.2 < started + len(samples) / RATE < after
     for side, name in enumerate(("caller", "bot")):
         lag, off = _lag(samples[:, side] / 32_768, started, levels[name])
         print(f"{name}: the recording is {1000 * lag:+.0f} ms from the page's clock; levels differ by {off:.4f}")

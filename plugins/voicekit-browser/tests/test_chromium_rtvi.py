@@ -96,7 +96,7 @@ async def test_the_public_client_talks_and_is_interrupted(bundle: str, tmp_path:
             await page.until(has.format("botStartedSpeaking"))
             await page.until("seen.some(([name, data]) => name === 'botOutput')")
             asked = "client.sendClientRequest('language', 'is').then(() => 'answered', () => 'refused')"
-            assert await page.run(asked) == "refused"  # this bot answers none
+            assert await page.run(asked) == "refused"  # this bot answers no requests
             await page.until(has.format("userStartedSpeaking"), 60)
             await page.run("client.sendText('stop', { run_immediately: true })")
             await page.until("seen.filter(([name]) => name === 'botStartedSpeaking').length > 1", 60)

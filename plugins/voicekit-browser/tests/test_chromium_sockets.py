@@ -140,7 +140,7 @@ async def test_lost_sockets_lose_and_double_nothing(tmp_path: Path, machine: Mac
     assert len(greeting.heard.split()) == WORDS
     words = float((rendered.astype(np.float64) ** 2).sum()) / WORD_ENERGY
     print(f"the rendered sound has the energy of {words:.1f} words of {WORDS}; dry {dry} times in {CUTS} cuts")
-    assert abs(words - WORDS) < 0.01 * WORDS  # of words broken in two by a loss, both halves count
+    assert abs(words - WORDS) < 0.01 * WORDS  # if a loss splits a word, both halves count
     numbers = [event["n"] for event in seen if "n" in event]
     assert all(later == number + 1 for number, later in itertools.pairwise(numbers))
 

@@ -113,7 +113,7 @@ async def knock(url: str, *, origin: str | None = None, path: str = "/browser/so
         while not frames.startswith(b"\x88") or len(frames) < 4:
             frames += (more := await stream.receive_some())
             assert more, "the socket was closed without a code"
-            if frames.startswith(b"\x89"):  # a ping of the server's own
+            if frames.startswith(b"\x89"):  # a ping from the server
                 frames = frames[2 + frames[1] :]
         return int.from_bytes(frames[2:4], "big")
 
@@ -237,7 +237,7 @@ class Talking:
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hear)
-            await trio.sleep(0.2)  # as a page waits for a little more than nothing
+            await trio.sleep(0.2)  # like a page, first wait until some sound has arrived
             began, rate = trio.current_time(), self._peer.spoken_rate
             while True:
                 due = round((trio.current_time() - began - self.late) * rate)
@@ -267,7 +267,7 @@ async def idle(url: str) -> int:
     """The status or the code with which a socket is refused that says nothing."""
     try:
         return await knock(url)
-    except trio.BrokenResourceError:  # refused, and closed before all of our request was read
+    except trio.BrokenResourceError:  # refused, and closed before our whole request was read
         return 503
 
 

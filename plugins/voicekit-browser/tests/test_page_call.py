@@ -146,7 +146,7 @@ async def test_the_position_is_close_below_what_is_heard(autojump_clock: Any, se
                     behind = ear - last
                     assert behind <= (call.line.position_error + 2 * delay) * SPOKEN.rate
                     await trio.sleep(2 * delay + 0.02)
-                    heard_beyond = page.base - last  # on its way when the order was given
+                    heard_beyond = page.base - last  # sound already on its way when the command was given
                 case 1:
                     call.line.hold()
                     still = call.line.position

@@ -1,4 +1,4 @@
-"""Talk to a bot from a web page: the page, its wire, a client for pages of your own, and RTVI."""
+"""Talk to a bot from a web page: the page itself, its wire, a client for your own pages, and RTVI."""
 
 from __future__ import annotations
 

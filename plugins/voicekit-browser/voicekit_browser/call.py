@@ -5,7 +5,7 @@
     line --next_message--> writer --> socket                            three, and the call waits RESUME_S for a socket
 
 The session does not notice a change of sockets. While there is no socket, the position does not advance, so playout
-waits. Afterwards the bot continues from the last sound that the page has heard.
+waits. On the next socket, the bot continues from the last sound that the page has heard.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from voicekit_browser.wire import (
 )
 
 RESUME_S: Final = 10.0
-"""Seconds in which a lost socket must be replaced; after that the caller counts as lost."""
+"""Seconds within which a lost socket must be replaced; after that, the caller counts as lost."""
 
 SETTLE_S: Final = 0.5
 """Seconds to wait for the page's last reports, after the last words."""
@@ -73,7 +73,7 @@ REFUSED: Final = 4400
 
 
 class PageCall(Call):
-    """One caller on a page: see `voicekit.call.connection.Call`."""
+    """A call from a page; see `voicekit.call.connection.Call`."""
 
     source: PageSource
 
@@ -112,7 +112,7 @@ class PageCall(Call):
         raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
-        """Wait, at most SETTLE_S, until the page has heard the last words; returns immediately if the page is lost."""
+        """Wait up to SETTLE_S until the last words have been heard; returns immediately if the page is lost."""
         if self.end is None:
             with trio.move_on_after(SETTLE_S):
                 await self.line.all_heard()
@@ -151,7 +151,7 @@ class PageCall(Call):
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)
         if self.end is not None:
-            await self._parted.wait()  # waits while the goodbye is being sent on this socket
+            await self._parted.wait()  # waits until the goodbye has been sent on this socket
 
     async def _carry(self, stream: MessageStream, page: PageWire) -> None:
         self.sockets += 1
@@ -232,14 +232,14 @@ class PageCall(Call):
         self._drop()
 
     async def _watch(self) -> None:
-        """Ping, and drop a socket on which nothing has come for SILENT_S."""
+        """Send pings, and drop a socket on which nothing has arrived for SILENT_S."""
         due = trio.current_time()
         while (now := trio.current_time()) < self._heard_at + SILENT_S:
             if now >= due:
                 due = now + PING_S
                 self._pings += 1
                 self.line.order(wire.ping(self._pings))
-                if now < self._heard_at + PING_S:  # the page is responding
+                if now < self._heard_at + PING_S:  # the page has responded recently
                     self.source.keep_time(now)
             await trio.sleep_until(min(due, self._heard_at + SILENT_S))
         self._drop()
@@ -257,7 +257,7 @@ class PageCall(Call):
 
     async def _give_up_in_time(self) -> None:
         """End the call when it has had no socket for RESUME_S."""
-        await trio.lowlevel.checkpoint()  # lets the first socket be set up
+        await trio.lowlevel.checkpoint()  # gives the first socket time to be set up
         while self.end is None:
             while self._socket is not None:
                 await self._changed.park()

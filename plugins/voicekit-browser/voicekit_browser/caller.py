@@ -1,5 +1,5 @@
-"""The caller on a page, as a source. The page's own count gives the position of the sound, so a new socket neither
-loses nor repeats any sound.
+"""The caller on a page, as a source. The page counts the samples, and its count gives their position, so a new
+socket neither loses nor repeats any sound.
 
 Words spoken while there was no socket all arrive together afterwards. They are passed on at PACE times the normal
 speed, so that no link after this source overflows.
@@ -21,8 +21,8 @@ AT_ONCE_S = 0.2
 """Seconds of sound that may be passed on without pacing: networks are often late by this much."""
 
 WAITING_S = 16.0
-"""Seconds of sound that can wait: more than the longest time without a socket. Beyond it the oldest sound is lost,
-and leaves a gap.
+"""Seconds of sound that can wait: more than the longest time without a socket. If more
+arrives, the oldest sound is lost and leaves a gap.
 """
 
 SILENT_S = 3.0
@@ -31,20 +31,20 @@ SILENT_S = 3.0
 
 
 class PageSource(CallSource):
-    """Emits the caller's sound, the lines that they type, and their key presses."""
+    """Emits the caller's sound, typed lines and key presses."""
 
     name = "browser caller"
     waiting = WAITING_S
 
     def __init__(self, produces: AudioFormat) -> None:
         super().__init__(produces)
-        self._made_up = 0  # how many samples were in gaps that the page has not counted
-        self._filled = 0  # how many samples were in gaps added by the clock; the page may still report them as skipped
+        self._made_up = 0  # how many samples are in gaps that the page has not counted
+        self._filled = 0  # how many samples are in gaps added by the clock; the page may yet report them as skipped
         self._quiet_since: float | None = None
 
     @property
     def samples(self) -> int:
-        """The page's own count: the samples that have arrived, plus those that the page skipped."""
+        """How many samples the page has counted: those that have arrived, plus those that it skipped."""
         return self._at - self._made_up
 
     def hear(self, pcm: bytes, now: float) -> None:
@@ -54,7 +54,7 @@ class PageSource(CallSource):
         self._at += samples
 
     def skip(self, samples: int) -> None:
-        """Record that `samples` samples of the page's sound will never come."""
+        """Record that `samples` samples of the page's sound will never arrive."""
         known = min(samples, self._filled)
         self._filled -= known
         self._made_up -= known
@@ -72,7 +72,7 @@ class PageSource(CallSource):
             self._gap(missing)
 
     def pause_time(self) -> None:
-        """Emit no Gap while there is no socket, because the words spoken meanwhile may still arrive."""
+        """Emit no Gap while there is no socket: words that are spoken in the meantime may still arrive."""
         self._quiet_since = None
 
     def _gap(self, samples: int) -> None:

@@ -1,11 +1,11 @@
-"""Who may talk: checks the page's origin, a token, or a password that is exchanged for a token (pure).
+"""Decides who may talk, by the page's origin and a token; a password can be exchanged for a token (pure).
 
     open        no login: allowed only if no other computer can reach the server
     password    POST browser/token {"password": ...} -> {"token": ...}
     tokens      the user's own backend calls `mint_token(secret, ...)` after its own login
 
 A token is valid for 15 s and for one call; each process accepts it once. A client sends it in its first message on the
-socket. Only RTVI's clients put the token into the socket's address instead.
+socket, except for RTVI's clients, which put it into the socket's address.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ BROWSER = "browser"
 """The purpose stated in a token, so that a token made for a carrier's socket does not admit a browser."""
 
 TRIES = 5
-"""Wrong passwords in TRIES_S after which no password is checked. All visitors share this limit, since an attacker can
-easily change addresses.
+"""After this many wrong passwords in TRIES_S, no password is checked. All visitors share this limit, since an attacker
+can easily change addresses.
 """
 
 TRIES_S = 60.0
@@ -63,8 +63,8 @@ class Door:
     _tries: list[float] = field(default_factory=list, repr=False)
 
     def is_foreign(self, headers: Mapping[str, str]) -> bool:
-        """Whether a socket comes from a page of another origin. If the door is open, a socket that states no origin is
-        foreign too.
+        """Whether a socket comes from a page of another origin. If the door is open, a socket that states no origin
+        counts as foreign too.
         """
         origin = headers.get("origin")
         if origin is None:
@@ -93,7 +93,7 @@ class Door:
 
 
 def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
-    """The door of a site; raises ConfigError if it would admit anyone from another computer."""
+    """The door of a site; raises ConfigError if other computers could enter without a login."""
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(

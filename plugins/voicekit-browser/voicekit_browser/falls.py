@@ -13,11 +13,11 @@ READ = (SpeechStarted, SpeechStopped, Final, Endpoint, TurnCommitted, Milestone)
 """The events that a waterfall is made from."""
 
 KEPT = 400
-"""The number of latest events that are kept: more than a turn has."""
+"""How many of the latest events are kept: more than a turn has."""
 
 
 class Falls:
-    """Receives each event of a traced session, and reports when the bars of a turn have changed."""
+    """Receives each event of a traced session, and reports when a turn's waterfall has changed."""
 
     def __init__(self) -> None:
         self._logged: list[tuple[float, LoggedEvent]] = []

@@ -1,4 +1,4 @@
-"""The queue of everything to be sent to a page over any of its sockets, and how much of the sound has been heard.
+"""Queues everything to be sent to a page, whichever socket it uses, and knows how much sound has been heard.
 
 A lost socket loses nothing, because this queue keeps positions and states: `sent` for the sound, numbers for the
 events, a flag for a hold, and the number of the generation for a flush. So a new socket continues exactly at the place
@@ -26,18 +26,18 @@ LEAD_S = 0.4
 """Seconds of sound sent ahead of time: they bridge delays of the network, and a flush drops them immediately."""
 
 UNHEARD_S = 0.8
-"""Most seconds of sound written but not yet heard: the lead, the network's delay and the page's buffer. If there is
-more, `write` waits.
+"""The maximum of sound written but not yet heard, in seconds: the lead, the network's delay and the page's buffer.
+If there is more, `write` waits.
 """
 
 MESSAGE_S = 0.1
-"""Most seconds of sound in one message."""
+"""The longest sound in one message, in seconds."""
 
 KEPT_EVENTS = 500
 """Events that can be sent again to a new socket; older ones are dropped."""
 
 POSITION_ERROR_S = 0.1
-"""Seconds by which the position may be wrong: the time between two reports, and a report's time in the network."""
+"""Seconds by which the position may be wrong: the time between two reports, and the time that a report takes."""
 
 
 class PageLine:
@@ -129,7 +129,7 @@ class PageLine:
         self._shown = spot.events
 
     async def all_heard(self) -> None:
-        """Wait until the page has heard everything, or the call has ended."""
+        """Wait until everything has been heard, or the call has ended."""
         while self._unheard and not self._lost:
             await self._changed.park()
 

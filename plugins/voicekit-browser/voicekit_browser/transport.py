@@ -38,7 +38,7 @@ START_S: Final = 5.0
 """Seconds within which a socket must begin or resume a call."""
 
 WAITING: Final = 64
-"""Sockets that may be open without having begun or resumed a call; any more are refused with 503."""
+"""The number of sockets that may be open without having begun or resumed a call; more are refused with 503."""
 
 SPOKEN_RATE: Final = 24_000
 """The rate of the bot's sound in Hz, which most voices use."""

@@ -42,10 +42,10 @@ HEARD_RATE: Final = 16_000
 """The rate of the caller's sound in Hz."""
 
 LONGEST_TEXT: Final = 4_000
-"""Most characters in a typed line."""
+"""The longest typed line, in characters."""
 
 LONGEST_SOUND: Final = 64_000
-"""Most bytes of the caller's sound in one message: two seconds."""
+"""The longest sound in a message from the page, in bytes: two seconds."""
 
 LONGEST_TOKEN: Final = 2_048
 
@@ -61,7 +61,7 @@ class PageStart:
 
 @dataclass(frozen=True, slots=True)
 class PageSpot:
-    """The page's position: how many samples of generation `gen` it received and heard, and the last event's number."""
+    """The page's position: how many samples of generation `gen` it received and played, and the last event's number."""
 
     gen: int
     got: int

@@ -66,9 +66,9 @@ class FakeCards:
     mono: bool = True
     names: tuple[str, ...] = ("Headset", "HDMI out")
     plugged: bool = True
-    mute: bool = False  # the streams stay open, and never call
+    mute: bool = False  # the streams stay open, but make no callbacks
     recorded: int = 0
-    heard: list[tuple[float, bytes]] = field(default_factory=list)  # when it reached the ear, and what
+    heard: list[tuple[float, bytes]] = field(default_factory=list)  # when each sound reached the ear, and the sound
     open: list[FakeStream] = field(default_factory=list)
     looked_anew: int = 0
 

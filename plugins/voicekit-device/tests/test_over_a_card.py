@@ -111,7 +111,7 @@ class Card:
         while True:
             try:
                 pipe = trio.lowlevel.FdStream(os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK))
-            except OSError:  # there is none, or nobody reads it
+            except OSError:  # there is no pipe, or nobody reads it
                 await trio.sleep(0.02)
                 continue
             try:
@@ -291,12 +291,13 @@ async def test_a_card_that_is_pulled_out_and_put_back_goes_on(card: Card, tmp_pa
     still = max(map(len, "".join("x" if step == 0 else " " for step in steps).split()), default=0)
     if not machine.keeps_time(LATE_S):
         return
-    assert still * 0.02 >= 1.0  # while the card was away
+    assert still * 0.02 >= 1.0  # the position stood still while the card was away
     assert 1.0 <= lost <= 6.0
     assert found(voice, pcm)[1] > 0.99
     assert len(pcm) / EAR == pytest.approx(8, abs=1.0)
-    assert positions[-1] - positions[-50] == pytest.approx(looks[-1]["time"] - looks[-50]["time"], abs=0.3)  # and again
-    assert positions[-1] >= numpy.count_nonzero(card.monitor) / MOUTH - 0.1  # which recorded what it could
+    # The position advances again.
+    assert positions[-1] - positions[-50] == pytest.approx(looks[-1]["time"] - looks[-50]["time"], abs=0.3)
+    assert positions[-1] >= numpy.count_nonzero(card.monitor) / MOUTH - 0.1  # the monitor recorded no more than that
 
 
 async def test_half_duplex_hears_nothing_of_a_perfect_echo(card: Card, tmp_path: Path, machine: Machine) -> None:
@@ -348,7 +349,7 @@ async def test_a_conversation_is_held_over_the_card(card: Card, tmp_path: Path, 
             "--speaker",
             "default",
             "--policy",
-            "turn.adviser=false",  # a script is no voice: it would be finalised in mid-word
+            "turn.adviser=false",  # it would finalize in mid-word, because scripted sound is no speech
         ]
         printed = b""
         async with running(command, card.env) as output:

@@ -94,7 +94,7 @@ def test_what_the_device_lost_is_measured_by_the_clock() -> None:
     track = Track(KHZ, 0, now=0.0)
     track.heard(block(0, 0.02))
     assert track.heard(block(20, 0.1, torn=True))[0] == Gap(60, 20)
-    assert len(track.heard(block(40, 0.11, torn=True))) == 1  # early rather than late: nothing is missing
+    assert len(track.heard(block(40, 0.11, torn=True))) == 1  # too early rather than too late, so no sound is missing
 
 
 def test_time_goes_on_while_the_device_is_away() -> None:

@@ -119,7 +119,7 @@ async def test_a_speaker_stands_still_until_its_device_is_back(autojump_clock, o
         await speaker.write(AudioFrame(pcm, 0, PCM24K))
         await trio.sleep(0.2)
         cards.pull_out()
-        await trio.sleep(0.1)  # what the device had taken is over
+        await trio.sleep(0.1)  # the device has played all that it had taken
         frozen = speaker.position
         assert 0 < frozen < 9_600
         await trio.sleep(2.0)
@@ -127,7 +127,7 @@ async def test_a_speaker_stands_still_until_its_device_is_back(autojump_clock, o
         cards.plugged = True
         await trio.sleep(1.0)
         assert speaker.position == 9_600
-    assert cards.pcm.count(b"\x01") >= 9_600 - 240  # what the device had taken when it went may be lost
+    assert cards.pcm.count(b"\x01") >= 9_600 - 240  # sound that the device had taken may be lost
     assert not cards.living
 
 
@@ -141,7 +141,7 @@ async def test_a_speaker_that_stays_away_says_so_to_whoever_writes_or_asks(autoj
         assert 3.0 <= trio.current_time() - start <= 5.0
         with pytest.raises(DeviceError):
             _ = speaker.position
-        speaker.discard()  # harmless, as ever
+        speaker.discard()  # still does no harm
 
 
 async def test_what_is_held_or_discarded_never_reaches_the_device(autojump_clock, on_the_spot, cards) -> None:
@@ -190,7 +190,7 @@ async def test_the_microphone_is_deaf_while_the_bot_is_audible(autojump_clock, o
     deaf = [frame.at / 16_000 for frame in guarded if not any(frame.pcm)]
     assert deaf[0] == pytest.approx(1.05, abs=0.1)
     assert deaf[-1] == pytest.approx(1.05 + 0.4 + 0.2, abs=0.1)
-    assert len(deaf) == pytest.approx((deaf[-1] - deaf[0]) / 0.02 + 1)  # without a hole between
+    assert len(deaf) == pytest.approx((deaf[-1] - deaf[0]) / 0.02 + 1)  # without a gap in between
     assert all(any(frame.pcm) for frame in open_ears)
 
 

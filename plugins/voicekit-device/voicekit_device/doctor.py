@@ -1,4 +1,4 @@
-"""The checks of this plugin in `voicekit doctor`: whether there are a microphone and a speaker."""
+"""The checks of this plugin in `voicekit doctor`: looks for a microphone and a speaker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit_device.portaudio import PortAudio
 
 
 def examine() -> Iterator[tuple[bool, str, str]]:
-    """For each check: whether it passed, what was found, and what to do about it."""
+    """For each check: whether it passed, what was found, and what to do if it failed."""
     try:
         cards = PortAudio()
         cards.devices()

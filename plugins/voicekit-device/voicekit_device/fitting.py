@@ -29,7 +29,7 @@ class Fitting:
 
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
         self.source = source
-        self.made_to = 0  # the source position up to which pieces were made
+        self.made_to = 0  # the source position up to which pieces have been made
         self._target = target
         self._size = max(1, target.samples(PIECE_S)) * target.sample_bytes
         self._resampler = None if source == target else Resampler(source, target)

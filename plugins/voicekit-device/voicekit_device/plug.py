@@ -66,8 +66,8 @@ class Socket:
 
 
 class Plug:
-    """A stream through `socket`. `open` opens the device; it is called in a thread, and is passed a function to call
-    when the stream ends.
+    """A stream through `socket`. `open` opens the device. It runs in a thread, and gets a function to call when the
+    stream ends.
 
     `pulse` returns a number that keeps changing while the device makes callbacks.
     """
@@ -124,7 +124,7 @@ class Plug:
             await self._try_again(back)
 
     def check(self) -> None:
-        """Raise the DeviceError if the device was lost and did not return."""
+        """Raise DeviceError if the device was lost and did not return."""
         if self._error is not None:
             raise self._error
 

@@ -34,7 +34,7 @@ def check_echo(echo: str, tail: float) -> None:
 
 @contextmanager
 def sounding(ledger: Ledger) -> Iterator[None]:
-    """Until the block ends, treat the speaker with this ledger as being in the microphones' room."""
+    """Until the block ends, count the speaker with the record `ledger` among those that a microphone hears."""
     speakers = _in_this_run()
     speakers.append(ledger)
     try:

@@ -38,6 +38,6 @@ def test_calls_over_the_local_server_are_answered_sooner(recogniser: object, voi
     """Eight spoken questions are eight turns either way, and in the median the adviser's are committed sooner."""
     found = {name: (int(turns), float(median)) for name, turns, median in LINE.findall(printed("answers.py"))}
     assert found.keys() == {"endpoint alone", "with the adviser"}
-    if machine.keeps_time(within=0.03):  # otherwise the recogniser falls behind, and with it all that it decides
+    if machine.keeps_time(within=0.03):  # otherwise the recogniser falls behind, and its decisions come late
         assert [turns for turns, _ in found.values()] == [8, 8]
         assert found["with the adviser"][1] < found["endpoint alone"][1]

@@ -117,7 +117,7 @@ class Held:
             if (entry["on"], entry["way"]) != ("tts-websocket", "received") or not begins <= entry["at"] < ends:
                 continue
             message = json.loads(entry["text"])
-            if message["stream_id"] != stream:  # each counts from its own beginning
+            if message["stream_id"] != stream:  # each stream counts from its own beginning
                 stream, before = message["stream_id"], seconds
             if "audio" in message:
                 seconds += int(message["audio"].removesuffix(" characters")) * 3 / 4 / 2 / RATE  # base64 of PCM16
@@ -308,7 +308,7 @@ def test_the_heard_words_are_those_that_were_played(held: Held, align: Align, in
         found = words_in(sound, said, heard, align)
         ends = align(sound, said[:found])[-1][1]
         print(f"reply {turn['turn']}: {heard} words heard, {found} found; {len(sound) / RATE - ends:.2f} s behind them")
-        assert heard - 1 <= found <= heard  # one less: alignment may lose it, or it was cut when it had just begun
+        assert heard - 1 <= found <= heard  # one less if alignment loses the last word, or if that word had just begun
         assert len(sound) / RATE - ends < 0.4
 
 
@@ -357,6 +357,6 @@ def test_the_recogniser_hears_what_counts_as_heard(held: Held, recogniser: Any, 
     expected = plain_words(story["heard"])
     print(f"played: {' '.join(found)}\nheard:  {' '.join(expected)}")
     assert len(expected) > 15
-    slips = len(expected) // 12  # it knows no text to expect: it loses or doubles a short word now and then
+    slips = len(expected) // 12  # without knowing the text, the recogniser sometimes loses or doubles a short word
     assert abs(len(found) - len(expected)) <= 1 + slips
     assert any(word in found[-4:] for word in expected[-3:])

@@ -112,7 +112,7 @@ async def test_ctrl_c_ends_the_call_and_keeps_it(tmp_path: Path, machine: Machin
     line = np.trim_zeros(line, "f")
     said = np.trim_zeros(caller, "f")[: len(line)]
     assert len(said) > 0.9 * PCM24K.rate
-    if machine.keeps_time(LATE_S):  # otherwise there are holes in both tracks
+    if machine.keeps_time(LATE_S):  # otherwise both tracks have gaps
         assert np.array_equal(said, line[: len(said)])
         assert np.count_nonzero(bot) > PCM24K.rate
     assert np.array_equal(said[:FRAME], line[:FRAME])
@@ -124,7 +124,7 @@ async def test_ctrl_c_ends_the_call_and_keeps_it(tmp_path: Path, machine: Machin
 
 async def test_a_full_disk_ends_the_call_with_one_sentence(tmp_path: Path, machine: Machine) -> None:
     """Status 1, no traceback; what was recorded by then plays, and the user is told where it is."""
-    limit = 300_000  # bytes: some three seconds of both sides
+    limit = 300_000  # bytes: about three seconds of both sides
 
     def fill() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -135,7 +135,7 @@ async def test_a_full_disk_ends_the_call_with_one_sentence(tmp_path: Path, machi
     assert done.err.count("\n") == 1
     assert done.out.endswith(f"The call was saved in {tmp_path / 'call'}: {ALL_THREE}\n")
     assert len(tracks(tmp_path / "call")) <= limit / 4
-    if machine.keeps_time(LATE_S):  # otherwise seconds may be written at once, of which none has room
+    if machine.keeps_time(LATE_S):  # otherwise several seconds may be written in one piece, which does not fit
         assert len(tracks(tmp_path / "call")) > 2 * PCM24K.rate
         assert np.count_nonzero(tracks(tmp_path / "call")[:, 1]) > PCM24K.rate
 

@@ -56,7 +56,7 @@ async def test_the_caller_says_a_line_whole_and_is_silent_around_it(autojump_clo
             caller.hang_up()
             await trio.sleep(0.1)
             outlet.close()
-    assert 1.97 <= spoken_at <= 2.07  # a frame more or less, as the two tasks happen to be woken
+    assert 1.97 <= spoken_at <= 2.07  # one frame more or less, depending on when the two tasks wake
     assert bytes(heard).strip(b"\0") == line.strip(b"\0")
     assert len(heard) == pytest.approx(2 * 24_000 * spoken_at, abs=4_000)
 

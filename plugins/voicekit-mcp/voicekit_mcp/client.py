@@ -30,16 +30,16 @@ OPEN_TIMEOUT = 20.0
 """Seconds for connecting and reading the list of tools: a new server may first have to load its data."""
 
 MOST_TOOLS = 64
-"""Most tools of one server. Each request to a model contains all of them, and with many a model chooses less well."""
+"""The maximum number of tools from one server. Each request contains all of them, and models choose badly from many."""
 
 MOST_PAGES = 50
-"""Most pages read of a list of tools."""
+"""How many pages of a list of tools are read."""
 
 LONGEST_NAME = 128
-"""Most characters in the name of a server's tool; models accept 64."""
+"""The longest name of a server's tool, in characters; models accept 64."""
 
 LONGEST_DESCRIPTION = 8_192
-"""Most characters in a tool's description, and in its schema."""
+"""The longest description of a tool, and the longest schema, in characters."""
 
 MOST_SAID = 300
 """How many characters of an error's text are shown."""
@@ -61,8 +61,9 @@ async def open_mcp(
     """Connect to `server` and yield its tools; the end of the block disconnects.
 
     `prefix` is put before each tool's name, to distinguish the tools of two servers. `only` selects tools by the
-    server's names, and `policies` say how to run some of them. A tool without a policy may run in a speculative turn
-    only if the server declares it read-only. `environment` is added to the few variables that a command gets.
+    names that the server uses, and `policies` say how to run some of them. A tool without a policy may run in a
+    speculative turn only if the server declares it read-only. `environment` is added to the few environment variables
+    that a server's command gets.
 
     Raises Unavailable if connecting and reading the list of tools fails or takes longer than `open_timeout` seconds.
     Raises ConfigError if a tool in `only` or `policies` is missing, or if there are too many tools for a model.
@@ -149,7 +150,7 @@ class _Link:
         self._connecting = trio.Lock()
 
     async def connected(self) -> _Session:
-        """The current session, or a new one if it is lost. Raises Unavailable if connecting fails or takes too long."""
+        """The current session; if that is lost, a new one. Raises Unavailable if connecting fails or takes too long."""
         async with self._connecting:
             if self._session is None or self._session.lost.is_set():
                 self._session = await self._nursery.start(self._keep)

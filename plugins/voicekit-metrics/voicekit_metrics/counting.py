@@ -1,5 +1,5 @@
-"""Counts the events of calls in counters and histograms. No label contains a call's id, a telephone number or anything
-said.
+"""Counts the events of calls in counters and histograms. No label contains a call's id, a telephone number or spoken
+words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECONDS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
 """Bucket limits for a caller's wait in seconds: 1 s is good, and after 3 s the caller asks "hello?"."""
 
 RATE = 16_000
-"""The rate in Hz assumed for sound that a link lost; the link's own rate may differ by a factor of up to three."""
+"""The rate in Hz assumed for sound that a link lost; the true rate may differ by a factor of up to three."""
 
 
 class CallMetrics:

@@ -85,7 +85,7 @@ def ending(endpoint: str) -> Ending:
         assert process.stdout is not None
         told = process.stdout.readline().split()
         status = process.wait(120)
-        ended = time.monotonic()  # one clock for all processes of a machine
+        ended = time.monotonic()  # all processes on a machine share this clock
     assert status == 0
     return Ending(told[0] == "True", float(told[1]), ended - float(told[2]))
 

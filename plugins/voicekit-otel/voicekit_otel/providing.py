@@ -1,7 +1,7 @@
 """Where spans go, and how they are flushed when the process ends: in a thread that is abandoned after two seconds.
 
-An exporter's own `shutdown` blocks for 7 to 10 s if its collector refuses connections or hangs; that is too long for a
-deployment.
+An exporter's own `shutdown` blocks for 7 to 10 s if its collector refuses connections or hangs, which would make
+deployments slow.
 """
 
 from __future__ import annotations

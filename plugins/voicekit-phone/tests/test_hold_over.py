@@ -27,7 +27,7 @@ def talker(*, until: float = 12.0) -> Script:
 
 def held(wire: str, script: Script | None = None, **line: object) -> HeldCall:
     over = PhoneLine(transport=wire, **line)  # type: ignore[arg-type]  # what the test says
-    policy = Policy(turn=TurnPolicy(adviser=False))  # it would take the words for a number that is being dictated
+    policy = Policy(turn=TurnPolicy(adviser=False))  # it would take the words for part of a longer number
     return hold_call(Bot(echo, policy=policy), script if script is not None else talker(), over=over)
 
 

@@ -31,7 +31,7 @@ from voicekit_phone.rest.vonage_account import VonageAccount
 
 USER, SECRET = "AC-user-01", "s3cret-of-the-account"
 TO, CALLER = "+15550001111", "+15550002222"
-CALL_ID = "CA/01:x"  # what a path must quote
+CALL_ID = "CA/01:x"  # characters that must be quoted in a path
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 PEM = RSA_KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -24,7 +24,7 @@ FORM = {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675310", "Digits": "123
 def sdk(module: str, name: str) -> Any:
     """`name` of a vendor's package; skips, by name, where that is not installed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # theirs to mend
+        warnings.simplefilter("ignore")  # the vendor's warnings are not ours to fix
         return getattr(
             pytest.importorskip(module, reason=f"needs the vendor's package {module.partition('.')[0]}"), name
         )

@@ -190,7 +190,7 @@ class OutcomeControl:
 
 
 class GenesysPeer:
-    """Genesys's side of one session, for tests. Like the real one, it checks the numbers of our messages."""
+    """Genesys's side of one session, for tests. Like Genesys, it checks the sequence numbers of our messages."""
 
     def __init__(self, *, session: str = "5d0c", conversation: str = "k1", organization: str = "o1") -> None:
         self._session = session

@@ -2,7 +2,8 @@
 
 Sources: the code of jambonz's media module and feature server, and its documentation. Not tested against jambonz
 itself. A mark takes effect with the next binary message, so the last mark of a reply comes back only with the next
-reply. At most 30 marks can wait; the rest are lost. The sample -1 is the module's own marker, so we never send it.
+reply. At most 30 marks can wait; the rest are lost. The sample value -1 is the module's own marker, so we never send
+it.
 """
 
 from __future__ import annotations

@@ -172,8 +172,8 @@ class PlivoPeer:
 def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mapping[str, str] | None = None) -> str:  # noqa: A002
     """XML that connects the call to `url` for as long as the socket is open.
 
-    Raises ConfigError if `url` is not wss, if Plivo does not stream `format`, or if the parameters do not fit into its
-    header: letters and digits only, 512 bytes in all.
+    Raises ConfigError if `url` is not wss, if Plivo does not stream `format`, or if the parameters do not fit into
+    Plivo's header (letters and digits only, 512 bytes in all).
     """
     if urlsplit(url).scheme != "wss":
         raise ConfigError("plivo: expected a wss:// address")
@@ -200,7 +200,7 @@ def busy_xml() -> str:
 
 
 def signature(token: str, nonce: str, method: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
-    """The `X-Plivo-Signature-V3` of a GET or POST request: `url` is as configured, `form` has the fields of a POST."""
+    """The `X-Plivo-Signature-V3` of a GET or POST request to `url`, as configured at Plivo; `form` is for a POST."""
     parts = urlsplit(url)
     fields = sorted(form) if method.upper() == "POST" else []
     asked = "&".join(f"{name}={value}" for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True)))

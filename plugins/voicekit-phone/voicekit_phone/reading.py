@@ -53,8 +53,8 @@ def whole(value: Mapping[str, Any], *names: str) -> int | None:
 
 
 def payload(value: Mapping[str, Any], wire: str, sample_bytes: int = 1) -> bytes:
-    """The sound under "payload", in whole samples: an incomplete sample at the end is dropped. RemoteProtocolError if
-    there is no sound.
+    """The sound under "payload", in whole samples: an incomplete sample at the end is dropped. Raises
+    RemoteProtocolError if there is no sound.
     """
     try:
         sound = base64.b64decode(text(value, "payload"), validate=True)

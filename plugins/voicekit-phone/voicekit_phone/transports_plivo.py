@@ -76,9 +76,7 @@ class Plivo:
         return control_of(self.client, call_id, via=via)
 
     def news(self, request: Webhook) -> CallReport | None:
-        """A report of a hang-up or of the result of answering-machine detection; Plivo does not report the end of a
-        greeting.
-        """
+        """The report of who has answered, or that nobody has; Plivo does not report the end of a greeting."""
         call_id = request.field("CallUUID") or request.field("RequestUUID")
         if machine := request.field("Machine"):
             found = machine.lower() == "true"

@@ -140,7 +140,7 @@ async def dial_out(
     """Have the carrier call `to` from `number`, and return the call's id.
 
     `variable` is the environment variable that may hold `number`; DialOrder explains `urls`. Raises ConfigError if the
-    account or `number` is missing, or `to` is not a number or a SIP address; the error quotes no numbers.
+    account or `number` is missing, or `to` is neither a number nor a SIP address; the error quotes no numbers.
     """
     if client is None:
         raise ConfigError(
@@ -159,7 +159,7 @@ async def dial_out(
 
 
 def needed(given: str | None, variable: str, transport: str) -> str:
-    """The secret `given`, or else the one in the environment; if there is none, ConfigError names the variable."""
+    """The secret `given`, or else the one in the environment; if there is none, raises ConfigError."""
     value = given or os.environ.get(variable)
     if not value:
         raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")

@@ -50,7 +50,7 @@ def plain(texts: Sequence[str]) -> Counter[str]:
 def faults(recording: Recording) -> list[str]:
     """What was lost or doubled in one call."""
     judged = judge(recording)
-    came = judged.outcomes[: len(judged.heard)]  # behind them stand sounds whose cue never came
+    came = judged.outcomes[: len(judged.heard)]  # sounds whose cue never came are at the end
     unanswered = [one for one in came if one.due in (Due.ANSWER, Due.YIELD) and not one.given]
     heard = [exchange.user for exchange in recording.history if exchange.heard or not exchange.cut]
     final = plain([word.text for word in recording.final_words])

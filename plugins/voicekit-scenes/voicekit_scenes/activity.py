@@ -1,7 +1,7 @@
 """Finds out, from a recording of the bot, which part of which reply sounded, and when. Pure, from the samples.
 
-The track is compared with the replies as the voice made them. So holds, cuts and resumptions are located to the exact
-word, whichever program played the sound. A `Stretch` is sound without a gap in time or a jump in the reply.
+The recording is compared with the replies as the voice made them. So holds, cuts and resumptions are located to the
+exact word, whichever program played the sound. A `Stretch` is sound without a gap in time or a jump in the reply.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SNIPPET: Final = round(0.12 * RATE)
 """The number of samples that are searched for in a reply: about one syllable."""
 
 SHORTEST: Final = 4
-"""The least sound in windows that is searched for: less sound resembles many places."""
+"""The shortest sound that is searched for, in windows: a shorter sound resembles many places."""
 
 ALIKE: Final = 0.8
 """Two pieces with at least this correlation are the same sound; different syllables of one voice stay below 0.6."""
@@ -33,9 +33,9 @@ DIFFERS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a reply that sounded: reply number `reply`, from `begins` seconds into it.
+    """An audible part of the reply numbered `reply`, from `begins` seconds into the reply.
 
-    It sounded from `start` to `end`, in seconds of the track; `end` is the end of the last window that sounds. `reply`
+    It sounded from `start` to `end`, in seconds of the track; `end` is the end of the last audible window. `reply`
     is -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later
     than the last sound if the reply itself is silent there.
     """
@@ -81,8 +81,8 @@ def _stretch(
     made: Sequence[int],
     before: Sequence[Stretch],
 ) -> tuple[Stretch, int]:
-    """The stretch that begins in window `at`, and the window after it. It is searched for in the replies `made`, in
-    this order.
+    """The stretch that begins in window `at`, and the window after the stretch. The replies in `made` are searched
+    for it in this order.
     """
     first = at * WINDOW
     run = _run(loud, at)

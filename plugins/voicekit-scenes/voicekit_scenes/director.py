@@ -12,7 +12,7 @@ HUSH_S: Final = 0.75
 """Seconds of silence after which the bot's utterance is over: longer than the bot's pauses between sentences."""
 
 PATIENCE_S: Final = 10.0
-"""A caller waits for a cue this many seconds, and the cue's own seconds; then the rest of the scene is dropped."""
+"""A caller waits for a cue this many seconds plus the cue's own; then the rest of the scene is dropped."""
 
 
 LONGEST_WAIT_S: Final = 40.0

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """The facts about a scene after the call. Both tracks have the same length; their samples are from -1 to 1, at
-    RATE.
+    """The facts about a scene after the call. Both tracks have the same length; their samples are between -1 and 1,
+    at RATE.
     """
 
     scene: Scene

@@ -26,7 +26,7 @@ TRIP_S: Final = 0.005
 """Seconds to the recogniser's process and back, over loopback."""
 
 DECODES_S: Final = (0.03, 0.045)
-"""Seconds that each decode takes on an idle core, and those that each second of sound adds (Moonshine base, int8)."""
+"""Seconds that a decode takes on an idle core, and seconds added per second of sound (Moonshine base, int8)."""
 
 
 class Engines:

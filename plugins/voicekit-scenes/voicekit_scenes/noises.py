@@ -24,7 +24,7 @@ RINGS_S: Final = 2.5
 """Seconds until a chord has fallen by 43 dB."""
 
 FLOOR_DBFS: Final = -70.0
-"""The level of the noise that every room has: no telephone has digital silence."""
+"""The level of the noise in a room: no telephone call has digital silence."""
 
 
 def cough(seconds: float, seed: int) -> Samples:

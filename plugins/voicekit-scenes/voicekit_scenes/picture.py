@@ -24,7 +24,7 @@ BOT: Final = "#4d4d4d"
 
 
 def picture(judged: Sequence[Judged], title: str) -> str:
-    """The whole picture. Each scene has a row: the caller above, the bot below, and the result on the right."""
+    """The scenes as SVG. Each has a row, with the caller above, the bot below, and the result on the right."""
     seconds = max((one.seconds for one in judged), default=1.0)
     width = LEFT + round(seconds * PER_SECOND) + NOTES
     height = TOP + ROW * len(judged) + 30

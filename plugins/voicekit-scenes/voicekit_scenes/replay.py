@@ -33,7 +33,7 @@ BEHIND_S: Final = 0.4
 """In silence, the final position is this many seconds behind the sound heard, as in voicekit-local."""
 
 PROGRESS_S: Final = 0.24
-"""In silence, a message comes at this interval in seconds, as in voicekit-local."""
+"""In silence, a message comes after every interval of this many seconds, as in voicekit-local."""
 
 Message: TypeAlias = Sequence[Any]
 """A message [seconds, kind, what], as in messages.jsonl."""
@@ -84,7 +84,7 @@ class Track:
     """The end of the track's last final word."""
     tail: tuple[Word, ...] = ()
     limit: int | None = None
-    """Messages later than this sample must wait, because the sound itself has paused; None if it has not."""
+    """Messages later than this sample wait, because the sound itself has paused; None if it has not."""
 
     def due(self, now: int) -> list[Message]:
         """The new messages: those up to sample `now` that have not been returned before."""

@@ -36,13 +36,13 @@ FRAME: Final = RATE // 50
 PCM: Final = AudioFormat(RATE)
 
 ECHO_DELAY: Final = round(0.12 * RATE)
-"""Samples until the loudspeaker's sound is in the microphone's stream, as in a hands-free telephone."""
+"""The delay in samples after which the microphone hears the loudspeaker, as in a hands-free telephone."""
 
 LOUD: Final = 200
-"""A piece sounds if its highest sample is above this level, of 32,767."""
+"""A piece counts as sound if its largest sample is above this level; the maximum is 32,767."""
 
 BOT_PAUSE_S: Final = 0.75
-"""Seconds of silence after which a listener takes the bot's next sound for another utterance."""
+"""Seconds of silence after which the bot's next sound counts as another utterance."""
 
 DECODES_S: Final = 0.35
 """While a sound continues, messages about it come at most this many seconds after it."""
@@ -51,7 +51,8 @@ KEPT_S: Final = 1_200.0
 """Seconds of the bot's sound that are kept: twice as many as the longest scene has."""
 
 LONGEST_S: Final = 25.0
-"""Most seconds from the caller's last sound to the end of the scene: a bot may answer its own echo for ever."""
+"""The scene ends this many seconds after the caller's last sound at the latest: a bot may answer its own echo for
+ever."""
 
 
 class Speaks(Protocol):
@@ -156,7 +157,7 @@ class Room:
         return mixed
 
     def _behind(self, at: int) -> Samples:
-        """The sound of the backdrop and the echo, which are behind the caller's."""
+        """The sound of the backdrop and of the echo, without the caller's."""
         mixed = np.zeros(FRAME)
         if (backdrop := self.scene.backdrop) is not None:
             whole = sound(backdrop.sound)

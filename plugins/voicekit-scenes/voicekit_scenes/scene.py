@@ -25,7 +25,7 @@ KINDS: Final = (
 )  # fmt: skip
 
 UNCUT_KINDS: Final = ("pause", "digits", "ramble")
-"""The kinds of scenes in which no answer may begin inside the caller's utterance."""
+"""The kinds of scenes in which no answer may begin during the caller's utterance."""
 
 
 class Due(Enum):
@@ -91,11 +91,11 @@ class Scene:
     stays: float = 4.0
     rounds: int = 1
     scripted: bool = False
-    """Whether some of its recogniser messages were written by hand."""
+    """Whether some of the recogniser's messages were written by hand."""
     realtime: bool = False
-    """Whether the scene can also be held in real time."""
+    """Whether the scene can also be run in real time."""
     long: bool = False
-    """Whether the scene lasts for minutes, so that it is held only if the user names it."""
+    """Whether the scene lasts for minutes, so it is run only if the user names it."""
 
 
 @dataclass(frozen=True, slots=True)

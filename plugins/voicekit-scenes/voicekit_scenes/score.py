@@ -23,19 +23,19 @@ ZERO_S: Final = 3.5
 """An answer from FULL_FROM_S to FULL_TO_S after the caller's end scores 1; the score falls to 0 at 0 s and ZERO_S."""
 
 WAITS_S: Final = 8.0
-"""An answer that begins more seconds than this after the caller's end counts as missing."""
+"""An answer that begins later than this many seconds after the caller's end counts as missing."""
 
 SAME_WORD_S: Final = 0.35
 """A reply continues at the same word if it continues within this many seconds of the place where it stopped."""
 
 NOTICED_S: Final = 0.04
-"""A break in a reply of fewer seconds than this is ignored."""
+"""A break in a reply is ignored if it is shorter than this many seconds."""
 
 SOON_S: Final = 0.4
 """A reply that continues within this many seconds after the end of the sound continues soon enough."""
 
 GOES_ON_S: Final = 0.25
-"""A reply that sounds again, but for fewer seconds than this, has not continued."""
+"""A reply that sounds again for less than this many seconds has not continued."""
 
 RESUMES_S: Final = 4.0
 """A reply that does not continue within this many seconds after the end of the sound counts as cut."""
@@ -46,7 +46,7 @@ END_S: Final = 0.3
 
 
 BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not in word) | {"oh", "yes", "um"}
-"""Words that may be missing from a question if the caller also said others."""
+"""Words that may be missing from a question if the caller also said other words."""
 
 
 class Became(Enum):

@@ -39,7 +39,7 @@ FRAME: Final = RATE // 25
 
 @dataclass
 class Utterance:
-    """The text that the voice got for one reply, and its sound: `pcm` so far, and when each word begins."""
+    """One reply as the voice got it: its text, its sound so far (`pcm`), and when each word begins."""
 
     turn: int
     """The number of the reply."""

@@ -154,7 +154,7 @@ async def _answers(port: int) -> None:
                 if (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200:
                     return
             except httpx.HTTPError:
-                await trio.sleep(0.1)  # another program starts
+                await trio.sleep(0.1)  # the other program is still starting
 
 
 async def _media_path(port: int, call: str = "CA01") -> str:
@@ -207,12 +207,12 @@ async def test_a_webhook_on_one_process_and_its_socket_on_another(tmp_path: Path
                 await _answers(port)
             path = await _media_path(one)
             assert await _heard(two, path) == "sound"
-            assert await _refused(two, path) == 403  # twice in one process
-            assert await _heard(one, path) == "sound"  # the window that remains across processes
+            assert await _refused(two, path) == 403  # used twice in one process
+            assert await _heard(one, path) == "sound"  # but once in each process
             assert await _refused(one, path) == 403
-            assert await _heard(two, await _media_path(one, "CA02"), "CA03") == "1008"  # for another call
+            assert await _heard(two, await _media_path(one, "CA02"), "CA03") == "1008"  # made for another call
             assert await _refused(two, "/twilio/media/abc.def") == 403
-            assert await _refused(other, await _media_path(one, "CA04")) == 403  # of another secret
+            assert await _refused(other, await _media_path(one, "CA04")) == 403  # made with another secret
             expired = CallTokens("s" * 32).mint("CA05", {}, time.time() - LIFE_S - 1)
             assert await _refused(two, f"/twilio/media/{expired}") == 403
     finally:

@@ -76,7 +76,7 @@ class Program:
     heard_file: Path
     log: Path
     client: httpx.AsyncClient = field(
-        # a connection of its own for each request: the server closes idle ones
+        # each request has its own connection, because the server closes idle ones
         default_factory=lambda: httpx.AsyncClient(timeout=ENOUGH_S, limits=httpx.Limits(max_keepalive_connections=0))
     )
 
@@ -172,12 +172,12 @@ class Caller:
                         finally:
                             with trio.move_on_after(2, shield=True):
                                 await connection.aclose()
-                                await connection._stream.aclose()  # left open where the server closed first
+                                await connection._stream.aclose()  # left open if the server closed first
                     nursery.cancel_scope.cancel()
             except* ConnectionRejected:
-                pass  # the library says so in two tasks
+                pass  # the library reports this in two tasks
             except* LocalProtocolError:
-                pass  # the library answers a ping that comes while it closes
+                pass  # the library answers a ping while it is closing
             if not done:
                 await trio.sleep(0.2)
 
@@ -521,7 +521,7 @@ async def hold_eight(local: Program, remote: Program) -> None:
             nursery.start_soon(shout, others[2])
             await has_active(remote, 5)
             while not await is_full(remote, nursery, silent):
-                silent.code = None  # it was closed before we looked
+                silent.code = None  # the connection was closed before we looked
             assert not await remote.ready(), "six of six places are taken"
             assert await Caller(remote, "vonage", "seventh").refused_by_webhook()
             for caller in (*good, *others):

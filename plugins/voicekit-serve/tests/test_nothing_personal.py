@@ -141,7 +141,7 @@ def broken(begun: list[str | bytes], personal: dict[str, str], roll: random.Rand
         ["start", "media", "dtmf", "mark", "stop", "update", "error", "close", CALLER, KEYS, *WORDS.split()]
     )
     if "seq" in value:
-        value["seq"] = len(begun) + 1  # else nothing behind the number is read
+        value["seq"] = len(begun) + 1  # otherwise nothing after the number is read
     for key in [key for key in ("event", "type") if key in value] or ["event"]:
         if roll.random() < 0.8:
             value[key] = kind

@@ -103,7 +103,7 @@ async def media(url: str, path: str) -> AsyncIterator[WebSocketConnection]:
             finally:
                 with trio.move_on_after(2, shield=True):
                     await connection.aclose()
-                    await connection._stream.aclose()  # left open where the server closed first
+                    await connection._stream.aclose()  # left open if the server closed first
 
 
 async def greeted(connection: WebSocketConnection, peer: TwilioPeer) -> None:

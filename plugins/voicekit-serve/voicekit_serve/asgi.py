@@ -61,7 +61,7 @@ def _webhook(site: CallSite, route: WebhookRoute) -> Callable[[Request], Awaitab
 
 
 async def _body(request: Request) -> bytes | None:
-    """The whole body; None if it is too large or too slow."""
+    """The whole body; None if it is too large or arrives too slowly."""
     parts = bytearray()
     with trio.move_on_after(limits.BODY_S):
         async with aclosing(request.stream()) as stream:

@@ -20,7 +20,7 @@ CONNECT_S = 15.0
 """Seconds that the carrier has after the ringing to ask our webhook and open the socket."""
 
 PLACES = 3
-"""Calls that the server lets in: the dialled one, and others that come in meanwhile, which are refused one by one."""
+"""Calls that the server lets in: the dialled one, and others that come in meanwhile and are refused one by one."""
 
 
 async def call_out(

@@ -1,8 +1,8 @@
 """Corrects four faults in how hypercorn 0.18 ends websockets and connections.
 
-1. hypercorn reports the code 1006 for every close that does not come from the app. On wires whose only goodbye is the
-close (Vonage, jambonz, chan_websocket), 1000 means that the caller has hung up, and 1006 that the connection was lost.
-The code tells us why a call ended. Here, the far side's own code is reported.
+1. hypercorn reports the code 1006 for every close that does not come from the app. On wires without another goodbye
+(Vonage, jambonz, chan_websocket), 1000 means that the caller has hung up, and 1006 that the connection was lost. Here,
+the far side's own code is reported.
 
 2. If a connection ends while a message is being sent, hypercorn raises trio.BusyResourceError, which ends the server
 with all its calls. Here, only this connection ends.

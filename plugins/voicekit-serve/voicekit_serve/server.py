@@ -39,10 +39,10 @@ async def serve(
     shared: SharedListener | None = None,
     task_status: trio.TaskStatus[CallSite] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, wait, say `farewell`, and return.
+    """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, let others end, say `farewell`, and return.
 
     The first signal, or `site.stop()`, starts draining; the second signal cancels all calls. `certificate` holds the
-    names of the files with a certificate and its key. `nursery.start` returns the site as soon as it listens.
+    names of the files with a certificate and its key. `nursery.start` returns the site as soon as the server listens.
     Signals are watched only in the main thread. With `shared`, several processes share the port: this one listens on
     copies of the sockets. When told to drain, it stops listening, so that another process takes the next call.
     """

@@ -24,7 +24,7 @@ from voicekit_serve import limits
 from voicekit_serve.logs import carriers_id, numbered
 
 log = logging.getLogger("voicekit.serve")
-"""Logs a line at the start and at the end of each call: our own number, the transport and its id of the call, the
+"""Logs a line at the start and at the end of each call: our own number, the transport and its id for the call, the
 reason for the end, and the seconds. Logs no words or telephone numbers of callers, no keys and no tokens."""
 
 UNCONNECTED = (EndReason.BUSY, EndReason.NO_ANSWER, EndReason.FAILED)

@@ -24,7 +24,7 @@ from voicekit.call.desk import FAREWELL_S
 from voicekit.errors import VoicekitError
 
 BEAT_S: Final = 0.5
-"""Seconds between two signs of life of a worker. It notices that it must drain at most this much later."""
+"""Seconds between two signs of life from a worker. It notices a request to drain at most this much later."""
 
 MARGIN_S: Final = 5
 """Seconds that the master waits beyond a worker's own limits for draining, before it kills the worker."""

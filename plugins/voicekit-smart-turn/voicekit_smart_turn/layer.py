@@ -31,7 +31,7 @@ TRAIL_S = 0.2
 
 
 class Scoring(Layer):
-    """An stt that answers ScorePause. It scores only PCM16 mono."""
+    """An stt that answers each ScorePause; the sound must be PCM16 mono."""
 
     def __init__(self, stage: Any) -> None:
         super().__init__(stage)

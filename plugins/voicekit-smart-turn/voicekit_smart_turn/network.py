@@ -1,6 +1,6 @@
 """Smart Turn v3.2: a small neural network that judges whether an utterance is finished. It blocks for about 60 ms.
 
-The first call loads the network in a thread, which takes 0.1 to 0.3 s; all calls share it.
+The first call loads the network in a thread, which takes 0.1 to 0.3 s; later calls use the same network.
 """
 
 from __future__ import annotations

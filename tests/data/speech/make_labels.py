@@ -33,9 +33,9 @@ RATE = 16_000
 STEP = 160  # samples: 10 ms, the aligner's own step
 STEPS_PER_S = RATE // STEP
 PADDING = 50  # steps of noise at either end while aligning
-HANGOVER = 30  # steps: pauses up to this belong to the speech around them
+HANGOVER = 30  # steps: a pause of at most this length belongs to the speech around it
 OVER_SILENCE_DB = 8.0
-OUTSIDE = 15  # steps outside an aligned segment in which its edge may lie
+OUTSIDE = 15  # steps: how far outside an aligned segment its edge may lie
 FILLERS = ("<s>", "</s>", "<sil>", "(NULL)", "[", "+")
 
 

@@ -14,7 +14,7 @@ from voicekit_browser.reading import text
 LABEL: Final = "rtvi-ai"
 
 VERSION: Final = "2.1.0"
-"""Our version. We serve clients of the same major version, and with the old names also clients of version 1."""
+"""Our version. We serve clients with the same major version and, using the old names, clients with version 1."""
 
 ABOUT: Final = {"library": "voicekit"}
 
@@ -54,7 +54,7 @@ def write_message(kind: str, data: Mapping[str, object] | None = None, id: str =
 
 
 def agreed_version(theirs: object) -> str | None:
-    """The version to use with a client of version `theirs`; None if we can't serve that client."""
+    """The version to use for a client whose version is `theirs`; None if we can't serve that client."""
     major = theirs.partition(".")[0] if isinstance(theirs, str) else ""
     if major == VERSION.partition(".")[0]:
         return VERSION

@@ -7,8 +7,8 @@
               bot-output{completed}  bot-transcription  bot-stopped-speaking
     also      metrics{ttfb}  error{message fatal}
 
-Each reply is one segment; its `segment_id` is the turn's number. Clients of version 1 get `bot-output{text spoken}`
-instead.
+Each reply is one segment; its `segment_id` is the turn's number. Clients of version 1 get other `bot-output`
+messages, with `text` and `spoken`.
 """
 
 from __future__ import annotations

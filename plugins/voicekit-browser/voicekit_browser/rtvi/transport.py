@@ -1,4 +1,4 @@
-"""The route for RTVI: it admits visitors as the page does, but RTVI's clients put their token into the address."""
+"""The route for RTVI: it admits visitors by the page's rules, but RTVI's clients put their token into the address."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ the `d` of the response.
 
 
 class RtviWire:
-    """Our side of one socket. The function `answer` replies to the client's own messages; without this function, they
-    are refused.
+    """Our side of one socket. The function `answer` replies to messages of the type `client-message`; without
+    this function, they are refused.
     """
 
     name = "rtvi"

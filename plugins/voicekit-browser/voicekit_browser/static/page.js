@@ -1,4 +1,4 @@
-// The page: what a call does, shown. All of the call itself is in voicekit.js.
+// Shows on the page what happens in a call. The call itself is in voicekit.js.
 
 import { talk } from "./voicekit.js";
 
@@ -27,12 +27,12 @@ const ENDS = {
 const WRONG_PASSWORD = "That is not the password. After five wrong ones within a minute, none is taken for a while.";
 
 let call = null;
-let last = null; // the last call, for its recording
+let last = null; // the latest call, whose recording can be saved
 let locked = false; // whether the door asks for a password
 let holding = false;
 let typing = false; // a call without a microphone
 let turns = new Map();
-let asked = new Map(); // by turn: what the caller said
+let asked = new Map(); // the caller's words, by turn
 let caller = null;
 let events = 0;
 
@@ -40,7 +40,7 @@ const button = { talk: $("talk"), hold: $("hold"), mute: $("mute") };
 
 // The call.
 
-/** Begin a call; with a `line` typed first, it has no microphone. */
+/** Begin a call; if it begins with a typed `line`, it uses no microphone. */
 async function begin({ muted = false, line = "" }) {
   if (call) return;
   typing = Boolean(line);
@@ -68,7 +68,7 @@ async function begin({ muted = false, line = "" }) {
   caller = null;
   clear($("transcript"), $("falls"), $("events"));
   call = last = made;
-  window.voicekitCall = call; // for a look from the console
+  window.voicekitCall = call; // for use in the console
   call.mute(muted && !holding);
   listen(call);
   show(call.state);
@@ -112,7 +112,7 @@ function ended(reason) {
   else complain(words);
 }
 
-// What is shown.
+// Display.
 
 function show(state) {
   const live = !["idle", "over", "wrong"].includes(state);
@@ -143,7 +143,7 @@ function meter() {
     for (const side of ["caller", "bot"]) {
       const loud = `scaleX(${Math.max(0, 1 + Math.log10(Math.max(1e-6, call.levels[side])) / 2.5).toFixed(2)})`;
       const bar = $(`level-${side}`);
-      if (bar.style.transform !== loud) bar.style.transform = loud; // what has not changed is not painted again
+      if (bar.style.transform !== loud) bar.style.transform = loud; // an unchanged bar is not painted again
     }
     const { latency, underruns, reconnects } = call.statistics;
     text($("latency"), latency === null ? "–" : `${Math.round(latency * 1000)} ms`);
@@ -210,7 +210,7 @@ function decided(act, turn) {
 function drawReply(turn) {
   const { row, said, heard } = turns.get(turn);
   if (!row) return;
-  const to = heard + said.slice(heard).search(/\S|$/); // the space between them is not struck out
+  const to = heard + said.slice(heard).search(/\S|$/); // the space after the heard words is not struck out
   fill(row, [["heard", said.slice(0, to)], ["unheard", said.slice(to)]]);
 }
 
@@ -232,7 +232,7 @@ function note(where, words, kind = "") {
   return made;
 }
 
-/** The paragraph of a row: spans of a class and their text. */
+/** Fill the paragraph of a row with spans, each given by its class and its text. */
 function fill(row, parts) {
   const spans = parts.filter(([, words]) => words).map(([kind, words]) => element("span", kind, words));
   row.querySelector("p").replaceChildren(...spans);
@@ -284,7 +284,7 @@ function listEvent(at, words) {
   while ($("events").children.length > MOST_EVENTS) $("events").firstChild.remove();
 }
 
-// Small things.
+// Helpers.
 
 function element(tag, kind = "", words = "") {
   const made = document.createElement(tag);
@@ -333,7 +333,7 @@ for (const key of "123456789*0#") {
 }
 
 button.talk.onclick = ({ detail }) => {
-  if (detail) button.talk.blur(); // clicked, not pressed: Space is for talking from now on
+  if (detail) button.talk.blur(); // after a click, Space is the key to hold while talking
   if (call?.state === "interrupted") call.wake();
   else if (call) hangUp();
   else begin({});

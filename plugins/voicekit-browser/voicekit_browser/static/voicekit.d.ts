@@ -8,11 +8,11 @@ export class TalkError extends Error {
 }
 
 export interface TalkOptions {
-  /** The server's folder, such as "https://bot.example/browser/". By default the one that this module came from. */
+  /** The server's folder, such as "https://bot.example/browser/". By default, the folder of this module. */
   url?: string | URL;
-  /** For a server that asks for one: the token that your own backend has minted, or what fetches it. Good for 15 s. */
+  /** The token, if the server requires one, or a function that fetches it from your backend. It is valid for 15 s. */
   token?: string | (() => string | Promise<string>);
-  /** A stream of your own, or false to type only. By default the microphone is asked for. */
+  /** A stream of your own, or false to type only. By default, the user is asked for the microphone. */
   microphone?: MediaStream | false;
   /** More constraints for the microphone, such as { deviceId }. */
   audio?: MediaTrackConstraints;
@@ -27,24 +27,24 @@ export type CallState = "starting" | "talking" | "reconnecting" | "interrupted" 
 /** Events by name. `turn` is the number of the bot's reply, from 1. */
 export interface CallEvents {
   state: { state: CallState };
-  /** "caller", "bot", "lost", "gone" (begin anew), "drained", "limit", "refused", "error", "carrier" */
+  /** "caller", "bot", "lost", "gone" (begin a new call), "drained", "limit", "refused", "error", "carrier" */
   end: { reason: string };
-  /** The caller's words so far: they may still change. */
+  /** The caller's words so far, which may still change. */
   interim: { text: string };
-  /** Words that stay, each once, with the white space before them. */
+  /** Final words, each sent once, with the white space before them. */
   final: { text: string };
   typed: { text: string };
   pressed: { digit: string };
   /** The caller has finished; reply `turn` begins. */
   turn: { turn: number; text: string; reason: string };
-  /** What the bot says: `text` stands from character `from` on. */
+  /** The bot's words: `text` begins at character `from` of the reply. */
   said: { turn: number; from: number; text: string };
-  /** The caller has heard the first `to` characters of it. */
+  /** The caller has heard the first `to` characters of the reply. */
   heard: { turn: number; to: number };
   audible: { turn: number };
   ended: { turn: number; said: string; heard: string; cut: boolean };
   decided: { act: string; turn: number | null; why?: string };
-  /** With details: where the time of an answer went; `seconds` from the caller's last sound. */
+  /** With details: how the time before an answer was spent; `seconds` are counted from the caller's last sound. */
   fall: { turn: number; seconds: number; complete: boolean; bars: Bar[] };
   /** With details: a line for a log. */
   line: { at: number; text: string };
@@ -65,9 +65,9 @@ export interface Bar {
 
 export class Call {
   readonly state: CallState;
-  /** `latency`: seconds of the last answer; `lost`: seconds without a socket. */
+  /** `latency`: seconds until the last answer; `lost`: seconds without a socket. */
   readonly statistics: { latency: number | null; underruns: number; reconnects: number; lost: number };
-  /** Root mean square of the last moment, 0 to 1. */
+  /** The root mean square of the latest sound, 0 to 1. */
   readonly levels: { caller: number; bot: number };
   on<K extends keyof CallEvents>(name: K, listener: (event: CallEvents[K] & { name: K }) => void): () => void;
   on(name: "*", listener: (event: { name: string }) => void): () => void;
@@ -75,12 +75,12 @@ export class Call {
   /** 0-9, *, #, A-D */
   press(digit: string): void;
   mute(muted: boolean): void;
-  /** Go on after `interrupted`; call it in a click. */
+  /** Continue after `interrupted`; call this while handling a click. */
   wake(): Promise<void>;
   hangUp(): void;
   /** WAV at 16 kHz, the caller left and the bot right; at most the last half hour. */
   recording(): Blob;
 }
 
-/** Begin a call; call it in a click. Rejects with a TalkError. */
+/** Begin a call; call this while handling a click. Rejects with a TalkError. */
 export function talk(options?: TalkOptions): Promise<Call>;

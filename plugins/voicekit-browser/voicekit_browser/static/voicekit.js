@@ -1,4 +1,4 @@
-// Talk to a voicekit bot from any page: one ES module, no dependency, no build step.
+// Talk to a voicekit bot from any page: one ES module, without dependencies or a build step.
 //
 //   import { talk } from "https://bot.example/browser/voicekit.js";
 //   button.onclick = async () => {
@@ -8,18 +8,18 @@
 //     call.on("end", ({ reason }) => console.log("over:", reason));
 //   };
 //
-// `talk` must be called in a click, or the browser keeps the sound off. Types are in voicekit.d.ts, the wire in the
-// README. Nothing is decided by timers, which a hidden page hardly gets: the captured frames, 50 a second, are the clock.
+// Call `talk` while handling a click, or the browser plays no sound. The types are in voicekit.d.ts, and the wire is in
+// the README. The captured frames, 50 a second, serve as the clock, because browsers slow down a hidden page's timers.
 
 const HEARD_RATE = 16000;
 const KEPT_FRAMES = 750; // 15 s of the caller's sound can be sent again
-const QUEUED_BYTES = 64 * 1024; // beyond it the socket is stuck, and sound waits in KEPT_FRAMES
-const SILENT_S = 4.5; // nothing from the server, though it pings every 2 s: the socket is lost
-const FIRST_S = 10; // for the first answer: of a slow network, or a server that wakes up
+const QUEUED_BYTES = 64 * 1024; // with more than this waiting, the socket is stuck, and sound is kept back
+const SILENT_S = 4.5; // the socket is lost if the server, which pings every 2 s, is silent for this long
+const FIRST_S = 10; // for the first answer: the network may be slow, or the server may have to wake up
 const RESUME_S = 10;
-const FIRST_WAIT_S = 0.25; // the back-off doubles from here
+const FIRST_WAIT_S = 0.25; // the first delay between two attempts; it doubles each time
 const LONGEST_WAIT_S = 4;
-const RECORDED_S = 30 * 60; // of the recording, the last half hour stays
+const RECORDED_S = 30 * 60; // the last half hour of the recording is kept
 
 const PROBLEMS = {
   insecure: "A microphone needs https, or localhost.",
@@ -44,7 +44,7 @@ const BY_NAME = {
   AbortError: "busy",
 };
 
-/** Why there is no call: `code` is one of the keys above. */
+/** Why there is no call: `code` is one of the names in PROBLEMS. */
 export class TalkError extends Error {
   constructor(code, cause) {
     super(PROBLEMS[code] ?? code, { cause });
@@ -53,7 +53,7 @@ export class TalkError extends Error {
   }
 }
 
-/** Begin a call. Resolves when the server has let it in; rejects with a TalkError. */
+/** Begin a call. Resolves when the server has admitted it; rejects with a TalkError. */
 export async function talk(options = {}) {
   const call = new Call(options);
   try {
@@ -78,9 +78,9 @@ export class Call {
     this._got = 0;
     this._played = { gen: 0, samples: 0 };
     this._events = 0;
-    this._frames = []; // the caller's last frames, as they were captured
-    this._captured = 0; // frames, first to last
-    this._sent = 0; // frames that the present socket has been sent
+    this._frames = []; // the latest frames captured from the caller
+    this._captured = 0; // how many frames have been captured so far
+    this._sent = 0; // how many frames have been sent so far
     this._entries = [];
     this._entered = 0;
     this._recorded = [];
@@ -91,7 +91,7 @@ export class Call {
     this._turns = new Set();
   }
 
-  /** Call `listener` with each event of this name; "*" for all. Returns a function that stops it. */
+  /** Call `listener` with each event called `name`, or with all for "*". Returns a function that stops this. */
   on(name, listener) {
     if (!this._listeners.has(name)) this._listeners.set(name, new Set());
     this._listeners.get(name).add(listener);
@@ -103,12 +103,12 @@ export class Call {
     this._enter({ type: "text", text });
   }
 
-  /** Press a key of a telephone: 0-9, *, #, A-D. */
+  /** Press a telephone key: 0-9, *, #, A-D. */
   press(digit) {
     this._enter({ type: "dtmf", digit });
   }
 
-  /** While muted the bot hears silence: for a mute button, and the other way round for one to hold while talking. */
+  /** Let the bot hear silence if `muted`: for a mute button, or a button to be held while talking. */
   mute(muted) {
     this.muted = muted;
     this._capture?.port.postMessage({ muted });
@@ -120,7 +120,7 @@ export class Call {
     this._end("caller");
   }
 
-  /** What both sides heard here so far, as a WAV file: the caller left, the bot right. Made in the page. */
+  /** Both sides as they sounded here, as a WAV file: the caller on the left, the bot on the right. */
   recording() {
     return wav(this._recorded, HEARD_RATE);
   }
@@ -129,13 +129,13 @@ export class Call {
     if (!globalThis.isSecureContext) throw new TalkError("insecure");
     if (!globalThis.AudioWorkletNode) throw new TalkError("unsupported");
     this._context = this._options.context ?? new AudioContext({ latencyHint: "interactive" });
-    const resumed = this._context.resume(); // in the same click, or autoplay rules keep it silent
+    const resumed = this._context.resume(); // while handling the click, or autoplay rules keep it silent
     this._context.onstatechange = () => this._contextChanged();
     if (this._options.microphone !== false) await this._openMicrophone();
     await this._context.audioWorklet.addModule(new URL("worklets.js", this._base));
     await resumed;
     this._buildCapture();
-    this._heartbeat = setInterval(() => this._tick(), 500); // only for a page whose sound was taken away
+    this._heartbeat = setInterval(() => this._tick(), 500); // needed only if the page has lost its sound
     this._watchDevices();
     await this._connectFirst();
   }
@@ -186,7 +186,7 @@ export class Call {
       this._playback.connect(context.destination);
       return;
     }
-    // Through an element: the browser's echo canceller knows what that plays, but not always what WebAudio plays.
+    // The browser's echo canceller knows what an element plays, but not always what WebAudio plays.
     const route = context.createMediaStreamDestination();
     this._playback.connect(route);
     this._element = new Audio();
@@ -205,7 +205,7 @@ export class Call {
     navigator.mediaDevices?.addEventListener?.("devicechange", this._devicesChanged);
   }
 
-  /** The device went, or another came: capture again, from whatever is the default now. */
+  /** If a device was removed or added, capture from the present default. */
   async _microphoneLost(onlyIfOurs = false) {
     const live = this._stream?.getAudioTracks().some((track) => track.readyState === "live");
     if (!this._ours || this.state === "over" || (onlyIfOurs && live)) return;
@@ -226,18 +226,18 @@ export class Call {
       if (this.state === "interrupted") this._become(this._socket ? "talking" : "reconnecting");
       this._skipMissing();
     } else if (this.state === "talking") {
-      this._stopped = performance.now(); // a telephone call on iOS, or a click is needed
+      this._stopped = performance.now(); // there is a telephone call on iOS, or a click is needed
       this._become("interrupted");
     }
   }
 
-  /** Go on after an interruption; call it in a click. */
+  /** Continue after an interruption; call this while handling a click. */
   async wake() {
     await this._context.resume();
     await this._element?.play?.();
   }
 
-  /** Nothing was captured meanwhile: the caller's time goes on by a gap. */
+  /** Add a gap to the caller's sound for the time in which nothing was captured. */
   _skipMissing() {
     if (this._stopped === undefined) return;
     const samples = Math.round(((performance.now() - this._stopped) / 1000) * HEARD_RATE);
@@ -291,7 +291,7 @@ export class Call {
     }
   }
 
-  /** The socket is lost: try again at once, and then with growing pauses, for RESUME_S. */
+  /** Drop the socket, and connect again for RESUME_S: first immediately, then with growing pauses. */
   _lose() {
     const socket = this._socket ?? this._opening;
     this._socket = this._opening = null;
@@ -307,7 +307,7 @@ export class Call {
     this._tick();
   }
 
-  /** What the clock does: notice a silent server, and connect again when it is time. */
+  /** Called by the clock: notice a silent server, and connect again when it is time. */
   _tick() {
     if (this.state === "over") return;
     const now = performance.now();
@@ -374,7 +374,7 @@ export class Call {
     }
   }
 
-  /** `socket` carries the call from now on; the server has so much of the caller already. */
+  /** Carry the call on `socket`; the server already has `heard` samples and `entered` entries. */
   _carry(socket, { heard, entered }) {
     this._socket = socket;
     this._opening = null;
@@ -418,7 +418,7 @@ export class Call {
     this._tick();
   }
 
-  /** Send what was captured and not sent, unless the socket is stuck. */
+  /** Send the frames that have been captured but not sent, unless the socket is stuck. */
   _flow() {
     const first = this._captured - this._frames.length;
     if (this._sent < first) this._sent = first;
@@ -465,7 +465,7 @@ export class Call {
     while (this._recordedSamples > RECORDED_S * HEARD_RATE) this._recordedSamples -= this._recorded.shift().length / 2;
   }
 
-  // What happens.
+  // Events and states.
 
   _happened(event) {
     if (event.name === "late") this.statistics.underruns += 1;
@@ -479,7 +479,7 @@ export class Call {
     this._emit("state", { state });
   }
 
-  /** The call is over: "caller" and "bot" have hung up, "lost" and "gone" are the network's, "drained" the server's. */
+  /** End the call: "caller" or "bot" hung up, the network failed ("lost", "gone"), or the server stops ("drained"). */
   _end(reason) {
     if (this.state === "over") return;
     this._become("over");

@@ -1,4 +1,4 @@
-// Sound, in the audio thread: capture, playback and recording. Loaded by voicekit.js, and of no use without it.
+// Captures, plays and records sound in the audio thread. For voicekit.js, and of no use without it.
 //
 //   voicekit-capture    microphone -> 20 ms of PCM16 at 16 kHz, with the level
 //   voicekit-playback   PCM16 at the bot's rate -> speaker; flush, hold, release; what was heard, to the sample
@@ -14,8 +14,8 @@ class Resampler {
     this.width = Math.ceil(this.taps);
     this.table = Resampler.kernel(this.taps, 1 / Math.max(1, this.step));
     this.buffer = new Float32Array(2 * this.width + 4096);
-    this.length = this.width; // silence before the first sample
-    this.at = this.width; // in the buffer: the centre of the next output
+    this.length = this.width; // starts with silence before the first sample
+    this.at = this.width; // the place in the buffer of the next output's centre
   }
 
   static kernel(taps, cutoff) {
@@ -76,7 +76,7 @@ class Resampler {
   }
 }
 
-/** The samples that passed without a call of `process`, as a browser that rebuilds its graph leaves some out. */
+/** Counts the samples for which `process` was not called: a browser that rebuilds its graph leaves some out. */
 class Frames {
   constructor() {
     this.next = null;
@@ -108,7 +108,7 @@ class Capture extends AudioWorkletProcessor {
   }
 
   process([input]) {
-    // Without a microphone, or muted, the caller is silent: the stream never stops, so times stay true.
+    // Without a microphone, or if muted, send silence: the stream never stops, so its times stay correct.
     const sound = input[0] && !this.muted ? input[0] : this.silence;
     for (let missed = this.frames.missed(); missed > 0; missed -= QUANTUM) this.resampler.push(this.silence, 0, QUANTUM);
     this.resampler.push(sound, 0, sound.length);
@@ -126,8 +126,8 @@ class Capture extends AudioWorkletProcessor {
   }
 }
 
-const START_S = 0.08; // Sound that must be there before the first sample sounds, or after it ran dry.
-const WAIT_S = 0.1; // With less than that, how long it waits for more: the end of what is said is short.
+const START_S = 0.08; // Seconds of sound that must have arrived before playback starts, or starts again.
+const WAIT_S = 0.1; // Seconds after which it starts with less than START_S, for short sounds.
 const REPORT_S = 0.05;
 
 class Playback extends AudioWorkletProcessor {
@@ -145,14 +145,14 @@ class Playback extends AudioWorkletProcessor {
 
   reset() {
     this.queue = []; // Float32Arrays at the bot's rate
-    this.queued = 0; // samples in it
-    this.offset = 0; // into the first
+    this.queued = 0; // how many samples are in the queue
+    this.offset = 0; // how many samples of the first array have been used
     this.resampler = new Resampler(this.rate, sampleRate);
-    this.rendered = 0; // samples of this generation whose sound has left for the speaker
-    this.ear = 0; // those that have reached the ear by now
-    this.way = []; // [time, rendered]: on the way to the ear
+    this.rendered = 0; // how many samples of this generation have been sent to the speaker
+    this.ear = 0; // how many of these have reached the ear by now
+    this.way = []; // [time, rendered]: when the rendered sound will reach the ear
     this.sounding = false;
-    this.since = null; // when sound came to wait for more
+    this.since = null; // the time since which sound has been waiting for more
     this.level = 0;
     this.peak = 0;
     this.count = 0;
@@ -214,7 +214,7 @@ class Playback extends AudioWorkletProcessor {
     }
   }
 
-  /** Feed the resampler for `count` outputs; how many it can give. */
+  /** Feed the resampler for `count` outputs; returns how many it can give. */
   feed(count) {
     let wanted = this.resampler.wanted(count);
     while (wanted > 0 && this.queue.length) {
@@ -233,7 +233,7 @@ class Playback extends AudioWorkletProcessor {
     return this.resampler.ready;
   }
 
-  /** Out of sound: what the resampler still holds back is played, and it begins anew with the next. */
+  /** Play the sound that the resampler holds back, and replace the resampler. */
   finish(out, start) {
     const tail = new Float32Array(this.resampler.width + 1);
     this.resampler.push(tail, 0, tail.length);

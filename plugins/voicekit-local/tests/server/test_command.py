@@ -88,7 +88,7 @@ async def test_embedded_it_tells_of_slow_loading_and_ends_with_its_input() -> No
                 keys.append(service.key)
     steps = [line for line in told if line.startswith("tuning")]
     assert steps[-2:] == ["tuning 80 %", "tuning 100 %"]
-    assert len(steps) <= 5  # of the first second, and of quick loading, nothing is told
+    assert len(steps) <= 5  # nothing is reported in the first second, or if loading is quick
     assert len(set(keys)) == 2
     assert all(len(key) > 20 for key in keys)
 

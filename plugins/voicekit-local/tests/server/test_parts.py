@@ -75,7 +75,7 @@ def test_every_raw_format_is_understood(name: str, channels: int, cuts: list[int
 def test_every_rate_is_brought_to_that_of_the_recogniser(rate: int) -> None:
     """The sound is as long as it was, to the sample."""
     intake = RawIntake(SttConfig(audio_format="pcm_s16le", sample_rate=rate, num_channels=1))
-    message = bytes(2 * rate // 50)  # for 11,025 Hz, this ends inside a sample
+    message = bytes(2 * rate // 50)  # at 11,025 Hz, this ends within a sample
     heard = b"".join(intake.feed(message) for _ in range(50)) + intake.finish()
     assert len(heard) // 2 == 50 * len(message) // 2 * 16_000 // rate
 
@@ -231,7 +231,7 @@ async def test_loading_is_told_when_it_takes_long() -> None:
     await load_all([Engine()], lambda doing, done: told.append((doing, done)))
     assert told[-2:] == [("loading", 0.9), ("loading", 1.0)]
     assert told == sorted(told)
-    assert ("loading", 0.1) not in told[1:]  # nothing is told twice
+    assert ("loading", 0.1) not in told[1:]  # nothing is reported twice
 
 
 @pytest.mark.parametrize(

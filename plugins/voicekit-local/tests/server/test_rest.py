@@ -106,7 +106,8 @@ async def test_a_file_that_is_deleted_before_its_turn_fails_one_transcription(sp
     async with fake_server(recogniser=Slow()) as (_, endpoints), http(endpoints) as client:
         first, _, second, third = [await queued(client, flac(speech)) for _ in range(4)]
         assert (await client.delete(f"/v1/files/{second['file_id']}")).status_code == 204
-        assert (await client.delete(f"/v1/transcriptions/{third['id']}")).status_code == 204  # as Ctrl-C does with both
+        # Like Ctrl-C, delete the transcription and its file.
+        assert (await client.delete(f"/v1/transcriptions/{third['id']}")).status_code == 204
         assert (await client.delete(f"/v1/files/{third['file_id']}")).status_code == 204
         let_go.set()
         assert (await over(client, first))["status"] == "completed"

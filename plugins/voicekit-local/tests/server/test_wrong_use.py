@@ -34,7 +34,7 @@ SPEAKS = {
     "stream_id": "a", "model": "tts-rt-v2", "language": "en", "voice": "Maya", "audio_format": "pcm_s16le",
     "sample_rate": 16_000,
 }  # fmt: skip
-QUIET = "AAAA" * 4_000  # a quarter of a second and more, of which a result tells
+QUIET = "AAAA" * 4_000  # over a quarter of a second: enough for a result
 SAYS = json.dumps({"stream_id": "a", "text": "Whoever leaves has his text spoken in vain. " * 3, "text_end": True})
 UPGRADE = (
     b"GET /%s-websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -429,7 +429,7 @@ async def test_a_message_of_100_mb_is_not_read(connect) -> None:
 async def test_connections_that_are_opened_and_dropped_cost_nothing(connect) -> None:
     """However many come and go, in whatever state, nothing of them stays; a call behind them is served."""
     async with server_apart() as server:
-        await drop(server.endpoints, WARMING)  # what is made once
+        await drop(server.endpoints, WARMING)  # things that are made only once
         await server.until_empty()
         before = server.mb("VmRSS")
         await drop(server.endpoints, DROPPED)

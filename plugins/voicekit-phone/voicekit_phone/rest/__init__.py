@@ -1,4 +1,4 @@
-"""The parts of the carriers' REST APIs that calls need: hang up, transfer, send digits, dial out. This is optional:
+"""The parts of the carriers' REST APIs that calls need: hang up, transfer, send digits, dial out. They are optional:
 nothing is sent unless a transport has the account's credentials.
 
     order      requests and answers, as values (pure)

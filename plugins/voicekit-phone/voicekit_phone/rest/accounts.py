@@ -1,7 +1,7 @@
 """Accounts with the carriers: the credentials, addresses and bodies of requests (pure).
 
 Sources: the carriers' API pages and SDKs of 2024 to 2026, from the project's notes. Not tested against the carriers
-themselves. Facts that are uncertain are marked `?`: the addresses of SignalWire and Vobiz, and Exotel's answer in JSON.
+themselves. Not verified: the addresses of SignalWire and Vobiz, the headers of Vobiz, and Exotel's answer in JSON.
 Each account has an argument for its base address (`api`), for regions and for tests.
 """
 
@@ -107,7 +107,7 @@ class TwilioAccount(Account):
 
 
 class SignalWireAccount(TwilioAccount):
-    """SignalWire's compatibility API: Twilio's requests at the space's address (`?`)."""
+    """SignalWire's compatibility API: Twilio's requests at the space's address (not verified)."""
 
     name = "signalwire"
     keys_from = "SIGNALWIRE_PROJECT_ID, SIGNALWIRE_TOKEN and SIGNALWIRE_SPACE"
@@ -132,7 +132,7 @@ class TelnyxAccount(Account):
         return {"authorization": f"Bearer {self._secret}"}
 
     def action(self, call_id: str, action: str, **body: Any) -> RestRequest:
-        """A command for a call in progress."""
+        """The request to perform `action` on a call in progress."""
         return RestRequest("POST", f"{self._api}/v2/calls/{quote(call_id, safe='')}/actions/{action}", json=body)
 
     def hang_up(self, call_id: str) -> RestRequest:
@@ -203,7 +203,7 @@ class PlivoAccount(Account):
 
 
 class VobizAccount(PlivoAccount):
-    """Vobiz: Plivo's requests, but at another address, and with the credentials in other headers (both `?`)."""
+    """Vobiz: Plivo's requests, but at another address and with the credentials in other headers (not verified)."""
 
     name = "vobiz"
     keys_from = "VOBIZ_AUTH_ID and VOBIZ_AUTH_TOKEN"

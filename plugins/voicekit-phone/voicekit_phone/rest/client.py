@@ -32,7 +32,7 @@ TRIES = 2
 """Attempts to hang up, which is safe to repeat. No other request is repeated, since it might take effect twice."""
 
 MOST_BYTES = 64 * 1024
-"""Most bytes read of an answer; carriers send one or two KiB."""
+"""The number of bytes after which we stop reading an answer; carriers send one or two KiB."""
 
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 
@@ -91,7 +91,7 @@ class CarrierClient:
         await self._done(request)
 
     async def dial(self, order: DialOrder) -> str:
-        """Start a call and return its id. The request is sent only once; after a timeout, the call may still ring."""
+        """Start a call and return its id. The request is not repeated: after a timeout, a telephone may still ring."""
         answer = await self._done(self.account.dial(order))
         call_id = self.account.call_id(answer)
         if not call_id:
@@ -110,7 +110,7 @@ class CarrierClient:
         why = f"no answer within {self._timeout:g} s"
         with trio.move_on_after(self._timeout), _unlogged():
             context = await in_thread(_trusted)
-            import httpx  # the thread has already imported it
+            import httpx  # already imported by the thread above
 
             try:
                 return await self._send(request, context)

@@ -48,7 +48,7 @@ class DialOrder:
 
     When somebody answers, the carrier sends a request to `answer_url`. Carriers that open the socket without asking use
     `stream_url` instead. `news_url` gets the reports: busy, no answer, who has answered. Times are in seconds. `keys`
-    are the digits to send once somebody has answered; a w among them is a pause.
+    are the digits to send once somebody has answered; a "w" between them is a pause.
     """
 
     to: str = field(repr=False)
