@@ -1,4 +1,4 @@
-"""A model that answers, and transfers callers on request. It knows the departments' names, but not their numbers.
+"""A model that answers callers, and transfers them on request. It knows the departments' names, but not their numbers.
 
     voicekit serve examples/11_transfer.py --transport twilio --public-url https://...
 

@@ -40,7 +40,7 @@ async def talk(websocket: WebSocket) -> None:
 
 
 def make_session(call: Call) -> voicekit.Session:
-    """Make a call's session, in trio's thread. It takes only keys and makes no sound, so it needs no speech service."""
+    """Make a call's session, in trio's thread. The session uses keys, not sound, so it needs no speech service."""
     policy = voicekit.Policy(call=voicekit.CallPolicy(greeting="Hello. Press a key."))
     return voicekit.Session(handler=answer, call=call, stt=None, vad=None, tts="quiet", policy=policy)
 
