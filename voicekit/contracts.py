@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
+from msgspec import Struct
+
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
 from voicekit.events import CallNews, SessionEvent, Signal, SpeechMark, Transcript, WordMark
@@ -179,8 +181,7 @@ class CallEnds(Protocol):
     async def send_digits(self, digits: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Text on its way to the voice, and a record of the handler's words from which it was made.
 
     `to[i]` is how many characters of the handler's own text count as heard when the sound of `text[i]` has begun; `to`
@@ -318,8 +319,7 @@ class ReplyCommitment(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyScope:
+class ReplyScope(Struct, frozen=True):
     """What the tasks of one reply share: the reply, its permission to be played, and whether its turn is committed."""
 
     reply: Reply

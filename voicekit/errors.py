@@ -24,8 +24,9 @@ import html
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from msgspec import Struct
 
 SHORTEST_SECRET = 4
 """The minimum length, in characters, of a secret that is removed from texts. A shorter one protects nothing, and
@@ -70,8 +71,7 @@ class RemoteProtocolError(ProtocolError):
     """The peer sent something that the protocol forbids in this state."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(Struct, frozen=True):
     """One field that a service refused: where it is, and the service's error type and message for it."""
 
     location: str

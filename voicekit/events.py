@@ -8,29 +8,27 @@ from 1. Words keep the white space that the recogniser put before them, so that 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 # --- marks: travel in order with the sound (SpeechStarted and SpeechStopped are also sent ahead of it as signals) ---
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechStarted:
+class SpeechStarted(Struct, frozen=True):
     """Someone began to speak at sample `at` of the ear stream."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechStopped:
+class SpeechStopped(Struct, frozen=True):
     """The speech ended at sample `at` of the ear stream; emitted after the gate's hangover."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class WordMark:
+class WordMark(Struct, frozen=True):
     """A spoken word starts at sample `at` of its reply; from then on, the first `said_to` characters of the handler's
     text count as heard."""
 
@@ -42,8 +40,7 @@ class WordMark:
 # --- from the transcriber ---
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One recognised word with the white space before it, from sample `start` to `end` of the ear stream."""
 
     text: str
@@ -59,8 +56,7 @@ def joined(words: Iterable[Word]) -> str:
     return "".join(word.text for word in words).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Interim:
+class Interim(Struct, frozen=True):
     """All words that are not yet final, if any. They replace the words of the previous Interim."""
 
     words: tuple[Word, ...]
@@ -70,8 +66,7 @@ class Interim:
         return joined(self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(Struct, frozen=True):
     """Words that will not change any more; each is emitted once."""
 
     words: tuple[Word, ...]
@@ -81,29 +76,25 @@ class Final:
         return joined(self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """The recogniser judges that the utterance is complete; `at` is the end of its last word."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finalized:
+class Finalized(Struct, frozen=True):
     """As requested, all words up to `at` are now final; this does not mean that the turn is over."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """The recogniser has processed everything before sample `final_to`, including silence."""
 
     final_to: int
 
 
-@dataclass(frozen=True, slots=True)
-class Translated:
+class Translated(Struct, frozen=True):
     """Translated words: either final ones, each emitted once, or all those that may still change. Times are
     approximate.
     """
@@ -116,8 +107,7 @@ class Translated:
         return joined(self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class SttDown:
+class SttDown(Struct, frozen=True):
     """The transcriber has lost the connection to its service, and emits no words until it has reconnected. `why` is the
     reason, as text.
     """
@@ -125,30 +115,26 @@ class SttDown:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SttUp:
+class SttUp(Struct, frozen=True):
     """The transcriber has recovered."""
 
 
 # --- from the caller, other than by voice ---
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """A line of text from the user; it is never treated as a backchannel."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dtmf:
+class Dtmf(Struct, frozen=True):
     """A key pressed on a telephone: 0-9, *, #, A-D."""
 
     digit: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallerHeld:
+class CallerHeld(Struct, frozen=True):
     """The far side has put the caller on hold (`held`), or ended the hold. During a hold, all deadlines are paused."""
 
     held: bool
@@ -157,8 +143,7 @@ class CallerHeld:
 # --- from the handler ---
 
 
-@dataclass(frozen=True, slots=True)
-class CollectKeys:
+class CollectKeys(Struct, frozen=True):
     """The request to make one turn, with the reason "keys", from the keys that the caller presses next.
 
     The collection is complete after `most` keys, or `within` seconds after the last key. A key in `end` or `stop` also
@@ -176,30 +161,26 @@ class CollectKeys:
 # --- from playout ---
 
 
-@dataclass(frozen=True, slots=True)
-class Audible:
+class Audible(Struct, frozen=True):
     """The first sample of the reply has been played."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class HeardSoFar:
+class HeardSoFar(Struct, frozen=True):
     """The caller has heard the first `said_to` characters of the handler's text."""
 
     turn: int
     said_to: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyDone:
+class ReplyDone(Struct, frozen=True):
     """The reply's last sample has been played."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyFailed:
+class ReplyFailed(Struct, frozen=True):
     """The reply ended with an error; what had been heard by then stays in the history."""
 
     turn: int
@@ -215,8 +196,7 @@ ExpectedAnswer: TypeAlias = AnswerKind | float
 """The kind of the expected answer, or the seconds of silence that end it."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerExpected:
+class AnswerExpected(Struct, frozen=True):
     """Reply `turn` asks the caller for what `answer` describes, and expects it until the caller's next turn is
     committed."""
 
@@ -227,8 +207,7 @@ class AnswerExpected:
 # --- from a sound model ---
 
 
-@dataclass(frozen=True, slots=True)
-class PauseScored:
+class PauseScored(Struct, frozen=True):
     """The sound model's answer: how probable it is that the utterance before the pause at sample `at` is finished."""
 
     at: int
@@ -238,8 +217,7 @@ class PauseScored:
 # --- from the session ---
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """Ask the bot to speak on its own initiative, and not in reply to the caller. `reason` is "greeting", "idle",
     "say", "warning", "apology", "farewell" or "machine" (an answering machine has answered, see AnsweredBy).
 
@@ -251,8 +229,7 @@ class Prompt:
     interruptible: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """The request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
     spoken.
 
@@ -265,13 +242,11 @@ class End:
     limit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEnded:
+class SourceEnded(Struct, frozen=True):
     """The source has ended, and the transcriber has emitted its last transcript."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hangup:
+class Hangup(Struct, frozen=True):
     """The other side has hung up."""
 
 
@@ -300,8 +275,7 @@ Signal: TypeAlias = (
 # --- commands from the turn machine to the conductor ---
 
 
-@dataclass(frozen=True, slots=True)
-class StartReply:
+class StartReply(Struct, frozen=True):
     """Start reply `turn`, which answers `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     If `script` is given, it is spoken and no handler is called.
@@ -314,8 +288,7 @@ class StartReply:
     interruptible: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Speculate:
+class Speculate(Struct, frozen=True):
     """Prepare reply `turn`, which answers `text`, but don't play it yet: it is not certain that the caller has
     finished.
     """
@@ -324,8 +297,7 @@ class Speculate:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirm(Struct, frozen=True):
     """The caller's turn is over, and the guess was right: reply `turn` may be played. `text` is the final spelling of
     the caller's words."""
 
@@ -333,52 +305,45 @@ class Confirm:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Struct, frozen=True):
     """The guess was wrong: the prepared reply `turn` is discarded, and the next reply gets the same number."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class CutReply:
+class CutReply(Struct, frozen=True):
     """Cut reply `turn`: it is silent from now on."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class HoldOutput:
+class HoldOutput(Struct, frozen=True):
     """Pause reply `turn` at its current position."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseOutput:
+class ReleaseOutput(Struct, frozen=True):
     """Resume the paused reply `turn`."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class AmendTurn:
+class AmendTurn(Struct, frozen=True):
     """Final words that came late have changed the caller's words in turn `turn`, which is already committed."""
 
     turn: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finalize:
+class Finalize(Struct, frozen=True):
     """Ask the stt to make all words up to sample `at` final, as soon as it has sent the sound up to that sample; the
     answer is Finalized."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class ScorePause:
+class ScorePause(Struct, frozen=True):
     """Ask the sound model whether the utterance before the pause at sample `at` is finished; the answer is
     PauseScored.
     """
@@ -396,8 +361,7 @@ TurnCommand: TypeAlias = (
 # --- session events, for observers and the event log ---
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStarted:
+class SessionStarted(Struct, frozen=True):
     """Everything is open, and sound flows from now on. `vad` is the speech detector's name; it is empty if there is
     none."""
 
@@ -422,8 +386,7 @@ class TurnAct(Enum):
     CLOSE = "close"  # the call is over
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True):
     """One decision of the turn machine: `act` on reply `turn` (None if the decision concerns no reply), and the reason.
 
     `about` is the `reason` of a prompt that was dropped. `str()` returns the line for the log.
@@ -444,8 +407,7 @@ class Decided:
         return f"{self.what} ({self.why})"
 
 
-@dataclass(frozen=True, slots=True)
-class TurnCommitted:
+class TurnCommitted(Struct, frozen=True):
     """The caller's turn is complete; reply `turn` starts."""
 
     turn: int
@@ -453,8 +415,7 @@ class TurnCommitted:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TurnEnded:
+class TurnEnded(Struct, frozen=True):
     """Reply `turn` is over: the handler said `said`, and the caller heard `heard`."""
 
     turn: int
@@ -463,32 +424,28 @@ class TurnEnded:
     cut: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Overrun:
+class Overrun(Struct, frozen=True):
     """A link was full, so `samples` samples of sound were dropped; a Gap takes their place."""
 
     link: str
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class Underrun:
+class Underrun(Struct, frozen=True):
     """Reply `turn` had nothing to play for `samples` samples, although the handler had not finished its text."""
 
     turn: int
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Something failed and the call continues: `where` names the stage or the plugin."""
 
     where: str
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Switched:
+class Switched(Struct, frozen=True):
     """A service failed with `error` and another takes over; `role` is "stt", "tts" or "model".
 
     If the new service is in another region, `crosses` names both regions, for example "eu to us". A voice that exists
@@ -502,8 +459,7 @@ class Switched:
     crosses: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """The task named in `where` blocked the event loop, and so every call in the process, for `seconds` of real
     time."""
 
@@ -511,8 +467,7 @@ class Blocked:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswered:
+class ModelAnswered(Struct, frozen=True):
     """A model's answer in reply `turn` is complete; `stop` is the reason why the model stopped. Times are in seconds,
     counted from the request."""
 
@@ -525,8 +480,7 @@ class ModelAnswered:
     output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolRan:
+class ToolRan(Struct, frozen=True):
     """A tool that the model called in reply `turn` ended after `seconds`. The tool's arguments and result are private,
     so they are left out.
 
@@ -540,16 +494,14 @@ class ToolRan:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class BargeInTimed:
+class BargeInTimed(Struct, frozen=True):
     """Reply `turn` was cut `seconds` after the caller began to speak over it."""
 
     turn: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class TurnTimed:
+class TurnTimed(Struct, frozen=True):
     """Reply `turn` has become audible; the times state how long the caller waited for it, in seconds.
 
     `decision` is the time from the detected end of the caller's speech until the turn was committed; it includes the
@@ -568,8 +520,7 @@ class TurnTimed:
     total: float
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredBy:
+class AnsweredBy(Struct, frozen=True):
     """The carrier has detected who answered an outgoing call. `greeted` means that a machine's greeting has ended, so
     the bot should speak now.
     """
@@ -578,15 +529,13 @@ class AnsweredBy:
     greeted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Transferred:
+class Transferred(Struct, frozen=True):
     """The caller was transferred (`error` is None), or the carrier refused the transfer."""
 
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEnded:
+class SessionEnded(Struct, frozen=True):
     """The call is over. `error` is the error that ended it, or None if it ended normally. For `limit`, see End."""
 
     why: str

@@ -18,6 +18,8 @@ from importlib import import_module
 from typing import Any
 from unittest import mock
 
+from msgspec import Struct
+
 import voicekit
 from voicekit import events
 from voicekit.cli import VERBS
@@ -77,9 +79,12 @@ def event_table() -> str:
         made += f"\n## {name}\n\n{prose(kind)}\n"
         if issubclass(kind, enum.Enum):
             made += "\n" + "".join(f"- `{member.name}`: `{member.value}`\n" for member in kind)
-        elif dataclasses.is_dataclass(kind) and dataclasses.fields(kind):
+        elif issubclass(kind, Struct) and kind.__struct_fields__:
             made += "\n| field | type | default |\n|---|---|---|\n"
-            made += "".join(row(f"`{each.name}`", f"`{each.type}`", default(each)) for each in dataclasses.fields(kind))
+            names, defaults = kind.__struct_fields__, kind.__struct_defaults__
+            without = [""] * (len(names) - len(defaults))
+            for name, given in zip(names, [*without, *(f"`{value(each)}`" for each in defaults)], strict=True):
+                made += row(f"`{name}`", f"`{kind.__annotations__[name]}`", given)
     return made
 
 

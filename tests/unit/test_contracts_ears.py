@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from tests.unit.broken_kit import Changing, Stating
 from tests.unit.test_contracts_kept import script, speech

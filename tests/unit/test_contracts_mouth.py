@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from tests.unit.broken_kit import Changing, Stating
 from voicekit.audio.format import PCM16K, AudioFormat

@@ -171,6 +171,6 @@ def test_the_back_off_knows_no_clock_and_no_trio() -> None:
     assert {getattr(node, "module", None) for node in imports} <= {
         "__future__",
         "collections.abc",
-        "dataclasses",
+        "msgspec",
         "math",
     }

@@ -6,14 +6,14 @@ name, an id or other metadata. Any further fact that two stages need to exchange
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from voicekit.audio.format import AudioFormat
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFrame:
+class AudioFrame(Struct, frozen=True):
     """`pcm` in `format`; its first sample is number `at` in the stream. The repr never shows the sound itself."""
 
     pcm: bytes
@@ -44,8 +44,7 @@ class AudioFrame:
         return f"AudioFrame({self.samples} samples at {self.at}, {self.format})"
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """`samples` samples of sound, starting with number `at`, are missing: they were dropped, or never arrived."""
 
     samples: int

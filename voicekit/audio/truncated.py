@@ -12,9 +12,10 @@ from __future__ import annotations
 import io
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from msgspec import Struct
 
 from voicekit.errors import ConfigError
 
@@ -35,8 +36,7 @@ UNKNOWN = 1 << 62
 """If a header declares no length, libsndfile returns its largest number, which is above this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """The size of the sound in a file: where in the header it is declared, what it really is, and how much is missing.
 
     `mended` contains the bytes to be read in place of the declared size. If it is empty, the header is correct, and

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 Trust: TypeAlias = Literal["signed", "claimed"]
 """`signed`: from a request whose signature was checked. `claimed`: from a message that anyone who reached the socket
 could have sent; a claimed call id must not go into a request made with our credentials."""
@@ -38,16 +40,14 @@ class EndReason(StrEnum):
     """An error on our side."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallEnd:
+class CallEnd(Struct, frozen=True):
     """The reason why a call ended, and the carrier's own code or text if it gave one."""
 
     reason: EndReason
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A fact, and how far it can be trusted. The repr hides the value, since it may be a telephone number."""
 
     value: str

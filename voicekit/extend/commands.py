@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from voicekit.errors import PluginError
 from voicekit.extend.names import check_name
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command: `run` gets the arguments that follow the command's name, and returns the exit status."""
 
     plugin: str

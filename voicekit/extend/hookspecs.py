@@ -13,10 +13,10 @@ this order.
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pluggy
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from voicekit.events import SessionEvent
@@ -36,15 +36,13 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-@dataclass(frozen=True, slots=True)
-class Apologise:
+class Apologise(Struct, frozen=True):
     """A reaction to an error: speak `text` and continue the call."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """A reaction to an error: open the failed part again and continue the call."""
 
 

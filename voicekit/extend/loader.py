@@ -14,7 +14,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 import pluggy
+from msgspec import Struct
 
 from voicekit.errors import ConfigError, PluginError
 from voicekit.extend import hookspecs
@@ -41,8 +42,7 @@ VOICEFILE = "voicefile"
 """The name of `voicefile.py` as a plugin and as a module."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """A plugin that has been found but not imported."""
 
     name: str

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
+from msgspec import Struct
+
 from voicekit.errors import ConfigError, PluginError, VoicekitError
 from voicekit.extend.install import brought_by, how_to_install
 from voicekit.extend.names import check_name, guess, listed, shown
@@ -28,8 +30,7 @@ AUTO = "auto"
 """The name of each role's default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """What a part requires: an API key, in the environment variable `variable` or as the option `key`.
 
     If the key is missing, `stand_in` (a function or its name) prepares a replacement. It gets a function for reporting

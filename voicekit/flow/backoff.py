@@ -7,12 +7,12 @@ intervals, and abandoned after a certain number of attempts, or a certain time w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+
+class Waits(Struct, frozen=True):
     """How many seconds to wait before a new attempt: `first` after one failure, then twice as long after each further
     failure, up to `longest`.
 

@@ -24,6 +24,7 @@ from importlib import import_module
 from typing import Any
 
 import trio
+from msgspec import Struct
 
 from voicekit.audio.format import AudioFormat
 from voicekit.errors import ConfigError, FormatMismatch
@@ -59,8 +60,7 @@ class LinkSpec(Pipeable):
         check_rule(self.name or "of a line", self.capacity, self.full)
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(Struct, frozen=True):
     """A stage, the transforms after it, their input format, and the link to the next stage (if there is one)."""
 
     stage: Stage[Any, Any]

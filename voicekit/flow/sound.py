@@ -8,8 +8,9 @@ the few ms of sound that a window or a filter still holds, but the position in t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from voicekit.audio.chunk import Chunker
 from voicekit.audio.codec import convert

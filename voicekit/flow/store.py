@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError, LinkOverflow
@@ -31,8 +32,7 @@ class Full(Enum):
     FAIL = "fail"  # the sender gets LinkOverflow: a full link is a bug
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStatistics:
+class LinkStatistics(Struct, frozen=True):
     """The state of a link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), and
     `age` is in seconds.
     """

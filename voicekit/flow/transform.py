@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from voicekit.audio.format import AudioFormat
 
 In = TypeVar("In")
@@ -38,8 +40,7 @@ def _unheard(signal: object) -> None:
     """Discards signals that have no receiver."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamContext:
+class StreamContext(Struct, frozen=True):
     """What a transform may know about its stream: the format of the sound, and how to signal the conductor."""
 
     format: AudioFormat | None = None

@@ -6,8 +6,9 @@ A recogniser counts samples from the first one that it gets; the log knows the p
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.events import (

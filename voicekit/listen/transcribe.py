@@ -13,14 +13,14 @@ A final word is released when the next final word begins or when `flush` ends it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from voicekit.events import Final, Interim, Word
 from voicekit.writing import begins_word
 
 
-@dataclass(frozen=True, slots=True)
-class HeardToken:
+class HeardToken(Struct, frozen=True):
     """A piece of a word, as the recogniser sent it; `start` and `end` are sample numbers of the caller's sound, None if
     unknown.
     """

@@ -12,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
 import trio
+from msgspec import Struct
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
@@ -92,8 +93,7 @@ class NullSink:
         """Discards the sound."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeardPiece:
+class HeardPiece(Struct, frozen=True):
     """A piece of sound, `pcm`, that was heard from `start` on (in seconds of trio's clock)."""
 
     start: float

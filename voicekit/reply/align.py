@@ -15,8 +15,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from voicekit.contracts import Text
 from voicekit.writing import CHARACTER_WORD, skeleton, word_spans
@@ -104,8 +105,7 @@ class Aligner:
             self._text = self._text.part(sent[first - 1].end, len(self._text))
 
 
-@dataclass(frozen=True, slots=True)
-class _Belief:
+class _Belief(Struct, frozen=True):
     """The cost of assuming that the voice is at a certain sent word, and how many words have been spoken for that
     word."""
 
@@ -116,8 +116,7 @@ class _Belief:
 _IMPOSSIBLE = _Belief(math.inf, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(Struct, frozen=True):
     """A word that was sent: its end in the text, and how many spoken words a number or a sign takes."""
 
     plain: str

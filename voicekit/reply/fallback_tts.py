@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import trio
+from msgspec.structs import replace
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame

@@ -16,6 +16,7 @@ from types import EllipsisType
 from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
+from msgspec import Struct
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
@@ -152,8 +153,7 @@ class Parts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Struct, frozen=True):
     """A plugin's context manager around the conversation. There is a time limit for opening it and for closing it, as
     there is for a part."""
 

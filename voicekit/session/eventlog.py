@@ -16,13 +16,14 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import trio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from voicekit import events
 from voicekit.errors import ConfigError, VoicekitError
@@ -43,8 +44,7 @@ LINES = 4_096
 MilestoneKind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "silence", "air"]
 
 
-@dataclass(frozen=True, slots=True)
-class Milestone:
+class Milestone(Struct, frozen=True):
     """An event: reply `turn` of a traced session (see `voicekit.session.trace`) has reached the milestone `what`.
 
     The milestones are: "user": the turn is complete, and the caller's last audible sample is `seconds` old. "begun":
@@ -231,7 +231,7 @@ def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
             values = json.loads(line)
             kind = _KINDS.get(values["event"])
             if kind is not None:
-                given = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+                given = {name: values[name] for name in kind.__struct_fields__ if name in values}
                 found.append((values["time"], kind(**{name: _revived(name, value) for name, value in given.items()})))
         except (ValueError, LookupError, TypeError) as error:
             raise ConfigError(f"{path}:{number}: expected an event, got {line:.80}") from error
@@ -264,13 +264,13 @@ def _line(values: dict[str, object]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """How to write a value that JSON can't express: an error by name and text, an enum by its value, a dataclass by its
+    """How to write a value that JSON can't express: an error by name and text, an enum by its value, an event by its
     fields."""
     if isinstance(value, BaseException):
         return {"type": type(value).__name__, "text": str(value)}
     if isinstance(value, Enum):
         return value.value
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
 def _revived(name: str, value: Any) -> Any:

@@ -8,10 +8,10 @@ at which the detector was sure of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 
 import trio
+from msgspec import Struct
 
 from voicekit.contracts import Reply
 from voicekit.events import (
@@ -28,8 +28,7 @@ from voicekit.events import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Committed:
+class _Committed(Struct, frozen=True):
     """A turn whose reply has not been heard; times are on trio's clock. `quiet` is when speech ended, None if there was
     no speech."""
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import cache
+
+from msgspec.structs import replace
 
 from voicekit.audio.codec import convert
 from voicekit.audio.format import PCM16K, AudioFormat

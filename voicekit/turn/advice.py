@@ -8,9 +8,10 @@ within limits: see `voicekit.turn.advising`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from voicekit.events import ExpectedAnswer, Word
 
@@ -24,8 +25,7 @@ class AdviceAct(Enum):
     NONE = "none"  # no opinion: either the stt's endpoint or the usual silence decides
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """One piece of advice: what to do (`act`), how many `seconds` the pause must last before that is done, and the
     reason (`why`). The reason is written to the event log, so it must not contain the caller's words.
 
@@ -42,8 +42,7 @@ class Advice:
 NO_OPINION = Advice(AdviceAct.NONE, "no opinion")
 
 
-@dataclass(frozen=True, slots=True)
-class CallerPause:
+class CallerPause(Struct, frozen=True):
     """A pause in the caller's speech, as an adviser sees it.
 
     `words` are the words of the question so far, in the order in which they were spoken. `seconds` is how long the

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from voicekit.events import Word
 from voicekit.turn.phrases import InterruptionWeigher
@@ -59,16 +60,14 @@ class DoubtOutcome(Enum):
     OPEN = "open"  # not decided yet
 
 
-@dataclass(frozen=True, slots=True)
-class DoubtVerdict:
+class DoubtVerdict(Struct, frozen=True):
     outcome: DoubtOutcome
     why: str = ""
     pending: bool = False
     """Whether words that are more than a backchannel are still coming or changing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """The facts about the caller's utterance; positions are counted in ear samples at `rate`.
 
     If `unsure` is true, some of the words may still change. The recogniser has processed the sound up to `passed`.

@@ -7,8 +7,9 @@ languages there are no lists, so only digits are recognised.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from voicekit.writing import letters
 
@@ -99,8 +100,7 @@ _DIGITS: _Lists = {
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True)
-class Endings:
+class Endings(Struct, frozen=True):
     """The lists of one language, or of several languages together."""
 
     unfinished: frozenset[str] = frozenset()

@@ -6,15 +6,15 @@ the caller makes sounds without words. A guess takes the number of the next repl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 from voicekit.turn.policy import Speculation
 from voicekit.writing import letters
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(Struct, frozen=True):
     """The guess that `words` are the whole question; reply `turn`, which answers that question, is being produced."""
 
     turn: int

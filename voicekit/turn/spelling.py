@@ -7,7 +7,8 @@ usually an amount or a time, and not dictated: "a table for two", "at half past 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from voicekit.events import Word
 from voicekit.turn.endings import Endings
@@ -39,8 +40,7 @@ _AROUND = " .,;:!?'\"-"
 _JOINS = frozenset({"dash", "hyphen", "dot", "point", "slash", "bindestrich", "strich", "punkt", "guion", "tiret"})
 
 
-@dataclass(frozen=True, slots=True)
-class Spelt:
+class Spelt(Struct, frozen=True):
     """How many digit words, groups of numerals, digits in these groups, and single letters the last words contain."""
 
     digit_words: int = 0

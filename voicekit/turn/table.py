@@ -7,8 +7,9 @@ that no others do. Each row is one state. Rules that no row can show are in `voi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from voicekit.turn import interruptions, moves
 from voicekit.turn.memory import TurnMemory
@@ -19,8 +20,7 @@ Move: TypeAlias = Callable[[TurnMemory, Any], None]
 WAITING, HEARING, SETTLING, REPLYING, SPEAKING, DOUBTING, CLOSED = TurnState
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One move, and every state that the machine may be in after it."""
 
     move: Move

@@ -7,7 +7,6 @@ an error may change, so it is ignored. All these rules are in the table `RULES`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
@@ -33,8 +32,7 @@ class Retry(Enum):
     """After a longer wait, in which a limit that is counted per minute can reset."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRule:
+class RetryRule(Struct, frozen=True):
     """One row of the table: which exception to raise, when to try again, and a sentence of advice, if any."""
 
     error: type[ServiceError]
@@ -42,8 +40,7 @@ class RetryRule:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Event: the connection has ended, and nothing more will come from it. The client code for stt and for tts returns
     this event."""
 

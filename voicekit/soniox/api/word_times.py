@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, repeat
 from math import inf
 from typing import Final
 from unicodedata import east_asian_width
+
+from msgspec import Struct
 
 from voicekit.soniox.api.wire import Timestamps
 from voicekit.writing import begins_word
@@ -19,8 +20,7 @@ HOLE_S: Final = 0.15
 inside a word is shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpokenWord:
+class SpokenWord(Struct, frozen=True):
     """A word without white space around it; its first character begins `at` seconds after the stream's first sample."""
 
     text: str

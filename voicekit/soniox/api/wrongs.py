@@ -7,10 +7,10 @@ server answers with all of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from voicekit.errors import ConfigError
 from voicekit.soniox.api import limits
@@ -20,8 +20,7 @@ _USUAL_CODES = {"nb": "no", "nn": "no", "fil": "tl"}
 """Language codes that this service refuses although they are used elsewhere, each with the service's own code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """A field that the service would refuse."""
 
     field: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
@@ -55,13 +56,11 @@ PIECE_S: Final = 0.5
 """The maximum number of seconds of silence in one of the messages that replace a Gap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """Event: the results for all sound have come, and the socket may be closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class RollOver:
+class RollOver(Struct, frozen=True):
     """Event: the session will soon reach its maximum age. Another one should take over, from `replay_from` on."""
 
 

@@ -6,8 +6,9 @@ except the first one that it recognises, but the first word of a new session may
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from voicekit import events
 from voicekit.soniox.stt.tokens import TokenEvent

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from voicekit.soniox.api import limits
 from voicekit.soniox.api.errors import Failed
 from voicekit.soniox.api.wire import TtsConfig, TtsResponse
@@ -40,24 +42,21 @@ class StreamSound:
     characters: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SoundEnded:
+class SoundEnded(Struct, frozen=True):
     """Event: all sound of a stream has come; `words` has the last word, if it was still incomplete."""
 
     stream: str
     words: tuple[SpokenWord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFailed:
+class StreamFailed(Struct, frozen=True):
     """Event: no more sound of a stream will come, although some is missing."""
 
     stream: str
     failure: Failed
 
 
-@dataclass(frozen=True, slots=True)
-class StreamGone:
+class StreamGone(Struct, frozen=True):
     """Event: a stream has ended, so another may start in its place."""
 
     stream: str

@@ -19,9 +19,10 @@ If a stream fails, the text that it and later streams have not spoken is sent ag
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from voicekit.errors import ProtocolError, ServiceError
 from voicekit.flow.backoff import Backoff
@@ -45,15 +46,13 @@ silence is dead air.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """Open `stream`."""
 
     stream: SpeechStream
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send `text`; `end` is set if no more follows in this stream."""
 
     stream: SpeechStream
@@ -61,8 +60,7 @@ class Send:
     end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """Cancel `stream`; its text, if any, is sent again in another stream."""
 
     stream: SpeechStream

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from voicekit.contracts import Text
 from voicekit.reply.align import Aligner
@@ -32,8 +33,7 @@ JUMP_SHORT: Final = 15
 _ORIGIN = (0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedWord:
+class PlacedWord(Struct, frozen=True):
     """A word that begins `at` seconds after the stream's first sample, and ends with character `to` of the text."""
 
     text: str

@@ -92,7 +92,7 @@ def _spans(item: Any) -> list[tuple[int, int]]:
 def _converted(speech: AudioFrame, wanted: AudioFormat) -> AudioFrame:
     """`speech`, counted from sample 0, as a pipeline would send it."""
     transform = resample(wanted).start(StreamContext(speech.format))
-    pieces = [*transform.feed(replace(speech, at=0)), *transform.finish()]
+    pieces = [*transform.feed(AudioFrame(speech.pcm, 0, speech.format)), *transform.finish()]
     return AudioFrame(b"".join(piece.pcm for piece in pieces), 0, wanted)
 
 
