@@ -240,10 +240,12 @@ class Whose:
         if not self._spoken:
             return False
         at, text = self.clock.time(word.start), letters(word.text)
-        return any(
-            played - EARLY <= at <= played + LATE and _is_alike(text, spoken)
-            for played, spoken in reversed(self._spoken)
-        )
+        for played, spoken in reversed(self._spoken):
+            if at > played + LATE:
+                break  # the words before it were played even earlier
+            if played - EARLY <= at and _is_alike(text, spoken):
+                return True
+        return False
 
 
 def _is_near(level: float | None, usual: float, faint_db: float) -> bool:
