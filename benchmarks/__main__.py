@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--smoke", dest="effort", action="store_const", const=SMOKE, help="run one tiny round of each benchmark"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the results into this file (needs matplotlib)")
+    plot = "save a plot of the results to this file (needs matplotlib)"
+    parser.add_argument("--plot", type=Path, metavar="FILE", help=plot)
     parser.add_argument("--gate", action="store_true", help="fail if a ratio is much worse than its baseline")
     parser.add_argument("--baseline", action="store_true", help="store this run's ratios as the new baseline")
     parser.add_argument("--peers", action="store_true", help="compare with pipecat-ai and livekit-agents instead")
@@ -73,7 +74,7 @@ def _run(cases: list[Case], effort: Effort) -> list[Result]:
 
 
 def _conclude(results: list[Result], options: argparse.Namespace) -> int:
-    """Write the files that the options ask for; returns 1 if the gate is closed."""
+    """Write the files that the options ask for. Returns 1 if the gate is closed."""
     if options.json is not None:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         report = {"when": when, "machine": machine.describe(), "cases": [as_data(result) for result in results]}

@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _trial(name: str, calls: int, seconds: float) -> bool:
-    """Hold the calls and print one line; returns whether the frames were on time."""
+    """Hold the calls, print one line, and return whether the frames were on time."""
     with get_context("spawn").Pool(1) as process:
         spent, middle, worst, each = process.apply(_measured, (name, calls, seconds))
     print(f"{name:20}{calls:8}{100 * spent:10.2f}{middle:10.2f}{worst:10.2f}{each:10.3f}", flush=True)

@@ -49,7 +49,7 @@ def endless(asked: Asked) -> ScriptedAnswer:
 
 
 async def interrupted(model: LanguageModel, server: ModelServer, turn: Turn) -> float:
-    """Cancel the answer after some words; returns the seconds until the server has seen the connection close."""
+    """Cancel the answer after some words, and return the seconds until the server has seen the connection close."""
     said: list[str] = []
     spoken = trio.Event()
 

@@ -84,7 +84,7 @@ class Row:
 
 
 def compare_peers() -> int:
-    """Make and print all comparisons; returns 0."""
+    """Make and print all comparisons, and return 0."""
     pythons = {"voicekit": sys.executable, **{name: _installed(name) for name in PEERS}}
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     print(", ".join(wanted for peer in PEERS.values() for wanted in peer))

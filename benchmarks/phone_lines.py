@@ -39,7 +39,7 @@ AIM = 1.6
 FIRST, GROWTH = 10, 1.4
 WARM_S = 1.0
 CHURN = (0.0, 1.0, 3.0, 10.0)
-"""The numbers of brief calls that begin in a second, one measurement after the other."""
+"""The numbers of short calls that begin in a second, one for each measurement."""
 
 
 @dataclass
@@ -181,7 +181,7 @@ def main() -> None:
         "--rounds", type=int, default=5, metavar="R", help="number of rounds; every variant runs once in each (5)"
     )
     parser.add_argument("--ramp", action="store_true", help="find out how many calls one core can carry")
-    parser.add_argument("--churn", action="store_true", help="measure how much brief calls delay lasting ones")
+    parser.add_argument("--churn", action="store_true", help="measure how much short calls delay long ones")
     options = parser.parse_args()
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     if options.ramp:

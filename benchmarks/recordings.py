@@ -139,7 +139,7 @@ def _after_the_name(stat: Path) -> list[str]:
 
 
 async def hear_all(wanted: Sequence[Recording], folder: Path) -> tuple[list[Heard], float]:
-    """Hear all recordings, one after the other; also returns the server's CPU time per second of sound."""
+    """Hear all recordings, one after the other. Also returns the server's CPU time per second of sound."""
     pinned = ("taskset", "--cpu-list", "0") if shutil.which("taskset") else ()
     command = [*pinned, sys.executable, "-m", "voicekit", COMMAND, "--embedded"]
     heard = []

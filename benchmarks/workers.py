@@ -224,7 +224,7 @@ class Callers:
                     await connection.send_message(message)
 
     async def _talk(self, connection: WebSocketConnection, peer: TwilioPeer) -> bool:
-        """Send silence and listen; returns True if the server said goodbye and closed the connection."""
+        """Send silence and listen. Returns True if the server said goodbye and closed the connection."""
         farewell = 0
 
         async def send() -> None:

@@ -245,11 +245,12 @@ class Stash:
 
     def __setitem__(self, kind: type[T], value: T) -> None:
         if not isinstance(value, kind):
-            raise TypeError(f"stash[{kind.__name__}]: expected a {kind.__name__}, got {type(value).__name__}")
+            wanted, got = kind.__name__, type(value).__name__
+            raise TypeError(f"stash[{wanted}]: expected an instance of {wanted}, got {got}")
         self._kept[kind] = value
 
     def __getitem__(self, kind: type[T]) -> T:
-        """The value stored under `kind`; raises KeyError if there is none."""
+        """The value stored under `kind`. Raises KeyError if there is none."""
         return cast("T", self._kept[kind])
 
     def get(self, kind: type[T]) -> T | None:

@@ -46,5 +46,5 @@ def test_what_was_never_kept_is_a_key_error() -> None:
 
 def test_the_stash_refuses_a_value_of_another_type() -> None:
     """A slip is found where it is made, not where it is read."""
-    with pytest.raises(TypeError, match=r"stash\[Notes\]: expected a Notes, got list"):
+    with pytest.raises(TypeError, match=r"stash\[Notes\]: expected an instance of Notes, got list"):
         Stash()[Notes] = ["a plain list"]

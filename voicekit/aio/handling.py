@@ -41,7 +41,7 @@ AsyncioAnswer: TypeAlias = (
 
 
 async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
-    """The result of `await function(*args)` on the asyncio loop; raises what the function raises.
+    """The result of `await function(*args)` on the asyncio loop. Raises what the function raises.
 
     Cancelling `call` cancels the asyncio task and waits at most 0.5 s for it to end. A task that continues after that
     is counted in `orphans()`. Crossing to the other loop and back takes 0.1 to 1 ms.

@@ -86,7 +86,7 @@ class FarTask(Generic[T]):
             self._time.end()
 
     async def result(self) -> T:
-        """The task's result; raises the task's error. Cancelling `result` also stops the task, as `stop` does."""
+        """The task's result. Raises the task's error. Cancelling `result` also stops the task, as `stop` does."""
         try:
             await self._done.wait()
         finally:

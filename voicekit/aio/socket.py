@@ -109,7 +109,7 @@ class HostedWire:
         self._post(message)
 
     async def close(self, code: int = 1000) -> None:
-        """Close the websocket after sending everything that is queued; returns when it is closed."""
+        """Close the websocket after sending everything that is queued. Returns when it is closed."""
         if self._closed is None:
             self._post(code)
             await self._wait_below(1)

@@ -39,7 +39,7 @@ class Far(Generic[T]):
         self._closed = False
 
     async def put(self, item: T) -> None:
-        """Hand `item` over to trio; waits while 16 earlier items are still unhandled."""
+        """Hand `item` over to trio. Waits while 16 earlier items are still unhandled."""
         if self._closed or self.job.cancelled:
             raise asyncio.CancelledError
         self._sent += 1
@@ -97,7 +97,7 @@ class Near(Generic[T]):
         if wanted > self._acknowledged:
             self._wanted.append(wanted)
             self.job.waits()
-            if self._news:  # trio has handled all items and wants the next one
+            if self._news:  # trio has handled all items so far, and wants the next one
                 self._acknowledge()
 
     def over(self) -> None:

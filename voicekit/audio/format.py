@@ -49,7 +49,7 @@ class AudioFormat:
         return samples / self.rate
 
     def count(self, pcm: bytes | memoryview) -> int:
-        """How many samples `pcm` contains; raises ConfigError if it ends inside a sample."""
+        """How many samples `pcm` contains. Raises ConfigError if it ends inside a sample."""
         samples, rest = divmod(len(pcm), self.sample_bytes)
         if rest:
             raise ConfigError(f"expected whole samples of {self.sample_bytes} bytes ({self}), got {len(pcm)} bytes")

@@ -83,7 +83,7 @@ class Call:
         self.trouble: VoicekitError | None = None
         self._stream = stream
         self._sending = trio.CancelScope()
-        self._sent_at = inf  # since when a message has been waiting to be sent; inf if none is waiting
+        self._sent_at = inf  # the time at which sending the current message began; inf if none is being sent
         self._heard_at = trio.current_time()
         self._wire = wire
         self._control = control
@@ -109,11 +109,11 @@ class Call:
             join(session, self._line.post)
 
     def hang_up(self, why: str = "") -> None:
-        """End the call from our side; returns immediately. Hanging up again has no effect."""
+        """End the call from our side, and return immediately. Hanging up again has no effect."""
         self.finish(CallEnd(EndReason.BOT, why))
 
     async def transfer(self, to: str) -> None:
-        """Transfer the caller to `to`, a number or a SIP address; returns when the carrier has made the transfer, which
+        """Transfer the caller to `to`, a number or a SIP address. Returns when the carrier has made the transfer, which
         ends the call.
 
         Raises ConfigError if this call can't be transferred or `to` is invalid. Raises ServiceError if the carrier
@@ -131,7 +131,7 @@ class Call:
         self.finish(CallEnd(EndReason.TRANSFERRED))
 
     async def send_digits(self, digits: str) -> None:
-        """Send `digits` to the far side as key presses; returns when they are on their way.
+        """Send `digits` to the far side as key presses. Returns when they are on their way.
 
         Raises ConfigError if this wire can't send keys or a key is invalid, and ServiceError if the carrier refuses.
         """
@@ -170,7 +170,7 @@ class Call:
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Give the caller up to half a second to hear the last sound; returns immediately if the call has ended.
+        """Give the caller up to half a second to hear the last sound; return immediately if the call has ended.
 
         The wait is needed because the position is only an estimate: some sound may not have been played yet, and a
         closed wire plays nothing more.
@@ -216,7 +216,7 @@ class Call:
             await trio.sleep_until(min(self._heard_at + QUIET_S, self._sent_at + SEND_S))
 
     def take(self, events: Sequence[object]) -> None:
-        """Act on events from the wire; never waits."""
+        """Act on events from the wire, without waiting."""
         now = trio.current_time()
         for event in events:
             match event:

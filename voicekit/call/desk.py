@@ -106,7 +106,7 @@ class Desk:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Reserve a place for one call; raises `CallRefused` if there is none. `place` never waits, so two calls can't
+        """Reserve a place for one call. Raises `CallRefused` if there is none. `place` never waits, so two calls can't
         both take the last place.
         """
         objection = self._objection()

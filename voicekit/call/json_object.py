@@ -13,7 +13,7 @@ LONGEST_MESSAGE = 256 * 1024
 
 
 def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
-    """The JSON object in a text message; raises RemoteProtocolError for anything else. No error quotes the message."""
+    """The JSON object in a text message. Raises RemoteProtocolError for anything else. No error quotes the message."""
     if not isinstance(message, str):
         raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")
     if len(message) > LONGEST_MESSAGE:

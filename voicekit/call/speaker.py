@@ -70,7 +70,7 @@ class CallSpeaker:
         self._messages: deque[WireMessage] = deque()  # the messages of the packet that is being sent
         self._pending = bytearray()
         self._unsent = 0  # how many samples are in the packet that is being sent; 0 if there is none
-        self._padding = 0  # how many samples at the end of the packet that is being sent are silence
+        self._padding = 0  # the number of silent samples at the end of the packet that is being sent
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
@@ -178,7 +178,7 @@ class CallSpeaker:
         self._changed.unpark_all()
 
     async def next_message(self) -> WireMessage | None:
-        """The next message to send; waits until there is one. None when the call has ended."""
+        """The next message to send, or None when the call has ended. Waits until there is one."""
         while not self._lost:
             if self._urgent:
                 return self._urgent.popleft()
@@ -212,7 +212,7 @@ class CallSpeaker:
             self._changed.unpark_all()
 
     async def settle(self) -> None:
-        """Wait, at most SETTLE_S, until the last sound has been heard, as far as the wire can report this."""
+        """Wait at most SETTLE_S for the last sound to be heard, as far as the wire can report this."""
         if self._lost or not self._estimate.sent:
             return
         if self._unmarked:

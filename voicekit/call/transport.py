@@ -167,7 +167,7 @@ class DialingTransport(Transport, Protocol):
     """A transport that can also place calls."""
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Ask the carrier to call `to`; returns the id of the call, which then reaches the site like an incoming
+        """Ask the carrier to call `to`, and return the id of the call, which then reaches the site like an incoming
         call.
         """
         ...

@@ -163,7 +163,7 @@ class MessageStream(Protocol):
     """The connection below a wire: a server's websocket, a TCP stream, or two in-memory queues."""
 
     async def receive(self) -> WireMessage:
-        """The next message; raises `StreamClosed` when the connection has ended. Cancelling `receive` loses no part of
+        """The next message. Raises `StreamClosed` when the connection has ended. Cancelling `receive` loses no part of
         a message.
         """
         ...

@@ -119,7 +119,7 @@ def _imported(file: Path) -> ModuleType:
 
 
 def _made(file: Path, make: object) -> object:
-    """The result of the file's `make_bot`; raises ConfigError if `make_bot` can't be called without arguments."""
+    """The result of the file's `make_bot`. Raises ConfigError if `make_bot` can't be called without arguments."""
     try:
         if inspect.iscoroutinefunction(make) or not callable(make):
             raise TypeError

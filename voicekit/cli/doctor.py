@@ -41,7 +41,7 @@ class Finding:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the findings; returns 1 if something is wrong."""
+    """Print the findings. Returns 1 if something is wrong."""
     parser = Parser(prog="voicekit doctor", description=HELP)
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:
-    """Create `folder`, which must not exist, and `files` in it; raises ConfigError if that is not possible."""
+    """Create `folder`, which must not exist, and `files` in it. Raises ConfigError if that is not possible."""
     try:
         folder.mkdir()
         for path, text in files.items():

@@ -34,7 +34,7 @@ class Reached:
 
 
 async def reach(urls: Iterable[str], *, patience: float = PATIENCE_S) -> list[Reached]:
-    """Connect once to the host of each URL, and return the results in order; takes at most `patience` seconds."""
+    """Connect once to the host of each URL, and return the results in order. Takes at most `patience` seconds."""
     wanted = {(urlsplit(url).hostname or "", urlsplit(url).port or PORTS[urlsplit(url).scheme]): url for url in urls}
     found: dict[tuple[str, int], Reached] = {}
 

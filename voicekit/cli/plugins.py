@@ -28,7 +28,7 @@ class Listed:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the plugins; returns 1 if one is broken."""
+    """Print the plugins. Returns 1 if one is broken."""
     parser = Parser(prog="voicekit plugins", description=HELP)
     parser.add_argument("bot", metavar="BOT.py", nargs="?", help="also load the voicefile.py beside this bot")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -48,7 +48,7 @@ PARTS: Final[dict[Role, str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the call to its end; returns 1 if it failed, 130 if Ctrl-C ended it."""
+    """Run the call to its end. Returns 1 if it failed, and 130 if Ctrl-C ended it."""
     parser = call_parser("run", f"{HELP}; without SONIOX_API_KEY, a local server hears and speaks (voicekit-local)")
     parser.set_defaults(sink="null")
     record = "save the audio of both sides, the events and the services' messages in this new folder"

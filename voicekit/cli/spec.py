@@ -60,7 +60,7 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
 
 
 def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
-    """A copy of `policy` with `changes` such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid
+    """A copy of `policy` with `changes` such as turn.settle=1.2. Raises ConfigError for an unknown field or an invalid
     value.
     """
     for change in changes:
@@ -79,7 +79,7 @@ def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
 
 
 def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) -> object:
-    """`text` converted to the type that `parameter` takes; raises ConfigError if that is not possible."""
+    """`text` converted to the type that `parameter` takes. Raises ConfigError if that is not possible."""
     default, kinds = parameter.default, _words(parameter.annotation)
     if "None" in kinds and text == "none":
         return None

@@ -15,7 +15,7 @@ HELP = "show where the time went in each turn of a recorded call"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw the turns of a call; returns 1 if there is nothing to draw."""
+    """Draw the turns of a call. Returns 1 if there is nothing to draw."""
     from voicekit.session.trace.call import read_call
     from voicekit.session.trace.drawing import as_numbers, draw
     from voicekit.session.trace.svg import as_svg

@@ -33,7 +33,7 @@ STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Transcribe all sources; returns 1 if any failed, but the results of the others are kept."""
+    """Transcribe all sources. Returns 1 if any failed; the results of the others are kept."""
     options = _parser().parse_args(arguments)
     form = "json" if options.json else options.format
     if options.live:
@@ -113,7 +113,7 @@ class _Job:
 
 
 def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
-    """The jobs to do; raises ConfigError if they can't all be done."""
+    """The jobs to do. Raises ConfigError if they can't all be done."""
     if options.output and len(options.sources) > 1:
         raise ConfigError("--output: expected one source; use --to FOLDER for several")
     if options.at_once < 1:

@@ -25,7 +25,7 @@ MARK = f"{hookspecs.PROJECT}_impl"
 
 
 def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
-    """The hooks that `plugin`, called `name`, implements; raises PluginError if a hook can't work, or if there are no
+    """The hooks that `plugin`, called `name`, implements. Raises PluginError if a hook can't work, or if there are no
     hooks.
     """
     found = []

@@ -88,7 +88,7 @@ class Plugins:
         return bool(self._hook.voicekit_observe.get_hookimpls())
 
     def observe(self, event: SessionEvent, session: SessionView) -> tuple[Trouble, ...]:
-        """Show `event` to all observers; returns the failures, to be reported as events of the session.
+        """Show `event` to all observers, and return the failures, to be reported as events of the session.
 
         A plugin that failed gets no more events of this session.
         """

@@ -67,7 +67,7 @@ def voicekit_commands(commands: Commands) -> None:
 
 @hookspec
 def voicekit_session(session: SessionView) -> AbstractAsyncContextManager[object] | None:
-    """Change `session.policy`, or put private data into `session.stash`; called just before anything in the session is
+    """Change `session.policy`, or put private data into `session.stash`. Called just before anything in the session is
     opened.
 
     If you return an async context manager, it is entered for the duration of the conversation. Context managers are

@@ -52,7 +52,7 @@ class Registered:
     needs: Needs | None = None
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The factory's parameters; raises PluginError if the factory can't be imported."""
+        """The factory's parameters. Raises PluginError if the factory can't be imported."""
         try:
             return inspect.signature(self._imported()).parameters
         except ImportError as error:
@@ -60,7 +60,7 @@ class Registered:
             raise PluginError(f"plugin {self.plugin!r}: {what}") from error
 
     def make(self, options: Mapping[str, object]) -> Part:
-        """Import the factory if necessary, and call it; raises ConfigError if it does not take these `options`."""
+        """Import the factory if necessary, and call it. Raises ConfigError if it does not take these `options`."""
         factory = self._imported()
         _check_options(f"{self.role} {self.name!r}", inspect.signature(factory), options)
         return factory(**options)
@@ -111,7 +111,7 @@ class Registry:
         self._add("transport", name, factory)
 
     def default(self, role: Role) -> Use:
-        """The default part for `role`; raises ConfigError if no plugin has registered one."""
+        """The default part for `role`. Raises ConfigError if no plugin has registered one."""
         if role not in self._defaults:
             raise ConfigError(f"no plugin registers a default {role}; choose one of: {listed(self.names(role))}")
         return Use(self._defaults[role])

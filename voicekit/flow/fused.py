@@ -27,7 +27,7 @@ class FusedOutlet(Outlet[Any]):
     def __init__(self, outlet: Outlet[Any], transform: Transform[Any, Any]) -> None:
         super().__init__(outlet._link)
         self._outlet = outlet
-        self._plain = type(outlet) is Outlet  # whether nothing is between `outlet` and the link
+        self._plain = type(outlet) is Outlet  # true if nothing is between `outlet` and the link
         self._feed = transform.feed
         self._transform = transform
         self._pending: deque[Any] = deque()

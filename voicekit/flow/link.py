@@ -103,7 +103,7 @@ class Taker:
             raise self._error  # `ended` was cancelled before it could raise this
 
     async def ended(self) -> None:
-        """Wait until the link has ended and everything has been taken; raises what `take` raised."""
+        """Wait until the link has ended and everything has been taken. Raises what `take` raised."""
         await checkpoint()
         link = self._link
         while self._error is None and (link.items or link.outlets):
@@ -115,7 +115,7 @@ class Taker:
             self.at_end()
 
     def takes(self, item: Any) -> bool:
-        """Take `item` if nothing is queued before it; returns whether it was taken."""
+        """Take `item` if nothing is queued before it, and return whether it was taken."""
         if self._busy or self._link.items or (self._ready is not None and not self._ready()):
             return False
         self._hand(item)
@@ -124,7 +124,7 @@ class Taker:
         return True
 
     def resume(self) -> None:
-        """Take queued items while `ready` allows; to be called when `ready` may have become true again."""
+        """Take queued items while `ready` allows. Call this when `ready` may have become true again."""
         link = self._link
         while link.items and not self._busy and link.taker is self and (self._ready is None or self._ready()):
             item = link.take()
@@ -180,7 +180,7 @@ class Outlet(_End, Generic[T_contra]):
     __slots__ = ()
 
     async def send(self, item: T_contra) -> None:
-        """Put `item` on the link according to the policy; waits only if the policy is WAIT and the link is full."""
+        """Put `item` on the link according to the policy. Waits only if the policy is WAIT and the link is full."""
         await checkpoint_if_cancelled()
         if self._offer(item):
             await cancel_shielded_checkpoint()
@@ -188,7 +188,7 @@ class Outlet(_End, Generic[T_contra]):
             await self._send_all(deque((item,)))
 
     def offer(self, item: T_contra) -> None:
-        """Put `item` on the link without waiting; raises `trio.WouldBlock` if the policy is WAIT and the link is
+        """Put `item` on the link without waiting. Raises `trio.WouldBlock` if the policy is WAIT and the link is
         full.
         """
         if not self._offer(item):
@@ -301,7 +301,7 @@ class Inlet(_End, Generic[T_co]):
         return Taker(self._link, take, ready)
 
     def receive_nowait(self) -> T_co:
-        """The next item; raises `trio.WouldBlock` if there is none."""
+        """The next item. Raises `trio.WouldBlock` if there is none."""
         if not self._has_item():
             raise trio.WouldBlock
         return self._take()

@@ -86,7 +86,7 @@ class Standby(Generic[S]):
 async def open_standby(
     spec: Fallback[object], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
 ) -> AsyncIterator[Standby[S]]:
-    """The members of `spec`; opens the first one that works, and raises the last error if none of them does."""
+    """The members of `spec`. Opens the first one that works, and raises the last error if none of them does."""
     with alone():
         async with trio.open_nursery() as nursery:
             standby = Standby(spec, parts, role, nursery, report)

@@ -117,7 +117,7 @@ class Store:
         self.level = self.peak = self.dropped = self.weightless = 0
 
     def offer(self, item: Any, now: float) -> bool:
-        """Put `item` into the queue according to the policy, without waiting; returns False if the policy is WAIT and
+        """Put `item` into the queue according to the policy, without waiting. Returns False if the policy is WAIT and
         there is no room.
         """
         weight = self.weigh(item)
@@ -190,7 +190,7 @@ class Store:
         return True
 
     def _drop_oldest(self, weight: int) -> int:
-        """Replace the oldest sound with gaps until `weight` fits; returns how much was dropped."""
+        """Replace the oldest sound with gaps until `weight` fits, and return how much was dropped."""
         before = self.level
         place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may precede the oldest sound
         while not self._has_room(weight):
@@ -208,7 +208,7 @@ class Store:
         return before - self.level
 
     def _joined(self, place: int) -> bool:
-        """Join the item at `place` to the one before it if both are gaps that touch; returns whether it did."""
+        """Join the item at `place` to the one before it if both are gaps that touch. Returns whether it did."""
         gap = self.items[place][0]
         if type(gap) is not Gap or not place:
             return False

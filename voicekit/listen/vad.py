@@ -166,7 +166,7 @@ class _ConfirmedStream:
         self._judge = judge
         self._threshold = threshold
         self._size = 2 * judge.window
-        self._keep = 2 * max(pre_roll, judge.window)  # at least one window: each word needs a verdict of its own
+        self._keep = 2 * max(pre_roll, judge.window)  # at least one window, so that each word gets its own verdict
         self._unjudged = bytearray()
         self._verdict = 0.0
         self.window = first.window

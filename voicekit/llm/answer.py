@@ -67,7 +67,7 @@ class ModelAnswer:
                     yield words
 
     def end(self) -> Iterator[str]:
-        """The words that were still held back; called when the stream has ended normally.
+        """The words that were still held back. Called when the stream has ended normally.
 
         A stream without a Stop counts as stopped if it ends after a whole sentence or complete tool calls.
         """

@@ -56,7 +56,7 @@ class Running:
     _room: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(AT_ONCE))
 
     async def run(self, step: ModelStep) -> None:
-        """Run the calls in `step` that have no result yet; returns when each call has a result or continues in the
+        """Run the calls in `step` that have no result yet. Returns when each call has a result or continues in the
         background.
 
         If `run` is cancelled, tools with the policy "finish" still finish; calls to other tools get no result.

@@ -67,7 +67,7 @@ class Signature:
             raise ConfigError(f"{where}: {error}") from error
 
     def arguments(self, text: str) -> dict[str, Any]:
-        """The arguments in the model's JSON; raises msgspec's DecodeError if they do not fit the schema."""
+        """The arguments in the model's JSON. Raises msgspec's DecodeError if they do not fit the schema."""
         filled = msgspec.json.decode(text or "{}", type=self._type)
         values = {name: getattr(filled, name) for name in self._type.__struct_fields__}
         return {name: value for name, value in values.items() if value is not msgspec.UNSET}

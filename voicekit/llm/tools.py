@@ -90,7 +90,7 @@ class Tool:
         return self.spec.name
 
     async def run(self, arguments: Mapping[str, Any], turn: Turn) -> str:
-        """The function's result for these arguments, as a model reads it; raises what the function raises."""
+        """The function's result for these arguments, as a model reads it. Raises what the function raises."""
         given = dict(arguments)
         if self.signature.turn is not None:
             given[self.signature.turn] = turn

@@ -163,7 +163,7 @@ class PlaybackLease:
             frames.popleft()
 
     async def _handed_over(self, frame: AudioFrame, came: float) -> bool:
-        """Try once to write `frame` at its time; False if a hold, a release or a revocation came in between."""
+        """Try once to write `frame` at its time. Returns False if a hold, a release or a revocation came in between."""
         if self._held_since is not None:
             await self._change(inf)
             return False

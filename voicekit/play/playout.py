@@ -128,7 +128,7 @@ class _Gone:
 
 
 def _seconds(sink: Sink, name: str, default: float, most: float) -> float:
-    """The optional attribute `name` of `sink`, in seconds; raises ConfigError if it is not above 0 and at most
+    """The optional attribute `name` of `sink`, in seconds. Raises ConfigError if it is not above 0 and at most
     `most`.
     """
     stated = getattr(sink, name, default)

@@ -149,7 +149,7 @@ class _Markdown:
         return self._keep(held, end)
 
     def _is_markup(self, marks: str, after: str) -> bool:
-        """Whether the run `marks` opens or closes emphasis; remembers which marks are open."""
+        """Whether the run `marks` opens or closes emphasis. Remembers which marks are open."""
         if self._code or marks[0] == "`":
             return self._is_code(marks)
         before = self._before

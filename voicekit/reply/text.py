@@ -22,7 +22,8 @@ class Rewriter(Protocol):
     """The rule by which one transform rewrites text, with the state that the rule needs."""
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
-        """Return how many characters of `held` to consume (at least one) and their replacement; None to wait for more.
+        """Return how many characters of `held` to consume (at least one) and their replacement, or None to wait for
+        more.
 
         `held` is never empty. If `last` is true, no more text comes before a pause or the end, so hold back only text
         that must wait even then.

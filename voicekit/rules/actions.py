@@ -39,7 +39,7 @@ class Step:
 
     def __post_init__(self) -> None:
         if not isinstance(self.transfer, str | None) or not isinstance(self.digits, str | None):
-            raise ConfigError("Step: expected text for transfer and digits, got something else")
+            raise ConfigError("Step: expected strings for `transfer` and `digits`, got something else")
         if self.transfer is not None and (self.end or self.to is not None):
             raise ConfigError("Step: expected only a transfer, got a transfer with goto or end")
         if not isinstance(self.say, str | Vary | None) or not isinstance(self.to, Place | None):

@@ -159,8 +159,8 @@ def _are_apart(placement: _Placement) -> bool:
 
 
 def _place_texts(variant: Variant, placement: _Placement, said: Said) -> bool:
-    """Add the slots for any words to `placement`, each in the gap next to its neighbour; False if a slot gets no
-    words."""
+    """Add the slots for any words to `placement`, each in the gap next to its neighbour. Returns False if a slot gets
+    no words."""
     for at, item in enumerate(variant.items):
         if not (isinstance(item, Slot) and item.kind.find is None):
             continue

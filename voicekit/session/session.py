@@ -232,7 +232,7 @@ class Session:
         return ended
 
     async def _converse(self) -> SessionEnded:
-        """Open all parts, run the conversation and close all parts; returns how the conversation ended."""
+        """Open all parts, run the conversation, close all parts, and return how the conversation ended."""
         contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)

@@ -52,7 +52,7 @@ class TurnPolicy:
 
     `endpointing`: "stt" uses the recogniser's Endpoint, "vad" uses silence, "auto" uses "stt" if the transcriber
     declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all pauses inside
-    a sentence. `max_endpoint_delay`: the recogniser's longest delay for its Endpoint. `noise`: how long a sound may
+    a sentence. `max_endpoint_delay`: the recogniser's maximum delay for its Endpoint. `noise`: how long a sound may
     continue after the last word before the words are answered anyway, since steady noise would otherwise delay the
     answer forever; 4 s is longer than anyone draws out a word, and longer than a busy recogniser takes for the next
     word. `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off by

@@ -48,7 +48,7 @@ class Spelt(Struct, frozen=True):
     numerals: int = 0
     letters: int = 0
     opens_like_a_number: bool = False  # whether the first numeral begins with a zero or a plus
-    alone: bool = False  # whether no other words were said
+    alone: bool = False  # true if no other words were said
 
     @property
     def digits(self) -> int:
@@ -86,6 +86,6 @@ def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
 
 
 def bare(text: str) -> str:
-    """The letters of one word; gives the same result as `letters`, but is ten times as fast for a simple word."""
+    """The letters of one word. Gives the same result as `letters`, but is ten times as fast for a simple word."""
     stripped = text.strip(_AROUND)
     return stripped.lower() if stripped.isascii() and stripped.isalnum() else letters(text)

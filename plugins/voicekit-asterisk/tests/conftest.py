@@ -227,7 +227,7 @@ class Line:
         return await trio.to_thread.run_sync(partial(function, *arguments))
 
     async def until(self, met: Callable[[], bool], seconds: float = 20.0) -> None:
-        """Wait for something to be so; fails if it is not within `seconds`."""
+        """Wait for something to be so. Fails if it is not within `seconds`."""
         with trio.move_on_after(seconds):
             while not met():  # noqa: ASYNC110  # of another process
                 await trio.sleep(0.02)
@@ -281,7 +281,7 @@ def heard_in_recording(pbx: Pbx, caller: str) -> tuple[Any, int]:
 
 
 async def until_asked(met: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait in a thread for something to be so; fails if it is not within `seconds`."""
+    """Wait in a thread for something to be so. Fails if it is not within `seconds`."""
     with trio.move_on_after(seconds):
         while not await trio.to_thread.run_sync(met):  # noqa: ASYNC110  # of another process
             await trio.sleep(0.1)

@@ -29,7 +29,7 @@ class AnnouncedCalls:
         self._waiting: dict[UUID, tuple[float, Mapping[str, str]]] = {}
 
     def announce(self, facts: Mapping[str, str], now: float) -> UUID:
-        """A new UUID for a call with the given `facts`; raises Unavailable if MOST UUIDs are already waiting."""
+        """A new UUID for a call with the given `facts`. Raises Unavailable if MOST UUIDs are already waiting."""
         self._waiting = {uuid: call for uuid, call in self._waiting.items() if call[0] >= now}
         if len(self._waiting) >= MOST:
             raise Unavailable(f"audiosocket: too many announced calls ({MOST}) have not connected yet", service="call")

@@ -211,7 +211,7 @@ class AriLegs:
                 await self.music(False)
 
     async def _redirect(self, address: str) -> None:
-        """Have the caller's own telephone call `address`; returns once the telephone has reacted, or after ASK_S.
+        """Have the caller's own telephone call `address`. Returns once the telephone has reacted, or after ASK_S.
 
         ARI does not report this reaction. But a channel outside the bridge handles one request after another, so we
         send a second request that does nothing: its answer comes after the telephone's reaction.

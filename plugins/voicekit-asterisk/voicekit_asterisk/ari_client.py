@@ -174,7 +174,7 @@ class MediaStream:
             raise StreamClosed(None if closed.reason is None else closed.reason.code) from None
 
     async def ping(self) -> None:
-        """Wait until the other side answers; raises StreamClosed after PING_S without an answer, or if the stream is
+        """Wait until the other side answers. Raises StreamClosed after PING_S without an answer, or if the stream is
         closed.
         """
         try:

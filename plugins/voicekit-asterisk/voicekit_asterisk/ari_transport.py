@@ -109,7 +109,7 @@ class Ari:
         limit: float | None = None,
         detect_machine: bool = False,
     ) -> str:
-        """Call `to`, which is an endpoint such as PJSIP/200, or a number that `trunk` can call; returns the call's id.
+        """Call `to`, which is an endpoint such as PJSIP/200, or a number that `trunk` can call. Returns the call's id.
 
         Works only while `listen` runs. As soon as somebody answers, the call is passed to the site, and the digits in
         `keys` are sent. If nobody answers within `ring` seconds, the site gets a report. Raises ServiceError if
@@ -258,7 +258,7 @@ class Ari:
 
 
 def read_app(address: str) -> tuple[str, str]:
-    """The server's address and the app's name in http://127.0.0.1:8088/app; raises ConfigError for anything else."""
+    """The server's address and the app's name in http://127.0.0.1:8088/app. Raises ConfigError for anything else."""
     parts = urlsplit(address)
     app = parts.path.rpartition("/")[2]
     if parts.scheme not in ("http", "https") or not parts.netloc or not ari.is_name(app):

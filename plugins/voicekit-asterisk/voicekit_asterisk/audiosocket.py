@@ -47,7 +47,7 @@ GOODBYE: Final = 1000
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """One frame; raises ConfigError for a payload that does not fit into a frame."""
+    """One frame. Raises ConfigError for a payload that does not fit into a frame."""
     if len(payload) > LONGEST:
         raise ConfigError(f"audiosocket: expected at most {LONGEST} bytes in a frame, got {len(payload)}")
     return bytes((kind,)) + len(payload).to_bytes(2, "big") + payload
@@ -74,7 +74,7 @@ class FrameReader:
 
 
 def identity_of(message: WireMessage) -> UUID:
-    """The UUID in the first frame; raises RemoteProtocolError if that frame has no UUID."""
+    """The UUID in the first frame. Raises RemoteProtocolError if that frame has no UUID."""
     if not isinstance(message, bytes) or len(message) != HEAD + 16 or message[0] != IDENTITY:
         raise RemoteProtocolError("audiosocket: expected a UUID of 16 bytes first, got something else")
     return UUID(bytes=message[HEAD:])

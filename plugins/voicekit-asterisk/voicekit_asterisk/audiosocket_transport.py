@@ -70,7 +70,7 @@ class AudioSocket:
         return [WebhookRoute("/audiosocket/call", announce)]
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Admit calls until cancelled; reports `started` as soon as it is listening."""
+        """Admit calls until cancelled. Reports `started` as soon as it is listening."""
         listeners = await trio.open_tcp_listeners(self.port, host=self.host)
         self.bound_port = listeners[0].socket.getsockname()[1]
 

@@ -33,7 +33,7 @@ def is_json(text: str) -> bool:
 
 
 def read_event(text: str) -> Control:
-    """The name and the fields of an event; raises RemoteProtocolError for other text. The error quotes nothing from the
+    """The name and the fields of an event. Raises RemoteProtocolError for other text. The error quotes nothing from the
     text.
     """
     if len(text) > LONGEST_EVENT:
@@ -42,7 +42,7 @@ def read_event(text: str) -> Control:
 
 
 def command(name: str, correlation_id: str = "", *, as_json: bool) -> str:
-    """A command in the connection's own format; raises ConfigError if it is so long that Asterisk would ignore it."""
+    """A command in the connection's own format. Raises ConfigError if it is so long that Asterisk would ignore it."""
     if as_json:
         fields = {"command": name} | ({"correlation_id": correlation_id} if correlation_id else {})
         text = json.dumps(fields, separators=(",", ":"))

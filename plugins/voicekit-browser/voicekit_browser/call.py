@@ -112,7 +112,7 @@ class PageCall(Call):
         raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
-        """Wait up to SETTLE_S until the last words have been heard; returns immediately if the page is lost."""
+        """Wait for the last words to be heard, for at most SETTLE_S; return immediately if the page is lost."""
         if self.end is None:
             with trio.move_on_after(SETTLE_S):
                 await self.line.all_heard()
@@ -146,7 +146,7 @@ class PageCall(Call):
             self._parted.set()
 
     async def resume(self, stream: MessageStream, page: PageWire, spot: PageSpot) -> None:
-        """Carry the call on `stream` instead of the previous socket; returns when `stream` ends."""
+        """Carry the call on `stream` instead of the previous socket. Returns when `stream` ends."""
         await self._drop_and_wait()
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)

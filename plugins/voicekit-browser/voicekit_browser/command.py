@@ -24,7 +24,7 @@ PORT = 8080
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve the page until Ctrl-C; returns 0."""
+    """Serve the page until Ctrl-C, and return 0."""
     options = _parser().parse_args(arguments)
     plugins = plugins_beside(options.bot)
     bot = Bot(parrot, greeting=GREETING) if options.bot is None else find_bot(options.bot, plugins)

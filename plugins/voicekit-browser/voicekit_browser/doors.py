@@ -93,7 +93,7 @@ class Door:
 
 
 def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
-    """The door of a site; raises ConfigError if other computers could enter without a login."""
+    """The door of a site. Raises ConfigError if other computers could enter without a login."""
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(

@@ -100,7 +100,7 @@ class PageLine:
     # The connection calls these methods.
 
     def show(self, event: Mapping[str, object]) -> None:
-        """Send the page an event; never waits. Only the last KEPT_EVENTS events are kept."""
+        """Send the page an event, without waiting. Only the last KEPT_EVENTS events are kept."""
         self._numbered += 1
         self._events.append((self._numbered, wire.happened(self._numbered, event)))
         self._changed.unpark_all()

@@ -86,7 +86,7 @@ class PageSound:
 
 @dataclass(frozen=True, slots=True)
 class PageSkip:
-    """The number of samples of the caller's sound that will not come: they were lost, or never captured."""
+    """The number of samples of the caller's sound that will never arrive: they were lost, or never captured."""
 
     samples: int
 

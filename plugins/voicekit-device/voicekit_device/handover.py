@@ -56,7 +56,7 @@ class Handover:
         self._blocks.clear()
 
     async def take(self) -> Block:
-        """Remove the oldest block and return it; waits if there is none."""
+        """Remove and return the oldest block. Waits if there is none."""
         await trio.lowlevel.checkpoint()
         while not self._blocks:
             await self._waiting.park()

@@ -53,12 +53,12 @@ class Socket:
 
     @classmethod
     def find(cls, cards: Cards, direction: Direction, wanted: str | None, sound: AudioFormat) -> Socket:
-        """The socket whose format is nearest to `sound`. May block; raises DeviceError if there is no such device."""
+        """The socket whose format is nearest to `sound`. May block. Raises DeviceError if there is no such device."""
         device = choose(cards, wanted, direction)
         return cls(cards, direction, wanted, device_format(cards, device, direction, sound))
 
     def device(self, *, anew: bool) -> Device:
-        """Find the device again; raises DeviceError if it is missing or no longer accepts the format."""
+        """Find the device again. Raises DeviceError if it is missing or no longer accepts the format."""
         device = choose(self.cards, self.wanted, self.direction, anew=anew)
         if not self.cards.takes(device, self.direction, self.format):
             raise DeviceError(f"{self.direction} {device.name!r} no longer accepts {self.format}")

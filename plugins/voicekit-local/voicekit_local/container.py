@@ -120,7 +120,7 @@ class Decoder:
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """Record that the bytes are complete, and wait until all sound is delivered; never returns if `run` fails."""
+        """Record that the bytes are complete, and wait until all sound is delivered. Never returns if `run` fails."""
         if not self._begun.is_set():
             await self._begin()
         self._ended = True
@@ -184,10 +184,10 @@ class Decoder:
 
 
 def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable[[], int]) -> None:
-    """Decode the pipe `fd`, which begins with `head`, to its end; closes the pipe.
+    """Decode the pipe `fd`, which begins with `head`, to its end, and close it.
 
-    `deliver` is called with PCM16 mono at 16 kHz; `fed` returns how many bytes have been put into the pipe. Blocks;
-    raises Undecodable and TooLong, and whatever `deliver` raises.
+    `deliver` is called with PCM16 mono at 16 kHz; `fed` returns how many bytes have been put into the pipe. Blocks.
+    Raises Undecodable and TooLong, and whatever `deliver` raises.
     """
     import soundfile
 

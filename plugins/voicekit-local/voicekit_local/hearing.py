@@ -233,7 +233,7 @@ class Hearing:
             self._break_off(*(() if ended else (END,)))
 
     def _endpoint_due(self) -> bool:
-        """Whether the words permit ending the utterance before the longest delay."""
+        """Whether the words permit ending the utterance before the maximum delay."""
         if self._endpointing is None or self._talking or self._ending or not (self._outbox.owes_end or self._open):
             return False
         segment = self._open or self._closed  # `finalize` closes a segment without ending the utterance

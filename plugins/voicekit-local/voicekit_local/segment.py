@@ -147,7 +147,7 @@ class Job:
 
 
 def take(segment: Segment, decoded: Decoded) -> list[Word]:
-    """Put the result of a decode into its segment; returns the newly settled words."""
+    """Put the result of a decode into its segment, and return the newly settled words."""
     new = list(decoded.tail[: decoded.settles])
     segment.settled += new
     segment.tail = decoded.tail[decoded.settles :]

@@ -73,7 +73,7 @@ class Stream:
         self._fed.unpark_all()
 
     async def next(self) -> str | None:
-        """Wait for the next piece and return it; returns None when there are no more."""
+        """Wait for the next piece and return it, or return None when there are no more."""
         while not self.lines.over:
             piece = self.lines.take(trio.current_time())
             if piece is not None:
@@ -101,7 +101,7 @@ class Stream:
         self.spoken_s += seconds
 
     def make(self, voice: Synthesiser, piece: str) -> list[Chunk]:
-        """The sound of `piece` as messages, which continue those of the previous pieces; blocks."""
+        """The sound of `piece` as messages, which continue those of the previous pieces. Blocks."""
         silent = not any(letter.isalnum() for letter in piece)
         config = self.config
         spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)

@@ -72,7 +72,7 @@ class Studio:
             print(f"warning: {said}", file=sys.stderr, flush=True)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Run `do`, a function of an engine, in a worker thread; raises EngineFailed if `do` raises an error."""
+        """Run `do`, a function of an engine, in a worker thread. Raises EngineFailed if `do` raises an error."""
         try:
             return await self.workers.work(do, *args)
         except Exception as error:  # an engine is third-party code: an error ends one connection, not the server

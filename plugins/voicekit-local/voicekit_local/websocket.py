@@ -82,7 +82,7 @@ class Line:
         self._timer = trio.CancelScope()
 
     async def flush(self) -> None:
-        """Send the core's messages in order; waits if the client reads slowly."""
+        """Send the core's messages in order. Waits if the client reads slowly."""
         async with self._flushing:
             while self._take():
                 await self._outlet.send(self._unsent[0])  # if this is cancelled, nothing has been sent
@@ -131,11 +131,11 @@ class Service(Protocol):
     @property
     def core(self) -> Core: ...
     async def receive(self, message: Message, now: float) -> None:
-        """Take a message from the client; waits if too much work is queued."""
+        """Take a message from the client. Waits if too much work is queued."""
         ...
 
     def tick(self, now: float) -> None:
-        """Do what is due; called when the time `core.due_at` has come."""
+        """Do what is due. Called when the time `core.due_at` has come."""
         ...
 
     def closed(self) -> None:
@@ -143,7 +143,7 @@ class Service(Protocol):
         ...
 
     async def run(self, line: Line) -> None:
-        """Do the work, and call `flush` when there are messages; is cancelled when the connection ends."""
+        """Do the work, and call `flush` when there are messages. Cancelled when the connection ends."""
         ...
 
 

@@ -22,7 +22,7 @@ FORM = {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675310", "Digits": "123
 
 
 def sdk(module: str, name: str) -> Any:
-    """`name` of a vendor's package; skips, by name, where that is not installed."""
+    """`name` of a vendor's package. Skips, by name, where that is not installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the vendor's warnings are not ours to fix
         return getattr(

@@ -284,7 +284,7 @@ def is_signed(secret: str, headers: Mapping[str, str], target: str, now: float) 
 
 
 def sign(secret: str, headers: dict[str, str], target: str, *, created: int, nonce: str) -> None:
-    """Add the headers `signature-input` and `signature` to `headers`, as Genesys does; for tests."""
+    """Add the headers `signature-input` and `signature` to `headers`, as Genesys does. For tests."""
     names = " ".join(f'"{name}"' for name in SIGNED)
     times = f"created={created};expires={created + OLD_S}"
     inside = f'({names});keyid="{headers["x-api-key"]}";nonce="{nonce}";alg="hmac-sha256";{times}'

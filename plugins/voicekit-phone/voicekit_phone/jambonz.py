@@ -143,7 +143,7 @@ class JambonzPeer:
 
 
 def listen_verbs(url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None) -> str:
-    """The verbs that connect the call to `url`; raises ConfigError if `url` is not a websocket URL, or the rate is not
+    """The verbs that connect the call to `url`. Raises ConfigError if `url` is not a websocket URL, or the rate is not
     in RATES.
     """
     if urlsplit(url).scheme not in ("ws", "wss") or rate not in RATES:

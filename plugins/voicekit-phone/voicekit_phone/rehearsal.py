@@ -145,7 +145,7 @@ class FirstContact:
     async def ring(
         self, site: Site, transport: Transport, script: Script, line: PhoneLine | None = None, **numbers: str
     ) -> Rung:
-        """Call `site` through `transport`, with `script` as the caller; returns when the call is over or refused."""
+        """Call `site` through `transport`, with `script` as the caller. Returns when the call is over or refused."""
         line = line if line is not None else PhoneLine(transport=self.dialect)
         routes = transport.routes(site)
         rung = Rung()

@@ -77,7 +77,7 @@ class SignalWirePeer(TwilioPeer):
 
 
 def stream_cxml(url: str, *, codec: str = "L16@16000h", parameters: Mapping[str, str] | None = None) -> str:
-    """cXML that connects the call to `url`; raises ConfigError if `url` is not wss, or `codec` is not in CODECS."""
+    """cXML that connects the call to `url`. Raises ConfigError if `url` is not wss, or `codec` is not in CODECS."""
     if codec not in CODECS:
         raise ConfigError(f"signalwire: expected a codec from {', '.join(CODECS)}, got {codec!r}")
     plain = twilio.connect_twiml(url, parameters)

@@ -156,7 +156,7 @@ class TelnyxPeer:
 
 
 def stream_texml(url: str, *, codec: str = "PCMU") -> str:
-    """TeXML that connects the call to `url` in both directions; raises ConfigError if `url` is not wss."""
+    """TeXML that connects the call to `url` in both directions. Raises ConfigError if `url` is not wss."""
     if urlsplit(url).scheme != "wss":
         raise ConfigError("telnyx: expected a wss:// address")
     how = f'track="inbound_track" bidirectionalMode="rtp" bidirectionalCodec={quoteattr(codec)}'

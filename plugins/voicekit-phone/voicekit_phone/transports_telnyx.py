@@ -127,7 +127,7 @@ class Telnyx:
     async def dial(self, site: Site, to: str, **how: Any) -> str:
         """Call `to` and return the call's id. See `webhooks.dial_out`; Telnyx does not support `keys`."""
         if self.client is not None and not self._connection:
-            raise ConfigError("dial: expected TELNYX_CONNECTION_ID (the connection to call from), which is not set")
+            raise ConfigError("dial: TELNYX_CONNECTION_ID (the connection to call from) is not set")
         if how.get("keys"):
             raise ConfigError("dial: telnyx can't send keys when the call is answered; use call.send_digits")
         url = site.address("/telnyx/events")

@@ -151,7 +151,7 @@ class VonagePeer:
 def connect_ncco(
     url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None, event_url: str | None = None
 ) -> str:
-    """The NCCO that connects the call to `url`; raises ConfigError if `url` is not wss, or the rate is not in RATES."""
+    """The NCCO that connects the call to `url`. Raises ConfigError if `url` is not wss, or the rate is not in RATES."""
     if urlsplit(url).scheme != "wss" or rate not in RATES:
         raise ConfigError(f"vonage: expected a wss:// address and a rate of {RATES}, got a rate of {rate}")
     endpoint = {

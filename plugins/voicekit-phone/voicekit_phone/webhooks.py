@@ -149,7 +149,7 @@ async def dial_out(
     if "dial" not in client.account.can:
         raise ConfigError(f"dial: {client.account.name} can't place calls")
     if not number:
-        raise ConfigError(f"dial: expected {variable} (the number to call from), which is not set")
+        raise ConfigError(f"dial: {variable} (the number to call from) is not set")
     if not isinstance(to, str) or not _NUMBER.fullmatch(to):
         raise ConfigError("dial: expected a number such as +15550001 or a sip: address, got something else")
     if keys:
@@ -162,12 +162,12 @@ def needed(given: str | None, variable: str, transport: str) -> str:
     """The secret `given`, or else the one in the environment; if there is none, raises ConfigError."""
     value = given or os.environ.get(variable)
     if not value:
-        raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")
+        raise ConfigError(f"transport {transport}: {variable} is not set")
     return value
 
 
 def hidden_token(given: str | None, variable: str, transport: str) -> str:
-    """A token for a path, from `given` or the environment; raises ConfigError if it could be guessed."""
+    """A token for a path, from `given` or the environment. Raises ConfigError if it could be guessed."""
     token = needed(given, variable, transport)
     if len(token) < 16 or not token.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(

@@ -24,7 +24,7 @@ HELP: Final = "test a bot's turn-taking in scripted scenes, and score it"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the scenes; returns 0 whatever the score is, because programs can read the score with --json."""
+    """Run the scenes. Returns 0 whatever the score is, because programs can read the score with --json."""
     parser = Parser(prog="voicekit scenes", description=HELP)
     bot = "a Python file with a handler, or the name of a registered handler (default: the scenes' own bot)"
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)

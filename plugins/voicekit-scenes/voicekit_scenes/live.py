@@ -30,21 +30,21 @@ DECODES_S: Final = (0.03, 0.045)
 
 
 class Engines:
-    """The recogniser and the aligner of voicekit-local, loaded once; raises ConfigError if they are not installed."""
+    """The recogniser and the aligner of voicekit-local, loaded once. Raises ConfigError if they are not installed."""
 
     def __init__(self) -> None:
         try:
             from voicekit_local.engines.choose import choose_aligner, choose_recogniser
             from voicekit_local.engines.interface import no_progress
         except ImportError as error:
-            raise ConfigError("--recogniser live: expected voicekit-local, which is not installed") from error
+            raise ConfigError("--recogniser live needs voicekit-local, which is not installed") from error
         chosen = choose_recogniser()
         self.recogniser, self.aligner, self.why = chosen.engine, choose_aligner().engine, chosen.why
         self.recogniser.load(no_progress)
         self.aligner.load(no_progress)
 
     def decode(self, job: Any) -> tuple[Any, float]:
-        """Run a job; returns its result, and the seconds that an idle core would take."""
+        """Run a job, and return its result and the seconds that an idle core would take."""
         first, more = DECODES_S
         return job.run(self.recogniser, self.aligner), first + more * len(job.pcm) / 2 / RATE
 

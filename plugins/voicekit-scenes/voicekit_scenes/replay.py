@@ -54,7 +54,7 @@ def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, 
 
 
 def messages_of(sound: str, level_db: float = 0.0, file: str = MESSAGES) -> tuple[Message, ...]:
-    """The messages of one sound at one level; raises ConfigError if they were not recorded."""
+    """The messages of one sound at one level. Raises ConfigError if they were not recorded."""
     line = lines().get(sound)
     if line is not None and line.messages is not None:
         return line.messages

@@ -134,7 +134,7 @@ def scenes() -> tuple[Scene, ...]:
 
 
 def read_scene(given: Mapping[str, Any]) -> Scene:
-    """The scene that a table of scenes.toml describes; raises ConfigError if the table is not valid."""
+    """The scene that a table of scenes.toml describes. Raises ConfigError if the table is not valid."""
     known = dict(given)
     try:
         acts = tuple(map(_act, known.pop("act", ())))

@@ -181,7 +181,7 @@ def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
 
 
 def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> tuple[Became, float | None]:
-    """What happened to the reply that was sounding when the caller's sound began, and how late it continued."""
+    """What happened to the reply that was playing when the caller's sound began, and how long it took to resume."""
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
     if over is None:  # the reply had ended, or was silent between two sentences
         over = next((stretch for stretch in reversed(bot) if stretch.end <= one.start), None)

@@ -41,7 +41,7 @@ class Origin:
 
 
 def origin(name: str) -> Origin:
-    """The origin of the sound `name`; raises ConfigError if there is no such sound."""
+    """The origin of the sound `name`. Raises ConfigError if there is no such sound."""
     if name in NOISES:
         return Origin(NUMBERS, "MIT")
     if name in RECORDED:

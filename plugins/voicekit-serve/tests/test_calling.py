@@ -267,7 +267,7 @@ async def test_wrong_keys_end_a_call_out_before_it_rings(monkeypatch: pytest.Mon
     ("transport", "to", "why"),
     [
         (lambda: Twilio(TOKEN, number=NUMBER), TO, "expected credentials for the carrier's account"),
-        (lambda: Twilio(TOKEN, account=ACCOUNT), TO, "expected TWILIO_NUMBER"),
+        (lambda: Twilio(TOKEN, account=ACCOUNT), TO, "dial: TWILIO_NUMBER .* is not set"),
         (lambda: Twilio(TOKEN, account=ACCOUNT, number=NUMBER), "Ann", "expected a number such as"),
         (lambda: Exotel("t" * 20), TO, "expected credentials for the carrier's account"),
     ],

@@ -26,7 +26,7 @@ HELD = {EndReason.CALLER, EndReason.BOT, EndReason.TRANSFERRED, EndReason.LIMIT,
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make one call; returns 0 if there was a conversation, and 1 if nobody answered or the call was lost."""
+    """Make one call. Returns 0 if there was a conversation, and 1 if nobody answered or the call was lost."""
     parser = Parser(prog="voicekit call", description="let a bot call a number, over a carrier")
     parser.add_argument("to", metavar="NUMBER", help="the number to call, such as +15550001, or a sip: address")
     parser.add_argument(

@@ -26,7 +26,7 @@ PLACES = 3
 async def call_out(
     answer: CallAnswer, transport: DialingTransport, to: str, *, ring: float = 30.0, dialing: Any = None, **serving: Any
 ) -> CallEnd:
-    """Call `to` over `transport` and let `answer` conduct the conversation; returns how the call ended.
+    """Call `to` over `transport`, let `answer` conduct the conversation, and return how the call ended.
 
     `dialing` holds further options for `CallSite.dial`, and `serving` for `serve`. A call also ends if nobody answers,
     if the line is busy, or if no socket comes; the carrier is then told to stop ringing. Raises ConfigError or
@@ -137,7 +137,7 @@ class _Followed:
 
 
 def dialing(transport: Any) -> DialingTransport:
-    """`transport` itself; raises ConfigError if it can't make calls."""
+    """`transport` itself. Raises ConfigError if it can't make calls."""
     if not isinstance(transport, DialingTransport):
         raise ConfigError(f"call: {transport.name} can't place calls")
     return transport

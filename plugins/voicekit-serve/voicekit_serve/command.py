@@ -36,7 +36,7 @@ PAGE_PASSWORD = "VOICEKIT_PAGE_PASSWORD"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until a signal; returns 0 after draining."""
+    """Serve until a signal. Returns 0 after draining."""
     parser = Parser(prog="voicekit serve", description="answer calls with a bot, over one or more carriers")
     parser.add_argument("bot", metavar="BOT", help="a Python file with a handler, or the name of a registered handler")
     spec = "a carrier, such as twilio; may be repeated"

@@ -289,7 +289,7 @@ def _reader(kind: type[T]) -> Callable[..., T]:
             return decoder.decode(message)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             where = "" if redact is None else f", in {_start_of(message, redact)}"
-            raise RemoteProtocolError(f"expected a {kind.__name__}: {error}{where}") from None
+            raise RemoteProtocolError(f"expected a message of type {kind.__name__}: {error}{where}") from None
 
     return read
 

@@ -203,7 +203,7 @@ class Listening:
             self._news.unpark_all()
 
     def _fail(self, failure: Failed) -> None:
-        """Decide when to try again after a failure; raises its error if another attempt can't help."""
+        """Decide when to try again after a failure. Raises its error if another attempt can't help."""
         was_down = self._backoff.down
         again = self._backoff.failed(trio.current_time(), failure.waits(new_keys=self._new_keys))
         if again is None:

@@ -150,7 +150,7 @@ class ReplayRing:
         self._counted_to = max(end, self._counted_to)
 
     def _drop_until(self, to: int) -> int:
-        """Drop everything before sample `to`, except marks for later samples; returns the sample at which the rest
+        """Drop everything before sample `to`, except marks for later samples, and return the sample at which the rest
         begins.
         """
         marks: list[RingItem] = []

@@ -238,7 +238,7 @@ class SttSession:
     # --- internal ---
 
     def _do(self, what: SttInput) -> bool:
-        """Change the state for our action; returns False if the action has no effect any more."""
+        """Change the state for our action. Returns False if the action has no effect any more."""
         cell = STT_TABLE[self.state][what]
         if isinstance(cell, SttState):
             self.state = cell

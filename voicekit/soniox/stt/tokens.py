@@ -51,7 +51,7 @@ class Tokens:
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
-        """Set `base`, the sample at which the session begins; to be called only before its first sound."""
+        """Set `base`, the sample at which the session begins. Call this only before its first sound."""
         self._ears = [(0, base)]
         self._last_end = self._released_to = self._final_to = base
 

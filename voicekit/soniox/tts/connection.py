@@ -172,7 +172,7 @@ class TtsConnection:
     # --- transitions ---
 
     def _ours(self, stream: str, what: TtsInput, now: float) -> LiveStream | None:
-        """Change a stream's state for our action; returns None if the action has no effect any more."""
+        """Change a stream's state for our action. Returns None if the action has no effect any more."""
         known = self._streams.get(stream)
         if known is None and not self._was_made(stream):
             raise LocalProtocolError(f"{SERVICE}: expected a stream of this connection, got {stream!r}")

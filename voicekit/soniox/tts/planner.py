@@ -87,7 +87,7 @@ class StreamPlanner:
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest of the text will not be spoken; None if it will."""
         self._failure: ServiceError | ProtocolError | None = None  # the most recent failure of a stream
-        self._silent = True  # whether no sound has come
+        self._silent = True  # true until the first sound comes
         self._sound_by = inf  # the deadline for the first sound
         self._speed = speed
         self._eager = eager  # whether a stream may be opened before there is text
@@ -190,7 +190,7 @@ class StreamPlanner:
             self.give_up(self._failure or lost(f"no sound came within {FIRST_SOUND_S:g} s", service=SERVICE).error)
 
     def _step(self, room: bool) -> bool:
-        """Make the next command; returns False if there is nothing to do."""
+        """Make the next command. Returns False if there is nothing to do."""
         stream = self._open()
         if stream is None:
             return room and self._may_open() and self._start()
@@ -216,7 +216,7 @@ class StreamPlanner:
         return True
 
     def _send_some(self, stream: SpeechStream) -> bool:
-        """Send as much text as may be sent, in pieces that end with words; returns False if none may be sent now."""
+        """Send as much text as may be sent, in pieces that end with words. Returns False if none may be sent now."""
         count, last = stream.portion(self._text[self._next :], self.owed(), self._now, self._finished)
         end = self._next + count
         while self._next < end:

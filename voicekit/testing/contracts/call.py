@@ -91,7 +91,7 @@ class ClosedOnce:
 
 @asynccontextmanager
 async def _called(dialect: Dialect, **line: Any) -> AsyncIterator[tuple[Call, ScriptedCarrier]]:
-    """A call that has begun, and its far end; checks at the end that the connection was closed only once."""
+    """A call that has begun, and its far end. Checks at the end that the connection was closed only once."""
     carrier = carrier_of(PhoneLine(transport=dialect, **{"delay": 0.0, **line}), dialect)
     stream = ClosedOnce(carrier.stream)
     async with trio.open_nursery() as nursery:

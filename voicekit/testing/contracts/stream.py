@@ -96,7 +96,7 @@ class CheckedStream:
         promise(not late, self.part, f"emitted {late[:1]} after it had been cancelled")
 
     def stop_listening(self) -> None:
-        """Close the far end of the outbox, as if the next stage had returned; only for a stream whose output is not
+        """Close the far end of the outbox, as if the next stage had returned. Only for a stream whose output is not
         read."""
         self._from_stage.close()
 

@@ -30,7 +30,7 @@ async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[]
 async def _answered(
     stream: trio.SocketStream, connection: h11.Connection, take: Take, greeted: Callable[[], None]
 ) -> bool:
-    """Answer one request; returns whether a request came and its whole answer was sent."""
+    """Answer one request, and return whether a request came and its whole answer was sent."""
     request, body = await _received(stream, connection)
     if request is None:
         return False

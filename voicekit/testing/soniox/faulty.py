@@ -193,7 +193,7 @@ class _Messages:
                     self.spans[self._count] = (self._at, self._at + size)
 
     def _pass(self) -> bool:
-        """Skip the rest of the current frame, as far as it has come; returns whether another frame begins here."""
+        """Skip the rest of the current frame, as far as it has come, and return whether another frame begins here."""
         count = min(self._passing, len(self._rest))
         self._rest = self._rest[count:]
         self._at += count

@@ -93,7 +93,7 @@ class PeerStt:
         return self._understood(self._pieces[self._next], self.runs[-1], live=True)
 
     def _follow(self, pcm: bytes) -> int:
-        """Take the samples that continue the current run; returns their number."""
+        """Take the samples that continue the current run, and return their number."""
         run = self.runs[-1] if self.runs else None
         if run is None or run.source is None:
             return 0
@@ -103,7 +103,7 @@ class PeerStt:
         return same
 
     def _find(self, pcm: bytes) -> int:
-        """Begin another run where sound of the script is found; returns the number of samples taken."""
+        """Begin another run where sound of the script is found, and return the number of samples taken."""
         samples = array("h", pcm[: len(pcm) // 2 * 2])
         for place in range(len(samples) - WINDOW + 1):
             if (samples[place + 1] - samples[place] - 1) % POSITIONS:

@@ -152,7 +152,7 @@ class Pbx:
             shutil.rmtree(self.here, ignore_errors=True)
 
     def start(self) -> None:
-        """Start or restart Asterisk; returns once it has booted. Raises TimeoutError after READY_S."""
+        """Start or restart Asterisk. Returns once it has booted. Raises TimeoutError after READY_S."""
         command = ["chroot", str(self.root), "asterisk", "-f", "-C", f"{self._inside}/etc/asterisk.conf"]
         with (self.here / "console").open("ab") as out:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/")

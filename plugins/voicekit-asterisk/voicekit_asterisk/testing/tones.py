@@ -67,7 +67,7 @@ def write_tone(path: Path, hz: float, seconds: float, rate: int = 8_000) -> None
 
 
 async def play(call: Call, hz: float, seconds: float, *, of: int = 0) -> None:
-    """Play a tone to the caller in real time; returns once it has been heard."""
+    """Play a tone to the caller in real time. Returns once it has been heard."""
     form = call.sink.format
     async with call.sink.open() as speaker:
         began, base, at = trio.current_time(), speaker.position, of

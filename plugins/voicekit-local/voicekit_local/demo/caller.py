@@ -40,7 +40,7 @@ class Caller(Pipeable):
         self._hung_up = False
 
     async def speak(self, pcm: bytes) -> None:
-        """Play `pcm`, which is in the format `produces`; returns after the last sample."""
+        """Play `pcm`, which is in the format `produces`. Returns after the last sample."""
         self._waiting += pcm
         self._spoken = trio.Event()
         await self._spoken.wait()
@@ -69,7 +69,7 @@ class Caller(Pipeable):
 
 
 async def recording(path: Path, wanted: AudioFormat) -> bytes:
-    """The sound in the file at `path`; raises ConfigError if its format is not `wanted`."""
+    """The sound in the file at `path`. Raises ConfigError if its format is not `wanted`."""
     return await in_thread(_read, path, wanted)
 
 

@@ -43,7 +43,7 @@ CONTENTS: Final = {SOUND: "both sides", EVENTS: "what happened", HISTORY: "who s
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the call to its end; returns 1 if it failed, and 130 if Ctrl-C ended it."""
+    """Run the call to its end. Returns 1 if it failed, and 130 if Ctrl-C ended it."""
     parser = argparse.ArgumentParser(prog="voicekit demo", description=HELP)
     parser.add_argument("--folder", type=Path, help=f"where to save the call (default: {FOLDER}, {FOLDER}-2, ...)")
     parser.add_argument("--play", action="store_true", help="play the call on the speaker after it has ended")
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def demo(path: Path, play_it: bool = False) -> int:
-    """Run the demo's call and save it in the folder `path`; returns the exit status of `voicekit demo`."""
+    """Run the demo's call, save it in the folder `path`, and return the exit status of `voicekit demo`."""
     tell = Teller()
     call: _Call | None = None
     try:

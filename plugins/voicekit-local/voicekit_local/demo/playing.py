@@ -28,7 +28,7 @@ def how_to_hear(path: Path) -> str:
 
 
 async def play(path: Path) -> str | None:
-    """Play the recording of a call; returns None after the end, or the reason why it can't be played."""
+    """Play the recording of a call. Returns None after the end, or the reason why it can't be played."""
     try:
         from voicekit_device.speaker import Speaker
     except ImportError:

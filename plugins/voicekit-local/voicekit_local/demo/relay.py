@@ -27,7 +27,7 @@ class Relay:
         self.url = url
 
     def cut(self) -> int:
-        """Drop all connections without closing them, as when a network fails; returns how many there were."""
+        """Drop all connections without closing them, as when a network fails. Returns how many there were."""
         cut = len(self._ways)
         for way in self._ways:
             way.cancel()

@@ -97,7 +97,7 @@ class _Decoder:
         try:
             import pocketsphinx
         except ImportError as error:
-            raise missing("expected the package pocketsphinx, which can't be imported") from error
+            raise missing("the package pocketsphinx is required, but it can't be imported") from error
         self._decoder: Any = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
         self.taught = 0
 

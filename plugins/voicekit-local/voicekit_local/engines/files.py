@@ -21,7 +21,7 @@ def package_folder(package: str, distribution: str) -> Path:
     distribution."""
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise missing(f"expected the package {distribution}, which is not installed")
+        raise missing(f"voicekit-local needs the package {distribution}, which is not installed")
     return Path(next(iter(found.submodule_search_locations)))
 
 

@@ -43,7 +43,7 @@ class Whisper:
         try:
             import faster_whisper
         except ImportError as error:
-            raise missing(f"expected the package {ENGINE}, which can't be imported") from error
+            raise missing(f"the package {ENGINE} is required, but it can't be imported") from error
         progress("loading the recogniser", 0.2)
         self._model = faster_whisper.WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=2, local_files_only=True

@@ -168,14 +168,14 @@ class SttServer(ServedConnection):
             self._say(SttResponse(tokens=tuple(tokens), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms))
 
     def finish(self, final_ms: Number, total_ms: Number) -> list[SttServerEvent]:
-        """Send the last message and close; to be called when all results have been sent."""
+        """Send the last message and close. Call this when all results have been sent."""
         if not self._do(SttInput.FINISHED):
             return []
         self._say(SttResponse(tokens=(), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms, finished=True))
         return self._over(None, CloseConnection())
 
     def refuse(self, refusal: Refusal) -> list[SttServerEvent]:
-        """Send an error and close; also to be called when an engine has failed."""
+        """Send an error and close. Also called when an engine has failed."""
         if self.state is ServedStt.CLOSED:
             return []
         self._say(SttResponse(tokens=(), **refusal.fields(self._account.request_id())))
@@ -232,14 +232,14 @@ class SttServer(ServedConnection):
         return [EndAsked()] if self._asked(SttInput.END) else []
 
     def _asked(self, what: SttInput) -> bool:
-        """Change the state for a message from the client; returns False if the message has no effect any more."""
+        """Change the state for a message from the client. Returns False if the message has no effect any more."""
         cell = SERVED_STT[self.state][what]
         if isinstance(cell, ServedStt):
             self.state = cell
         return cell is not IGNORE
 
     def _do(self, what: SttInput) -> bool:
-        """Check that the engine may do `what` now; returns False if the connection is over."""
+        """Check that the engine may do `what` now. Returns False if the connection is over."""
         cell = SERVED_STT[self.state][what]
         if cell is WRONG:
             raise LocalProtocolError(

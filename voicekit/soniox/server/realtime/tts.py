@@ -130,12 +130,12 @@ class TtsServer(ServedConnection):
         return []
 
     def terminated(self, stream: str, now: float) -> None:
-        """Tell the client that a stream has ended; to be called after its last sound has been sent."""
+        """Tell the client that a stream has ended. Call this after its last sound has been sent."""
         if self._engine(stream, TtsInput.TERMINATED) is not None:
             self._drop(stream, now)
 
     def refuse(self, stream: str | None, refusal: Refusal, now: float) -> list[TtsServerEvent]:
-        """End `stream`, or the connection if `stream` is None, with an error; also to be called when an engine has
+        """End `stream`, or the connection if `stream` is None, with an error. Also called when an engine has
         failed."""
         if self._over:
             return []
@@ -209,7 +209,7 @@ class TtsServer(ServedConnection):
     # --- internal ---
 
     def _engine(self, stream: str, what: TtsInput) -> ServedStream | None:
-        """Change a stream's state for a report from the engine; returns None if the stream's client is gone."""
+        """Change a stream's state for a report from the engine. Returns None if the stream's client is gone."""
         live, state, cell = self._cell(stream, what)
         if cell is WRONG:
             raise LocalProtocolError(

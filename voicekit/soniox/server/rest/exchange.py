@@ -149,7 +149,7 @@ class RestExchange:
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
-        """Record that the engine can't speak after all, and return the answer that says so; to be called only before
+        """Record that the engine can't speak after all, and return the answer that says so. Call this only before
         `speaking`."""
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)

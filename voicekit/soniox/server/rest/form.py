@@ -68,7 +68,7 @@ class ReceivedForm:
         return True
 
     def _content(self, events: list[FormEvent]) -> bool:
-        """Pass on the bytes before the next boundary; returns whether there is one."""
+        """Pass on the bytes before the next boundary, and return whether there is one."""
         found = self._rest.find(self._mark, self._at)
         after = found + len(self._mark)
         whole = found >= 0 and after + 2 <= len(self._rest)

@@ -62,7 +62,7 @@ class RestConnection:
                     pass
 
     async def _answer_one(self) -> bool:
-        """Read and answer a request; returns whether another one may come."""
+        """Read and answer a request, and return whether another one may come."""
         head = await self._next()
         if not isinstance(head, h11.Request):
             return False
@@ -71,7 +71,7 @@ class RestConnection:
         return await self._may_go_on()
 
     async def exchange(self, request: RestRequest, exchange: RestExchange) -> int:
-        """Read the rest of the request and answer it; returns the status of the answer."""
+        """Read the rest of the request, answer it, and return the status of the answer."""
         try:
             return await self.reply(exchange, await self._read(exchange))
         except RestGone:
@@ -81,7 +81,7 @@ class RestConnection:
     # --- reading ---
 
     async def _read(self, exchange: RestExchange) -> Speak | None:
-        """Read the body until there is an answer; returns the speech to make, if any."""
+        """Read the body until there is an answer, and return the speech to make, if any."""
         while exchange.answer is None:
             event = await self._next()
             effects = await self.receive(exchange, event)
@@ -120,7 +120,7 @@ class RestConnection:
     # --- answering ---
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
-        """Send the answer or, if `speech` is requested, the sound; returns the status of the answer."""
+        """Send the answer or, if `speech` is requested, the sound, and return the status of the answer."""
         if speech is not None:
             spoken = self._speak(speech.request)
             if not isinstance(spoken, Refusal):

@@ -86,7 +86,7 @@ class ServedTranscriptions:
     def completed(
         self, name: str, tokens: Sequence[TranscriptToken], now: float, *, duration_ms: int | None = None
     ) -> list[Effect]:
-        """Record that a transcription is completed with these words; returns the webhook to call, if there is one."""
+        """Record that a transcription is completed with these words, and return the webhook to call, if any."""
         job = self._move(name, "completed", audio_duration_ms=duration_ms)
         if job is None:
             return []
@@ -106,8 +106,8 @@ class ServedTranscriptions:
         return _notify(job)
 
     def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
-        """Record that a transcription has failed with this type and message; returns the webhook to call, if there is
-        one."""
+        """Record that a transcription has failed with this type and message, and return the webhook to call,
+        if any."""
         job = self._move(name, "error", error_type=error_type, error_message=message)
         return [] if job is None else _notify(job)
 
