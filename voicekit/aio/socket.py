@@ -78,7 +78,7 @@ class HostedWire:
             self._cross(self._end, code)
 
     async def _write(self) -> None:
-        with suppress(Exception):  # hides whatever the server raises for a lost socket: the reader reports the loss
+        with suppress(Exception):  # the server may raise any error for a lost socket; the reader reports the loss
             while True:
                 message = await self._outbox.get()
                 if isinstance(message, int):

@@ -90,8 +90,8 @@ class OverheardSpeaker:
         self._clock = clock
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
-        self._to = 0  # where the reported sound ends on the timeline of the recording
-        self._since: float | None = None  # the earliest time at which new sound may have begun; None if no sound is new
+        self._to = 0  # the position on the recording's timeline at which the reported sound ends
+        self._since: float | None = None  # the earliest time at which new sound may have begun; None if there is none
         self._latency = 0.0  # the device's latency, as last reported
         self._held = False
 

@@ -48,7 +48,7 @@ class Spelt:
     numerals: int = 0
     letters: int = 0
     opens_like_a_number: bool = False  # whether the first numeral begins with a zero or a plus
-    alone: bool = False  # whether no other words were said
+    alone: bool = False  # true if no other words were said
 
     @property
     def digits(self) -> int:

@@ -116,7 +116,8 @@ class Whose:
         self._goes_on = round(GOES_ON * rate)
         self.faint_from: float = math.inf
         """The sample at which a sound began that was too faint to be the caller's, and that goes on."""
-        self._background_to = 0  # a faint word that begins up to this sample belongs to the faint words before it
+        # a faint word that begins no later than this sample belongs to the faint words before it
+        self._background_to = 0
 
     def begin(self) -> None:
         """Record that another reply begins; the echo of the last reply may still come."""

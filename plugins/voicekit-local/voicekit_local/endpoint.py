@@ -19,7 +19,7 @@ INCOMPLETE_S: Final = 1.1
 SHORTEST_S: Final = 0.35  # the shortest delay; with less, pauses between words would end an utterance
 SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, and multiplied by it at -1
 LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
-DEFAULT_MAX_MS: Final = 2_000  # the longest delay by default, as documented by the service
+DEFAULT_MAX_MS: Final = 2_000  # the default maximum delay, as documented by the service
 
 UNFINISHED: Final = frozenset(
     (  # noqa: SIM905  # reads better as words

@@ -86,12 +86,12 @@ class SpeechStream:
     ) -> None:
         self.id = ""  # assigned by the stream's connection
         self.start = start
-        self.end = start  # the index, in the reply, of the first character that was not sent to this stream
+        self.end = start  # the index, in the reply, of the first character that has not been sent to this stream
         self.voice = WordTimer(speed, pace)
         self.pieces: deque[bytes] = deque()  # sound that has not been taken yet
         self.queued = 0.0  # seconds of sound in `pieces`
-        self.ended = False  # whether no more text will be sent
-        self.over = False  # whether no more sound will come
+        self.ended = False  # true once no more text will be sent
+        self.over = False  # true once no more sound will come
         self.failure: Failed | None = None  # why some sound is missing; None if nothing is missing
         self.quiet_at = inf  # the time at which to check whether the voice has fallen silent
         self.stall_s = FIRST_STALL_S if first else STALL_S
