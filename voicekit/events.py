@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
 
-# --- marks: they travel in order with the sound (SpeechStarted and SpeechStopped also precede it, as signals) ---
+# --- marks: they travel in order with the sound (SpeechStarted and SpeechStopped are also sent ahead, as signals) ---
 
 
 @dataclass(frozen=True, slots=True)

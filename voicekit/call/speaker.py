@@ -74,7 +74,7 @@ class CallSpeaker:
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
-        self._before = 0  # the number of samples that were heard in earlier generations
+        self._before = 0  # the number of samples heard in earlier generations
         # the position and length, in samples, of each stretch of silence that we added in this generation
         self._pads: deque[tuple[int, int]] = deque()
         self._changed = trio.lowlevel.ParkingLot()

@@ -96,7 +96,8 @@ class FusedInlet(Inlet[Any]):
             await checkpoint()
         while not self._made:
             try:
-                self._feed(await self._inlet.receive())  # one item at a time, so that the link's capacity stays correct
+                # one item at a time, so that waiting items still count towards the link's capacity
+                self._feed(await self._inlet.receive())
             except trio.EndOfChannel:
                 self._finish()
         return self._made.popleft()

@@ -98,7 +98,7 @@ class Taker:
         self._link.taker = None
         if self._error is None or self._told:
             return
-        # If the body of the `with` failed, a ClosedResourceError may be just a consequence.
+        # If the body of the `with` failed, a ClosedResourceError may be just a consequence of the failure.
         if kind is None or not isinstance(self._error, trio.ClosedResourceError):
             raise self._error  # `ended` was cancelled before it could raise this
 
@@ -284,7 +284,7 @@ class Inlet(_End, Generic[T_co]):
         """Wait until something is queued, and return all of it."""
         await checkpoint_if_cancelled()
         if self._has_item():
-            # before the items are taken, so that those that arrive meanwhile are included
+            # lets other tasks run first, so that items that arrive meanwhile are taken too
             await cancel_shielded_checkpoint()
         await self._wait()
         items: list[T_co] = self._link.take_all()

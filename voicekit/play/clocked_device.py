@@ -38,7 +38,7 @@ class ClockedDevice:
         self._played = played
         # the frames, each preceded by the time at which it begins to play
         self._frames: deque[tuple[float, AudioFrame]] = deque()
-        self._heard = 0  # the number of samples that have been removed from `_frames`
+        self._heard = 0  # the number of samples removed from `_frames`
         self._waiting = 0  # the number of samples in `_frames`
         self._held_at: float | None = None
 

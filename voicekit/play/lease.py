@@ -40,7 +40,7 @@ class PlaybackLease:
         self._lead = lead
         self._report = report
         self._base = speaker.position
-        self._written = 0  # the number of samples that were handed to the sink and not taken back
+        self._written = 0  # the number of samples handed to the sink and not taken back
         self._said = 0  # the number of characters that the handler had said when the last sample was handed over
         self._anchor: float | None = None  # the time at which sample 0 was due, plus delays from holds and underruns
         self._rewind = None if sink.pausable else Rewind()

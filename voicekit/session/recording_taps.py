@@ -91,7 +91,8 @@ class OverheardSpeaker:
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
         self._to = 0  # the position on the recording's timeline at which the reported sound ends
-        self._since: float | None = None  # the earliest time at which new sound may have begun; None if there is none
+        # the earliest time at which new sound may have begun; None if there is no new sound
+        self._since: float | None = None
         self._latency = 0.0  # the device's latency, as last reported
         self._held = False
 

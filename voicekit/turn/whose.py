@@ -143,7 +143,7 @@ class Whose:
         if self._faint_db is None or not levels:
             return
         if self._usual and median(levels) - median(self._usual) >= self._faint_db:
-            self._usual.clear()  # the words until now were somebody else's, in the background
+            self._usual.clear()  # the words so far were somebody else's, in the background
         self._usual.extend(levels)
 
     def why_faint(self, start: int, end: int, *, presumed: float | None = None, margin: float = 0.0) -> str | None:

@@ -146,8 +146,8 @@ class OpenSpeaker:
         self._queue = queue
         self._fitting = fitting
         self._capacity = fitting.source.samples(TAKEN_S)
-        self._written = 0  # the number of samples that were accepted and not discarded
-        self._heard = 0  # the number of samples that are known to have been heard
+        self._written = 0  # the number of samples accepted and not discarded
+        self._heard = 0  # the number of samples known to have been heard
         self._held: deque[Piece] | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._fed = trio.Event()

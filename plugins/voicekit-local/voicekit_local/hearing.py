@@ -37,7 +37,7 @@ TRAIL: Final = round(0.2 * RATE)
 # a pause of this many samples separates segments, so that recognisers have less silence to misread
 SPLIT: Final = round(0.8 * RATE)
 SHORTEST: Final = round(0.08 * RATE)  # the minimum number of samples in a segment; no word is shorter
-HOP: Final = round(0.4 * RATE)  # the number of new samples that cause another interim result
+HOP: Final = round(0.4 * RATE)  # the number of new samples after which another interim result is due
 EARLY_HOP: Final = RATE // 5  # the hop in the first two seconds, which are quick to decode and may be an interruption
 # the minimum number of samples, including the pre-roll, for the first result; from fewer, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)

@@ -34,7 +34,7 @@ have them again.
 """
 
 WINDOW: Final = HEARING_RATE // 50  # the number of samples in a window; loudness is measured for each window
-SPAN: Final = 5  # the number of windows in the quietest place: a tenth of a second
+SPAN: Final = 5  # the length of the quietest place in a sound, in windows: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)

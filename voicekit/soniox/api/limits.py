@@ -79,7 +79,7 @@ STT_IDLE_S: Final = 20.0
 # --- text to speech ---
 
 TTS_FIELD_LENGTH: Final = 50  # the maximum length of the name of a model, language or voice, in characters (documented)
-TTS_SPEED: Final = (0.7, 1.3)  # the lowest and highest speeds; others are refused, not clamped (measured)
+TTS_SPEED: Final = (0.7, 1.3)  # the lowest and highest speeds; other values are refused, not clamped (measured)
 TTS_TEXT_BYTES: Final = 5_000  # the maximum length of a stream's text, in UTF-8 bytes (documented, measured)
 TTS_STREAM_S: Final = 120.0  # the maximum length of a stream's sound, in seconds; the rest is cut off (documented)
 TTS_STREAMS: Final = 5  # the maximum number of concurrent streams per connection (documented)

@@ -97,7 +97,7 @@ class Listening:
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
         self._ended_at = inf  # the time at which the sound ended
-        self._endings = 0  # the number of sessions that were told that the sound had ended
+        self._endings = 0  # the number of sessions told that the sound has ended
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:

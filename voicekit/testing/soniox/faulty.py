@@ -36,7 +36,7 @@ class FaultyStream(trio.abc.Stream):
         self._messages = _Messages(number for number in wanted if number is not None)
         self._messages.feed(head)
         self._held = head  # bytes that have been read but not passed on yet
-        self._taken = 0  # the number of bytes that have been passed on
+        self._taken = 0  # the number of bytes passed on so far
         self._sent = 0
         self._sent_messages = 0
         self._swallows = False
