@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-# --- marks: travel in order with the sound (SpeechStarted and SpeechStopped are also sent ahead of it as signals) ---
+# --- marks: they travel in order with the sound (SpeechStarted and SpeechStopped are also sent ahead, as signals) ---
 
 
 class SpeechStarted(Struct, frozen=True):

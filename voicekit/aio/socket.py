@@ -49,7 +49,7 @@ class HostedWire:
         self._websocket = websocket
         self._inbox: deque[WireMessage] = deque()
         if isinstance(self.wire, PlainWire):
-            self._inbox.append(b"")  # a call begins with its first message, and the handshake counts as one
+            self._inbox.append(b"")  # a call begins with its first message; the handshake counts as a message
         self._closed: StreamClosed | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._unsent = 0
@@ -78,7 +78,7 @@ class HostedWire:
             self._cross(self._end, code)
 
     async def _write(self) -> None:
-        with suppress(Exception):  # hides whatever the server raises for a lost socket: the reader reports the loss
+        with suppress(Exception):  # the server may raise any error for a lost socket; the reader reports the loss
             while True:
                 message = await self._outbox.get()
                 if isinstance(message, int):

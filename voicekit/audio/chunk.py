@@ -27,7 +27,7 @@ class Chunker:
         if not isinstance(samples, int) or samples < 1:
             raise ConfigError(f"window: expected a whole number of samples, at least 1, got {samples!r}")
         self._samples = samples
-        self._rest = bytearray()  # the sound of an incomplete window; its first sample has the number `_at`
+        self._rest = bytearray()  # the samples of an incomplete window, numbered from `_at` on
         self._at = 0
         self._format = AudioFormat()  # the format of `_rest`
 

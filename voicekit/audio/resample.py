@@ -41,9 +41,9 @@ class Resampler:
         self._target = target
         self._channels = min(source.channels, target.channels)  # do not resample channels that will be dropped
         self._stream = soxr.ResampleStream(source.rate, target.rate, self._channels, "float32", QUALITY)
-        # the input position at which this stretch continues; None between two stretches
+        # the input position at which the current stretch of sound continues; None between two stretches
         self._expected: int | None = None
-        self._made_to = 0  # the output position at which this stretch continues
+        self._made_to = 0  # the output position at which the current stretch of sound continues
 
     def position(self, at: int) -> int:
         """The position in the output that corresponds to the input sample `at`."""

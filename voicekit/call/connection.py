@@ -83,7 +83,7 @@ class Call:
         self.trouble: VoicekitError | None = None
         self._stream = stream
         self._sending = trio.CancelScope()
-        self._sent_at = inf  # the time at which sending the current message began; inf if none is being sent
+        self._sent_at = inf  # the time since which a message has been waiting to be sent; inf if none is waiting
         self._heard_at = trio.current_time()
         self._wire = wire
         self._control = control

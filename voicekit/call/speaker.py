@@ -69,13 +69,13 @@ class CallSpeaker:
         self._urgent: deque[WireMessage] = deque()
         self._messages: deque[WireMessage] = deque()  # the messages of the packet that is being sent
         self._pending = bytearray()
-        self._unsent = 0  # how many samples are in the packet that is being sent; 0 if there is none
+        self._unsent = 0  # the number of samples in the packet that is being sent; 0 if there is no such packet
         self._padding = 0  # the number of silent samples at the end of the packet that is being sent
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
-        self._before = 0  # how many samples were heard in earlier generations
-        # the position and the size of each stretch of silence that we added in this generation
+        self._before = 0  # the number of samples heard in earlier generations
+        # the position and length, in samples, of each stretch of silence that we added in this generation
         self._pads: deque[tuple[int, int]] = deque()
         self._changed = trio.lowlevel.ParkingLot()
         self._lost = False

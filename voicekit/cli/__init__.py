@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a character that the code page lacks must not end a call
+            stream.reconfigure(errors="replace")  # a character that is missing from the code page must not end a call
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     whole = TRACEBACK in arguments
     try:
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         complain(_one_line(str(error)))
         return USAGE_ERROR
-    except Exception as error:  # any error is shown in one line, with its origin
+    except Exception as error:  # any error is shown on one line, with its origin
         if whole:
             raise
         complain(_one_line(_described(error)))

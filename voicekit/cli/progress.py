@@ -21,7 +21,7 @@ class Teller:
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self._bar = StatusLine(out, terminal=terminal)
-        self._about = ""  # the text beside the current bar; empty if no bar is shown
+        self._about = ""  # the text beside the progress bar; empty if no bar is shown
 
     def __call__(self, line: str) -> None:
         share = _SHARE.fullmatch(line) if self._bar.shows else None

@@ -20,7 +20,7 @@ FORMATS: Final = {
     ".pcm": "pcm_s16le", ".raw": "pcm_s16le", ".ulaw": "pcm_mulaw", ".alaw": "pcm_alaw",
 }  # fmt: skip
 RATE: Final = 24_000  # the sample rate, in Hz, of formats without a header
-# A text is read only up to this size, since more can't be spoken in one request.
+# The maximum number of characters read from a file: a longer text can't be spoken in one request.
 BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 

@@ -28,7 +28,7 @@ from voicekit.soniox.rest.subtitles.subtitles import captions, readable, srt, vt
 HELP = "transcribe sound files, local or from a URL"
 SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
 AT_ONCE: Final = 4  # the maximum number of simultaneous uploads: more would not be faster on one internet connection
-UPLOADED: Final = 0.5  # the share of a file's progress that its upload makes up
+UPLOADED: Final = 0.5  # a finished upload counts as this share of a file's progress
 STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
 

@@ -23,7 +23,7 @@ from voicekit.soniox.rest.http.rest_limits import ASYNC_MODEL
 from voicekit.soniox.rest.schema.as_json import as_json
 
 HEARD: Final = AudioFormat(16_000)
-SILENCE_S: Final = 0.5  # seconds of silence that follow the file, so that its last word is not cut off
+SILENCE_S: Final = 0.5  # seconds of silence added after the file, so that its last word is not cut off
 EVENTS: Final = 256
 
 

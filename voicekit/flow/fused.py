@@ -27,7 +27,7 @@ class FusedOutlet(Outlet[Any]):
     def __init__(self, outlet: Outlet[Any], transform: Transform[Any, Any]) -> None:
         super().__init__(outlet._link)
         self._outlet = outlet
-        self._plain = type(outlet) is Outlet  # true if nothing is between `outlet` and the link
+        self._plain = type(outlet) is Outlet  # true if there is nothing between `outlet` and the link
         self._feed = transform.feed
         self._transform = transform
         self._pending: deque[Any] = deque()
@@ -50,7 +50,8 @@ class FusedOutlet(Outlet[Any]):
     def offer(self, item: Any) -> None:
         self._offer_pending()
         self._pending.extend(self._feed(item))
-        with suppress(trio.WouldBlock):  # the item counts as accepted: what is left of it is sent with the next item
+        # the item counts as accepted: output that does not fit now is sent with the next item
+        with suppress(trio.WouldBlock):
             self._offer_pending()
 
     def clone(self) -> Outlet[Any]:
@@ -95,7 +96,8 @@ class FusedInlet(Inlet[Any]):
             await checkpoint()
         while not self._made:
             try:
-                self._feed(await self._inlet.receive())  # one item at a time, so that the link's capacity stays correct
+                # one item at a time, so that waiting items still count towards the link's capacity
+                self._feed(await self._inlet.receive())
             except trio.EndOfChannel:
                 self._finish()
         return self._made.popleft()

@@ -48,7 +48,8 @@ def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None
         note = f"in stage {stage!r}"
     try:
         yield
-    except BaseException as error:  # no error is lost: `error`, or the only error in that group, is raised again
+    # no error is lost: `error` is raised again, or its only member if it is a group of one
+    except BaseException as error:
         inner = sole(error)
         if note is not None:
             _sign(inner, note, stage)

@@ -36,7 +36,7 @@ class Layer(Pipeable):
         return getattr(self.stage, "produces", None)
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute == "stage":  # a subclass's __init__ has failed before `stage` was set
+        if attribute == "stage":  # a subclass's __init__ failed before `stage` was set
             raise AttributeError(attribute)
         return getattr(self.stage, attribute)
 
@@ -78,4 +78,4 @@ async def run_tapped(
         return
     shown = FusedOutlet(outbox, Tap(outward))
     await run(inbox, shown)
-    await shown.finish()  # delivers what a cancelled send or an offer has left undelivered
+    await shown.finish()  # delivers the items that a cancelled send or an offer has left behind

@@ -84,7 +84,7 @@ class Taker:
         self._take = take
         self._ready = ready
         self._context: Context = copy_context()
-        self._busy = False  # whether `take` is running; items that it sends are queued
+        self._busy = False  # true while `take` is running: items that it sends meanwhile are queued
         self._error: BaseException | None = None
         self._told = False  # whether `ended` has raised the error
         self.at_end: Callable[[], None] | None = None
@@ -98,7 +98,7 @@ class Taker:
         self._link.taker = None
         if self._error is None or self._told:
             return
-        # If the body failed, a ClosedResourceError may be just a consequence of that.
+        # If the body of the `with` failed, a ClosedResourceError may be just a consequence of the failure.
         if kind is None or not isinstance(self._error, trio.ClosedResourceError):
             raise self._error  # `ended` was cancelled before it could raise this
 
@@ -284,7 +284,8 @@ class Inlet(_End, Generic[T_co]):
         """Wait until something is queued, and return all of it."""
         await checkpoint_if_cancelled()
         if self._has_item():
-            await cancel_shielded_checkpoint()  # first, so that items that arrive meanwhile are taken too
+            # lets other tasks run first, so that items that arrive meanwhile are taken too
+            await cancel_shielded_checkpoint()
         await self._wait()
         items: list[T_co] = self._link.take_all()
         self._link.lowered()

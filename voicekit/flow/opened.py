@@ -46,7 +46,7 @@ class _Keeper:
             with alone(stage=self._part.name), self._scope as scope:
                 scope.deadline = trio.current_time() + self._timeout
                 async with self._part.open() as opened:
-                    if not scope.cancel_called:  # otherwise the part opened too late, and ignored the cancellation
+                    if not scope.cancel_called:  # otherwise the part ignored the cancellation, and opened too late
                         scope.deadline = float("inf")
                         ready = True
                         task_status.started(opened)

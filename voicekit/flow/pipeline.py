@@ -144,7 +144,8 @@ class Pipeline(Pipeable):
                 async with trio.open_nursery() as nursery:
                     for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
                         nursery.start_soon(drive, name=_task_name(segment))
-                    # the name is not restored: the watchdog reads it only at the end of the stage's last step
+                    # the old name is not restored, since the watchdog reads the name only at the end of the stage's
+                    # last step
                     trio.lowlevel.current_task().name = _task_name(self._segments[0])
                     await drives[0]()
         finally:

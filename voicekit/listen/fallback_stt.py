@@ -125,7 +125,7 @@ class _Stream:
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")
         said_out, said_in = open_link(SAID, weigh=_one, name="transcripts of a recogniser")
-        # both links stay open until the tasks end, since a cancelled task does not close another task's channels
+        # both links are closed here, once all tasks have ended: a cancelled task does not close the channels of others
         with sound_in, sound_out, said_in, said_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, base, again, sound_out)

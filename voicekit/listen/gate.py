@@ -122,8 +122,8 @@ class Gate:
 
     def _stop(self) -> SpeechStopped:
         self._speaking = False
-        # Windows of the speech that has just ended must not help to begin the next speech, which they could if the
-        # hangover were very short.
+        # Windows of the speech that has just ended must not count towards the start of the next speech, as they could
+        # with a very short hangover.
         while self._recent and self._recent[0][1] < self._heard_to:
             self._recent.popleft()
         return SpeechStopped(self._heard_to)

@@ -48,7 +48,7 @@ class Loudness:
         self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)
         self._base = 0.0  # the power of the current speech at its start, or at its last rise or fall
         self._loudest = 0.0  # the highest mean power in the last few seconds
-        self._since = 0  # how many windows ago the current speech began, rose or fell
+        self._since = 0  # the number of windows since the current speech began, or since its power last rose or fell
 
     def note(self, pcm: bytes, at: int) -> None:
         """Record that the window `pcm` (PCM16 mono) at sample `at` is speech."""

@@ -51,10 +51,10 @@ class SoundLog:
         self._rate = 16_000
         self._understood = 0
         self._at = 0
-        self._sign = 0  # the position of the sound at the recogniser's last sign of life
+        self._sign = 0  # the position in the sound at which the recogniser last gave a sign of life
         self._speech: tuple[int, int | None] | None = None  # the samples at which the latest speech began and stopped
-        self._open = False  # whether words have come, interim or final, without an Endpoint after them
-        self._last_final: int | None = None  # the end of the last final word, if no Endpoint came after it
+        self._open = False  # whether any words, interim or final, have come since the last Endpoint
+        self._last_final: int | None = None  # the end of the last final word; None after an Endpoint
 
     def hear(self, item: Heard) -> None:
         self._items.append(item)

@@ -26,8 +26,8 @@ WINDOW_S = 0.02  # webrtcvad accepts 10, 20 or 30 ms; 20 ms costs half as much a
 # be speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
 # off.
 WEBRTC_TRAIL = (4, 4, 3, 3)
-# How many windows with sound webrtcvad hears before its verdicts count: it starts with an assumed noise floor, and
-# mistakes the first one or two windows in any room for speech.
+# The number of windows with sound that webrtcvad must hear before its verdicts count: it starts with an assumed noise
+# floor, and mistakes the first one or two windows in any room for speech.
 WEBRTC_LEARNS = 5
 ENERGY_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 ENERGY_SLOPE_DB = 20.0  # the probability rises from 0 to 1 over this many decibels around the threshold
@@ -166,7 +166,8 @@ class _ConfirmedStream:
         self._judge = judge
         self._threshold = threshold
         self._size = 2 * judge.window
-        self._keep = 2 * max(pre_roll, judge.window)  # at least one window, so that each word gets its own verdict
+        # at least one window, so that the judge can give a verdict on each word
+        self._keep = 2 * max(pre_roll, judge.window)
         self._unjudged = bytearray()
         self._verdict = 0.0
         self.window = first.window

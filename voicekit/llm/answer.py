@@ -44,8 +44,8 @@ class ModelAnswer:
         self._thoughts = ThoughtFilter()
         self._written = ""  # the text of all events, including thoughts
         self._deltas = False
-        self._said = ""  # the beginning of the spoken text
-        self._tail = ""  # the end of the spoken text
+        self._said = ""  # the first characters of the spoken text
+        self._tail = ""  # the last characters of the spoken text
         self.calls = ModelCalls()
         self.usage = ModelUsage()
         self.stop: Why | None = None

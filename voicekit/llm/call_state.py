@@ -74,7 +74,8 @@ class CallState:
     begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
     late: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(LATE_AT_ONCE))
     _cold: trio.Event = field(default_factory=trio.Event)
-    # how many tasks use the connection now: a reply, a previous reply that is still unwinding, tools that report later
+    # the number of tasks that use the connection: a reply, an earlier reply that is still unwinding, tools that report
+    # later
     _uses: int = 0
     _idle_since: float = inf
 
@@ -162,7 +163,7 @@ async def call_state(
         states = session.stash[CallStates] = CallStates()
     if handler not in states:
         made = CallState(await _client(transport, connect), model, connect, session.start_soon)
-        if states.setdefault(handler, made) is made:  # false if another task was faster
+        if states.setdefault(handler, made) is made:  # false if another task has added its own first
             session.start_soon(made.run)
             if isinstance(session, Watchable):
                 session.watch(made.hear)

@@ -111,7 +111,7 @@ def conversation(
         messages[0] = User(f"{earlier}\n{messages[0].text}")
     now = replied(said, steps.get(turn, ()))
     if now and isinstance(now[-1], Assistant):
-        now.pop()  # leaves out words after the last calls, since the model should continue from the results
+        now.pop()  # leaves out words after the last calls, since the model should continue from their results
     return [*messages, *now]
 
 

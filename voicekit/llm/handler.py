@@ -94,7 +94,8 @@ class LanguageModel:
             try:
                 await answering.run()
             except (ServiceError, ProtocolError) as error:
-                if self.fallback is None or not happened(turn):  # a failed guess is repeated after the commit
+                # a failed speculative reply is repeated after the commit
+                if self.fallback is None or not happened(turn):
                     raise
                 tell.get()(Trouble("handler", error))
                 await answering.speak_apart(self.fallback)
@@ -118,7 +119,7 @@ class _Answering:
         self._say = say
         scope = this_reply.get(None)
         self._reply = None if scope is None else scope.reply
-        self._said = ""  # only this handler's words, whereas the reply contains all words
+        self._said = ""  # only this handler's words; the reply may contain other words too
         self._anew = False  # whether the next words start a new sentence instead of continuing the current one
         self._ended = False  # whether a tool has ended the call
         self._steps = state.begin(turn)
@@ -276,7 +277,8 @@ class _Answering:
 
         try:
             await self._ask(messages, keep, may_call=False)
-        except (ServiceError, ProtocolError) as error:  # the next request to the model contains the result in any case
+        # the tool's result is not lost: the next request to the model contains it
+        except (ServiceError, ProtocolError) as error:
             tell.get()(Trouble("handler", error))
             return
         if "".join(said).strip():

@@ -44,7 +44,7 @@ class EventReader:
         if self._size + sum(map(len, self._rest)) > LONGEST_EVENT:
             self._size, self._data = LONGEST_EVENT + 1, []  # skips everything up to the empty line that ends the event
             if sum(map(len, self._rest)) > len(b"\r\n"):
-                self._rest = [b":" + self._rest[-1][-1:]]  # makes the rest of the line a comment
+                self._rest = [b":" + self._rest[-1][-1:]]  # turns the rest of the line into a comment
         return events
 
     def _lines(self, received: bytes) -> list[bytes]:

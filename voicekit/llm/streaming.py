@@ -104,7 +104,7 @@ class ModelQuestion:
     roll: Callable[[], float] = random.random
     first: float | None = None
     answer: ModelAnswer = field(init=False)
-    _progress: float = 0.0  # the time of the last word or complete call, or of the end
+    _progress: float = 0.0  # the time of the last word, the last complete call, or the end of the answer
 
     def __post_init__(self) -> None:
         self.answer = ModelAnswer(self.model)

@@ -36,10 +36,10 @@ class ClockedDevice:
         self._rate = format.rate * speed
         self._latency = latency
         self._played = played
-        # for each frame: the time at which it begins to sound, and the frame
+        # the frames, each preceded by the time at which it begins to play
         self._frames: deque[tuple[float, AudioFrame]] = deque()
-        self._heard = 0  # how many samples have left `_frames`
-        self._waiting = 0  # how many samples are in `_frames`
+        self._heard = 0  # the number of samples removed from `_frames`
+        self._waiting = 0  # the number of samples in `_frames`
         self._held_at: float | None = None
 
     def write(self, frame: AudioFrame, now: float) -> None:

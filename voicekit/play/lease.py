@@ -34,15 +34,15 @@ class PlaybackLease:
     def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:
         self.reply = reply
         self.tell: Callable[[Signal], None] = _ignore
-        self._audible = False  # whether the first sample had been heard at the last check
+        self._audible = False  # whether the first sample had been heard by the time of the last check
         self._speaker = speaker
         self._rate = sink.format.rate
         self._lead = lead
         self._report = report
         self._base = speaker.position
-        self._written = 0  # how many samples were handed to the sink and not taken back
-        self._said = 0  # how many characters the handler had said when the last sample was handed over
-        self._anchor: float | None = None  # the time at which sample 0 is due, shifted by holds and underruns
+        self._written = 0  # the number of samples handed to the sink and not taken back
+        self._said = 0  # the number of characters that the handler had said when the last sample was handed over
+        self._anchor: float | None = None  # the time at which sample 0 was due, plus delays from holds and underruns
         self._rewind = None if sink.pausable else Rewind()
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
@@ -118,7 +118,7 @@ class PlaybackLease:
             self._speaker.discard()
             self.listen()
             self._written = self.position  # keeps the position from changing, whatever is played next
-        finally:  # even if the sink fails, it is not called again, and gets no more of this reply
+        finally:  # whether or not the sink has failed, it gets no more of this reply
             self._revoked = True
             self._rewind = None
             self._marks.clear()

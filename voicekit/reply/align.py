@@ -30,7 +30,7 @@ OTHER = 0.9  # cost if a spoken word is the next sent word, read in another way 
 STRANGE = 1.0  # cost if a spoken word was never sent
 # cost if a sent word was not spoken; less than OTHER, so that a single dropped word is detected
 LEFT_OUT = 0.8
-NUMBER = 0.3  # cost if a spoken word is the first for a number or a symbol
+NUMBER = 0.3  # cost if a spoken word begins a number or a symbol
 IN_NUMBER = 0.1  # cost if a spoken word continues a number, up to its usual length
 # cost of each word beyond the usual length of a number; more than NUMBER, so that a following number takes precedence
 LONG_NUMBER = 0.35
@@ -48,7 +48,7 @@ _SENT_WORD = re.compile(
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    # a sign inside a word, or at the start of the text, since the beginning of its word may have been dropped
+    # a sign inside a word, or at the start of the text, where the beginning of the word may have been dropped
     r"|(?:^|(?<=\w))[^\w\s](?=\w)"
 )
 _NEAR_CHARACTER = re.compile(r"[up]")

@@ -106,7 +106,7 @@ class _Speaking:
     async def run(self, run: Run[Any, Any], inbox: Inlet[Text]) -> None:
         text_out, text_in = open_link(WAITING, name="text to a voice")
         sound_out, sound_in = open_link(1, weigh=_one, name="sound of a voice")
-        # a cancelled task does not close the channels of another task, so both links stay open until all tasks end
+        # both links are closed here, once all tasks have ended: a cancelled task does not close the channels of others
         with text_in, text_out, sound_in, sound_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, inbox, text_out)

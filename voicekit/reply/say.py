@@ -64,7 +64,7 @@ class Say:
         self._reply = reply
         self._room = outlet.statistics().capacity
         self._turns = trio.Lock()
-        self._chunk = ""  # the end of the last text from the handler
+        self._chunk = ""  # the last characters of the handler's latest text
         self._due = math.inf  # the time of the next breath; see `take_breaths`
         self._patience = trio.CancelScope()
         self._over = False
@@ -84,7 +84,7 @@ class Say:
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
         for asked in forgotten:
-            asked.close()  # otherwise Python would warn about this call too
+            asked.close()  # otherwise Python too would warn that this call was never awaited
         if forgotten:
             tell.get()(Trouble("handler", VoicekitError("say(...) was called without await: write `await say(text)`")))
 
@@ -107,7 +107,7 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a later deadline is set when the earlier one has passed
+            if self._due < self._patience.deadline:  # a later deadline is set only once the earlier one has passed
                 self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:

@@ -80,7 +80,7 @@ class _Span(NamedTuple):
     filled: Filled | None = None
 
 
-_Placement: TypeAlias = dict[int, _Span]  # the keys are the indexes of the items in their variant
+_Placement: TypeAlias = dict[int, _Span]  # maps the index of each item in the variant to its span
 
 
 def match(pattern: Pattern, said: Said) -> Match | None:

@@ -32,7 +32,7 @@ async def listen(
             try:
                 await hear(nothing, outbox)
                 return outlet.offer(SourceEnded())
-            except Exception as error:  # every error is judged; without a verdict, it is raised again
+            except Exception as error:  # `judge` sees every error; an error without a verdict is raised again
                 verdict = judge(error)
                 restarts += 1
                 if verdict is None or restarts > RESTARTS:

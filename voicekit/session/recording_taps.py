@@ -90,8 +90,9 @@ class OverheardSpeaker:
         self._clock = clock
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
-        self._to = 0  # where the reported sound ends on the timeline of the recording
-        self._since: float | None = None  # the earliest time at which new sound may have begun; None if no sound is new
+        self._to = 0  # the position on the recording's timeline at which the reported sound ends
+        # the earliest time at which new sound may have begun; None if there is no new sound
+        self._since: float | None = None
         self._latency = 0.0  # the device's latency, as last reported
         self._held = False
 

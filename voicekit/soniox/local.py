@@ -215,7 +215,7 @@ class _Child:
 
     async def _gave_up(self) -> VoicekitError:
         status = await self._process.wait()
-        with trio.move_on_after(END_S):  # not forever, because a child of the server may keep the pipe open
+        with trio.move_on_after(END_S):  # does not wait forever, because a child of the server may keep the pipe open
             await self._silent.wait()
         if self._why:
             return ConfigError(self._why)

@@ -105,7 +105,7 @@ class PhoneHearing(ScriptHearing):
         self._ends = [word.end for utterance in script.utterances(rate) for word in utterance]
         self._slot = round(SLOT * rate)
         self._expected = 0
-        self._offset = 0  # what to add to a position in the script to get the position in the stream
+        self._offset = 0  # the number to add to a position in the script to get the position in the stream
 
     def hear(self, frame: AudioFrame) -> None:
         """Take the slots of `frame`; a slot that comes after a later one is ignored."""

@@ -20,7 +20,7 @@ SOUNDING = 16_384
 WINDOW = 32
 """How many samples spell the number of their block."""
 
-_SPELT = 8_192  # the bit of a sample that spells one digit of its block's number
+_SPELT = 8_192  # the value of the bit with which a sample spells one binary digit of its block's number
 _PLACES = int.from_bytes(array("h", range(POSITIONS)).tobytes(), "little")
 _LOUD = int.from_bytes(array("h", [SOUNDING] * POSITIONS).tobytes(), "little")
 

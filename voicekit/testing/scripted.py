@@ -131,7 +131,7 @@ class ScriptedSource(Pipeable):
         acts = sorted(self._script.acts, key=lambda act: act[0])
         for at in range(0, round(self._script.until * rate), size):
             due = (at + size) / rate
-            # signals come before the frame that ends at the same time, since otherwise they would race with its
+            # signals come before a frame that ends at the same time, since otherwise they would race with that frame's
             # transcripts
             while acts and acts[0][0] <= due:
                 when, act = acts.pop(0)

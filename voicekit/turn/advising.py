@@ -64,9 +64,9 @@ class Advising:
         self._languages = tuple(languages)
         self._since = 0.0  # the time at which the pause was noticed
         self._advised_at = 0.0
-        self._paused_at = 0  # the sample after the last sound before the pause
+        self._paused_at = 0  # the first sample of the pause
         self._final_to = 0
-        self._asked = 0  # how many requests for final words were made in this turn
+        self._asked = 0  # the number of requests for final words in this turn
         self._asked_at = -inf
         self._score: float | None = None
         self._score_asked_at: float | None = None
@@ -107,7 +107,7 @@ class Advising:
         if self._adviser is None or self._knows(words, tail):
             return []
         end = max((word.end for word in words), default=0)
-        if end > self._paused_at + LATE_END * self._rate:  # the detector missed words that were spoken after this
+        if end > self._paused_at + LATE_END * self._rate:  # the detector missed words after `_paused_at`
             self._since, self._paused_at = now, end
         if self.held is not None and end > self.held:
             self.held = None  # the stt's next endpoint will include these words

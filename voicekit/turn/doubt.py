@@ -33,7 +33,7 @@ class Doubt:
 
     def __init__(self) -> None:
         self.cap = self.until = math.inf
-        self.let_pass = ""  # the letters of the words that an earlier doubt let pass
+        self.let_pass = ""  # the letters of words that were judged to be no interruption
 
     def begin(self, now: float, longest: float) -> None:
         self.cap = self.until = now + longest

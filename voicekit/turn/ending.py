@@ -25,7 +25,7 @@ class GracefulEnd:
         self.why = ""
         self._within = within
         self._latest = inf
-        self._last = (0, 0)  # the reply that was live at the request, and the length of its text
+        self._last = (0, 0)  # the reply that was live when the end was requested, and the length of its text
         self._heard = (0, 0)
         self._queued = 0.0
         self._heard_out = False

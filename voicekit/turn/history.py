@@ -15,7 +15,8 @@ from dataclasses import replace
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError, LocalProtocolError
 
-# How many exchanges are kept: about an hour of lively conversation. By then, a model's context has long been full.
+# The maximum number of exchanges kept: about an hour of lively conversation, which is far more than a model's context
+# holds.
 LIMIT = 200
 
 

@@ -42,7 +42,7 @@ from voicekit.turn.states import TurnState
 from voicekit.turn.whose import Levels
 from voicekit.writing import letters
 
-# The maximum number of prompts that may wait; with more, the last would be out of date by the time it is spoken.
+# The maximum number of waiting prompts; with more, the last one would be out of date by the time it was spoken.
 QUEUED_PROMPTS = 8
 
 
@@ -67,12 +67,12 @@ class TurnMemory(CallerMemory):
         asks = finalizes and stt  # only in stt mode, since in vad mode a Finalized ends the turn
         self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
-        self.idle_prompts = 0  # how many idle prompts came in a row since the caller last spoke
+        self.idle_prompts = 0  # the number of idle prompts since the caller last spoke
         self.ending: str | None = None  # the reason to end the call once the live reply is over
         self.limited = False  # whether the call ends because of a limit
         self.waiting_since = now
-        self.owed_since: float | None = None  # the time of a cut after which the caller has not had another reply
-        # the time at which the far side put the call on hold: until it is resumed, no time passes for the call
+        self.owed_since: float | None = None  # the time of a cut that has not been followed by another reply
+        # the time at which the far side put the call on hold; no time passes for a call on hold
         self.held_since: float | None = None
         self.keys = KeyCollector()
 

@@ -31,7 +31,7 @@ class Speculations:
         self._policy = policy
         self._words = ""
         self._since = -inf  # the time at which the words last changed
-        self._made = 0  # how many guesses were made in this turn
+        self._made = 0  # the number of guesses in this turn
 
     @property
     def on(self) -> bool:

@@ -116,7 +116,8 @@ class Whose:
         self._goes_on = round(GOES_ON * rate)
         self.faint_from: float = math.inf
         """The sample at which a sound began that was too faint to be the caller's, and that goes on."""
-        self._background_to = 0  # a faint word that begins up to this sample belongs to the faint words before it
+        # a faint word that begins no later than this sample belongs to the faint words before it
+        self._background_to = 0
 
     def begin(self) -> None:
         """Record that another reply begins; the echo of the last reply may still come."""
@@ -142,7 +143,7 @@ class Whose:
         if self._faint_db is None or not levels:
             return
         if self._usual and median(levels) - median(self._usual) >= self._faint_db:
-            self._usual.clear()  # the words until now were somebody else's, in the background
+            self._usual.clear()  # the words so far were somebody else's, in the background
         self._usual.extend(levels)
 
     def why_faint(self, start: int, end: int, *, presumed: float | None = None, margin: float = 0.0) -> str | None:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from voicekit.events import Dtmf, Typed, Word, joined
 from voicekit.writing import letters
 
-# How many questions are remembered; final words for older questions no longer arrive.
+# The number of questions remembered; final words for older questions no longer arrive.
 REMEMBERED = 8
 
 
@@ -137,7 +137,7 @@ class QuestionMemory:
         self.typed: list[str] = []
         self.typed_reason = "typed"
         self._near = near
-        # questions with spoken words, for which late finals may arrive
+        # questions that were spoken, so that final words may still arrive for them
         self._asked: deque[PendingQuestion] = deque(maxlen=REMEMBERED)
 
     def __bool__(self) -> bool:

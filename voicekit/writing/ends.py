@@ -46,7 +46,8 @@ _COMMA = "\u104a"  # the Burmese mark that Unicode lists as ending a sentence, b
 _UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # marks that need no white space after them
 _NUMERIC = "．।॥"  # marks that may precede a digit without ending a sentence
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
-_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # without “, since it opens a quotation if it directly follows a mark
+# “ is left out, since it opens a quotation if it directly follows a mark
+_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"
 
 # ";" is the Greek question mark
 _MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")

@@ -1,6 +1,6 @@
 """Converts lengths, weights and temperatures to other units."""
 
-UNITS = {  # the names of each unit; then what it measures, its size (meter, gram, Celsius = 1), and its zero point
+UNITS = {  # for each unit: its names, what it measures, its size (meter, gram, Celsius = 1), and its zero point
     "meters|meter|metres|metre": ("length", 1.0, 0.0),
     "kilometers|kilometer|kilometres|kilometre": ("length", 1000.0, 0.0),
     "miles|mile": ("length", 1609.344, 0.0),

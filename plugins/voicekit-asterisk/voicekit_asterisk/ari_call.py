@@ -160,7 +160,7 @@ class AriLegs:
     async def send_digits(self, digits: str) -> None:
         await self._client.ask(ari.send_keys(self.channel, digits))
 
-    # Functions that only Asterisk has.
+    # Functions that no other transport has.
 
     async def music(self, on: bool) -> None:
         """Start or stop the caller's music on hold. While it plays, the caller is outside the bridge, so caller and bot
@@ -206,7 +206,7 @@ class AriLegs:
             await self.music(True)
             await self.join(endpoint)
         finally:
-            # the music must also stop if the partner does not answer; if the caller has hung up, this fails
+            # the music must also stop if the call to `endpoint` fails; this request fails if the caller has hung up
             with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):
                 await self.music(False)
 

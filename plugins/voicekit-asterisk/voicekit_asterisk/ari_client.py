@@ -115,7 +115,7 @@ class AriClient:
                     finally:
                         await trio.aclose_forcefully(stream)  # aclose() alone would wait too long for the server
                         nursery.cancel_scope.cancel()
-        except HandshakeError as error:  # if Asterisk refuses the websocket, the task that reads it raises this
+        except HandshakeError as error:  # if Asterisk refuses the websocket, the task that reads from it raises this
             status = getattr(error, "status_code", None)
             if status == 401:
                 raise Unauthenticated("ari: expected the user and password from ari.conf", service=SERVICE) from None

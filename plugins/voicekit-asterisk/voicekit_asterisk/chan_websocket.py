@@ -83,7 +83,7 @@ class ChanWebsocketWire:
         self._frame = FRAME_S  # seconds
         self._is_buffering = False
         self._generation = 0
-        self._sent = 0  # how many samples have been sent since the last clear
+        self._sent = 0  # the number of samples sent since the sound was last cleared
         # for each GET_STATUS not yet answered: its generation, and the samples sent before the command
         self._asked: deque[tuple[int, int]] = deque()
 

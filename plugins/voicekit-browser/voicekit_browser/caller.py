@@ -38,8 +38,8 @@ class PageSource(CallSource):
 
     def __init__(self, produces: AudioFormat) -> None:
         super().__init__(produces)
-        self._made_up = 0  # how many samples are in gaps that the page has not counted
-        self._filled = 0  # how many samples are in gaps added by the clock; the page may yet report them as skipped
+        self._made_up = 0  # the number of samples in gaps that the page has not counted
+        self._filled = 0  # the number of samples in gaps added by the clock; the page may later report them as skipped
         self._quiet_since: float | None = None
 
     @property

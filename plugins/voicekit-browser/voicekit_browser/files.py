@@ -33,7 +33,7 @@ def headers(home: str) -> dict[str, str]:
         "img-src": "'self' data:",
         "media-src": "'self' blob: mediastream:",
         "worker-src": "'self'",
-        "connect-src": f"'self' ws://{netloc} wss://{netloc}",  # in some browsers 'self' does not include sockets
+        "connect-src": f"'self' ws://{netloc} wss://{netloc}",  # in some browsers, 'self' does not include websockets
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

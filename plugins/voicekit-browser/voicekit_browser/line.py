@@ -50,7 +50,7 @@ class PageLine:
         self.gen = 0
         self._sound = UnheardSound()
         self._ear = HeardAtEar(spoken.rate)
-        self._before = 0  # how many samples were heard in earlier generations
+        self._before = 0  # the number of samples heard in earlier generations
         self._held = False
         self._lost = False
         self._orders: deque[str] = deque()

@@ -30,7 +30,7 @@ class PagePeer:
         self.got = 0
         self.played = 0
         self.events = 0
-        self.said = 0  # how many samples the caller has sent so far
+        self.said = 0  # the number of samples sent by the caller so far
         self._kept = bytearray()
         self._entries: deque[tuple[int, str]] = deque(maxlen=200)
         self._entered = 0

@@ -32,7 +32,7 @@ class Handover:
     """A ring buffer made on trio's thread. Only `put` may be called from another thread, and it never waits."""
 
     def __init__(self, sample_bytes: int, blocks: int) -> None:
-        self.count = 0  # how many samples have been put in so far
+        self.count = 0  # the number of samples put in so far
         self._sample_bytes = sample_bytes
         self._blocks: deque[Block] = deque(maxlen=blocks)
         self._torn = False

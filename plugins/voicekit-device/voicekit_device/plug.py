@@ -81,7 +81,7 @@ class Plug:
         patience: float,
     ) -> None:
         self.lost = False
-        self.latency = 0.0  # in seconds, as reported by the device
+        self.latency = 0.0  # the device's latency in seconds, as the device reports it
         self._socket = socket
         self._open = open
         self._pulse = pulse

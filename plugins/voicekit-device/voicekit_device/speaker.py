@@ -100,7 +100,7 @@ class _Queue:
         self.pieces: deque[Piece] = deque()
         self.latency: Callable[[], float] = lambda: 0.0
         self._sound = sound
-        self._rest = b""  # the rest of a piece that was partly taken
+        self._rest = b""  # the rest of a piece that the device has partly taken
         self._clock = trio.lowlevel.current_clock()
 
     def play(self, samples: int) -> bytes:
@@ -146,8 +146,8 @@ class OpenSpeaker:
         self._queue = queue
         self._fitting = fitting
         self._capacity = fitting.source.samples(TAKEN_S)
-        self._written = 0  # how many samples were accepted and not discarded
-        self._heard = 0  # how many samples are known to have been heard
+        self._written = 0  # the number of samples accepted and not discarded
+        self._heard = 0  # the number of samples known to have been heard
         self._held: deque[Piece] | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._fed = trio.Event()

@@ -262,7 +262,7 @@ class _Tape:
         return self._at
 
     def readinto(self, into: memoryview) -> int:
-        if self._at > ENDLESS // 2:  # the decoder is looking for a tag at the end, but there is none
+        if self._at > ENDLESS // 2:  # the decoder is looking for a tag at the end of the file, but there is none
             count = max(0, min(len(into), ENDLESS - self._at))
             into[:count] = bytes(count)
         else:
@@ -292,7 +292,8 @@ class _Tape:
     def _forget(self) -> None:
         """Forget old bytes, but keep BEHIND bytes before the read position."""
         spare = self._at - self._kept_from - BEHIND
-        if BEHIND < spare < ENDLESS // 2:  # nothing is forgotten while the decoder is looking for a tag at the end
+        # nothing is forgotten while the decoder looks for a tag at the end of the file
+        if BEHIND < spare < ENDLESS // 2:
             count = min(spare, len(self._kept))
             del self._kept[:count]
             self._kept_from += count

@@ -32,13 +32,14 @@ VAD: Final = WebRtcVad(mode=2)
 GATE: Final = GatePolicy(hangover=0.24)
 """The hangover is shorter than in a bot's own gate, because a pause here only starts the decoding of complete words."""
 PRE_ROLL: Final = round(0.25 * RATE)
-TRAIL: Final = round(0.2 * RATE)  # how many samples after the speech are decoded too, since words may end softly
+# the number of samples after the speech that are also decoded, since words may end softly
+TRAIL: Final = round(0.2 * RATE)
 # a pause of this many samples separates segments, so that recognisers have less silence to misread
 SPLIT: Final = round(0.8 * RATE)
 SHORTEST: Final = round(0.08 * RATE)  # the minimum number of samples in a segment; no word is shorter
-HOP: Final = round(0.4 * RATE)  # how many new samples there must be for another interim result
+HOP: Final = round(0.4 * RATE)  # the number of new samples after which another interim result is due
 EARLY_HOP: Final = RATE // 5  # the hop in the first two seconds, which are quick to decode and may be an interruption
-# how many samples, including the pre-roll, the first result needs; from fewer, recognisers invent syllables
+# the minimum number of samples, including the pre-roll, for the first result; from fewer, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
 CUT_WITHIN: Final = 3 * RATE  # a segment that is too long is cut within its last 3 s
@@ -59,14 +60,14 @@ class Hearing:
         self._sound = bytearray()
         self._sound_at = 0  # the position of the first sample in `_sound`
         self._total = 0
-        self._judged = 0  # how many samples the VAD has judged
+        self._judged = 0  # the number of samples that the VAD has judged
         self._talking = False
         self._quiet_since = 0
         self._queue: deque[Segment | Token] = deque()  # in the order of the sound; the last item may be an open segment
         self._segment_end = 0  # the sample at which the last closed segment ended
         self._closed: Segment | None = None  # the last closed segment
         self._job: Job | None = None
-        self._hop = 0  # the minimum hop, which is raised while decoding is behind
+        self._hop = 0  # the current minimum hop, which is raised while decoding lags behind
         self._ending = False
 
     # --- input ---

@@ -12,7 +12,7 @@ from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.segment import Word
 
 PROGRESS: Final = round(0.24 * HEARING_RATE)  # after this many new samples, a result is sent even without words
-SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speakers
+SPEAKER: Final = "1"  # the label of the only speaker: no engine here can distinguish speakers
 
 
 @dataclass(frozen=True, slots=True)

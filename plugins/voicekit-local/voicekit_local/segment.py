@@ -33,8 +33,8 @@ SETTLES_WITHIN_S: Final = 11.0
 have them again.
 """
 
-WINDOW: Final = HEARING_RATE // 50  # how many samples make up a window; loudness is measured for each window
-SPAN: Final = 5  # how many windows make up the quietest place: a tenth of a second
+WINDOW: Final = HEARING_RATE // 50  # the number of samples in a window; loudness is measured for each window
+SPAN: Final = 5  # the length of the quietest place in a sound, in windows: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ def _stretch(
     place = place or _place(track[first : first + SNIPPET], replies, made) or _going_on(short, replies, before)
     if place is None and run >= SHORTEST:
         place = _place(short, replies, made)
-    elif place is None and made:  # too short to compare: it must be part of the newest reply, which was cut immediately
+    # the sound is too short to compare: it must belong to the newest reply, which was cut immediately
+    elif place is None and made:
         begins = int(np.flatnonzero(sounding(replies[made[0]]))[0]) * WINDOW
         return Stretch(at / 100, (at + run) / 100, made[0], begins / RATE, begins / RATE + run / 100), at + run
     if place is None:

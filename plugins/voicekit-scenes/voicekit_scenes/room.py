@@ -85,7 +85,7 @@ class Room:
         """The caller's sound alone, as long as the stream."""
         self._start: float | None = None
         self._bot: BotHeard | None = None
-        self._seen = 0  # how many pieces of the loudspeaker's sound were examined
+        self._seen = 0  # the number of pieces of the loudspeaker's sound examined so far
         self._echo = _Echo(self.replay, scene.echo_db)
         self._backdrop_at = 0
 

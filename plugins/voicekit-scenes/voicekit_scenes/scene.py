@@ -43,7 +43,7 @@ class When(Enum):
 
     AT = "at"  # the beginning of the call
     INTO = "into"  # the first sound of the bot's next utterance
-    BEFORE_END = "before_end"  # the end of the bot's next utterance, counting backwards (forwards if negative)
+    BEFORE_END = "before_end"  # the end of the bot's next utterance, counted backwards (or forwards, if negative)
     AFTER = "after"  # the end of the bot's utterance, detected by its silence
     THEN = "then"  # the end of the caller's own last sound
 

@@ -191,7 +191,7 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
         return Became.WHOLE, None
     behind = [stretch for stretch in bot if stretch.start >= over.end and stretch.start > one.start]
     while len(behind) > 1 and behind[0].reply == over.reply and behind[0].end - behind[0].start < GOES_ON_S:
-        over = behind.pop(0)  # the reply continued only briefly, and was silent again
+        over = behind.pop(0)  # the reply continued only briefly, and then fell silent again
     later = behind[0] if behind else None
     if later is None or later.reply != over.reply:
         return Became.CUT, None

@@ -56,7 +56,7 @@ def read_turns(logged: Iterable[tuple[float, LoggedEvent]]) -> list[TurnTimes]:
 
 def _reach(turn: TurnTimes, at: float, milestone: Milestone) -> None:
     match milestone.what:
-        case "begun":  # if a reply starts again, the milestones of its earlier attempt no longer count
+        case "begun":  # if a reply is started again, the milestones of the earlier attempt no longer count
             turn.reached, turn.silence = {"begun": at - milestone.seconds}, None
         case "silence":
             turn.silence = milestone.seconds

@@ -81,7 +81,8 @@ class _Caller:
     def __init__(self) -> None:
         self._level = Level()
         self._began = float("inf")
-        self._audible_to: float | None = None  # where the caller's last audible sample ends in the stream, in seconds
+        # the end of the caller's last audible sample, in seconds from the start of the stream
+        self._audible_to: float | None = None
 
     def hear(self, item: object) -> None:
         if isinstance(item, AudioFrame):

@@ -50,9 +50,9 @@ TTS_LANGUAGES: Final = STT_LANGUAGES | {"is", "su", "uz"}
 
 # --- speech to text: the configuration ---
 
-ID_LENGTH: Final = 256  # the longest client reference id or stream id, in characters (documented)
+ID_LENGTH: Final = 256  # the maximum length of a client reference id or stream id, in characters (documented)
 HINTS: Final = 100  # the maximum number of language hints in a configuration (documented for REST)
-HINT_LENGTH: Final = 10  # the longest hint, in characters (documented for REST)
+HINT_LENGTH: Final = 10  # the maximum length of a language hint, in characters (documented for REST)
 CONTEXT_LENGTH: Final = 10_000
 """The longest context, in characters (from the service's own message). How the service counts an object is not
 documented. We count the strings in the object, so an allowed context can exceed the limit only if the service also
@@ -70,28 +70,29 @@ the delay.
 
 # --- speech to text: the session ---
 
-STT_SESSION_S: Final = 300 * 60.0  # the longest session, in seconds of sound (documented)
+STT_SESSION_S: Final = 300 * 60.0  # the maximum length of a session, in seconds of sound (documented)
 STT_SESSIONS: Final = 10  # the maximum number of concurrent sessions per project (documented)
 REQUESTS_PER_MINUTE: Final = 100  # the maximum number of requests per minute, for each service (documented)
-STT_IDLE_S: Final = 20.0  # seconds without sound or a keepalive before "Request timeout." (documented, measured)
+# seconds without sound or a keepalive after which the service reports "Request timeout." (documented, measured)
+STT_IDLE_S: Final = 20.0
 
 # --- text to speech ---
 
-TTS_FIELD_LENGTH: Final = 50  # the longest name of a model, language or voice, in characters (documented)
-TTS_SPEED: Final = (0.7, 1.3)  # the lowest and the highest speed; others are refused, not clamped (measured)
+TTS_FIELD_LENGTH: Final = 50  # the maximum length of the name of a model, language or voice, in characters (documented)
+TTS_SPEED: Final = (0.7, 1.3)  # the lowest and highest speeds; other values are refused, not clamped (measured)
 TTS_TEXT_BYTES: Final = 5_000  # the maximum length of a stream's text, in UTF-8 bytes (documented, measured)
 TTS_STREAM_S: Final = 120.0  # the maximum length of a stream's sound, in seconds; the rest is cut off (documented)
 TTS_STREAMS: Final = 5  # the maximum number of concurrent streams per connection (documented)
 TTS_ACCOUNT_STREAMS: Final = 3  # the maximum number of concurrent streams per account (documented default)
-TTS_TEXT_WAIT_S: Final = 5.2  # seconds without new text after which an open stream ends (measured on v2)
-TTS_AUDIO_WAIT_S: Final = 12.0  # seconds after which a stream ends if it has had no sound (measured: 10 to 12)
+TTS_TEXT_WAIT_S: Final = 5.2  # seconds without new text after which an open stream ends (measured with tts-rt-v2)
+TTS_AUDIO_WAIT_S: Final = 12.0  # seconds after which a stream ends if it has produced no sound (measured: 10 to 12)
 TTS_RATE_CHECK_S: Final = 11.0  # seconds after which the service checks how fast a stream produces sound (measured)
 TTS_LEAST_RATE: Final = 0.8  # the minimum rate, in seconds of sound per second; a slower stream is ended (measured)
-# how many seconds an unused connection stays open if the key was in the handshake (measured: more than 40)
+# seconds for which an unused connection stays open if the key was in the handshake (measured: more than 40)
 TTS_IDLE_S: Final = 40.0
 
 # --- both services, with the key in a message (deprecated) ---
 
 START_WAIT_S: Final = 10.0  # seconds within which a new socket must receive its first start message (measured)
-# how many seconds a connection without a stream stays open, with or without keepalives (measured)
+# seconds for which a connection without a stream stays open, with or without keepalives (measured)
 TTS_LEGACY_IDLE_S: Final = 5.3

@@ -74,7 +74,7 @@ class Shell(Generic[Event]):
                 self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
             except trio.ClosedResourceError:
                 return  # the connection has ended, and the core has been informed
-        if (due := self._due_at()) < self._due.deadline:  # a later deadline is set when the earlier one has passed
+        if (due := self._due_at()) < self._due.deadline:  # a later deadline is set only once the earlier one has passed
             self._due.deadline = due
 
     async def run(self) -> None:

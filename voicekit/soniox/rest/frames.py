@@ -13,7 +13,8 @@ Length: TypeAlias = Callable[[bytes], int | None]
 """A function that returns the length of a frame in bytes, including its header, from its first bytes; None if they do
 not begin a frame."""
 
-MP3_HEAD: Final = 10  # how many bytes of an ID3v2 tag show its length; such a tag may come before the frames
+# the size, in bytes, of an ID3v2 tag's header, which gives the tag's length; a tag may precede the frames
+MP3_HEAD: Final = 10
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3
@@ -31,7 +32,7 @@ class Frames:
         self._size = head
         self._length = length
         self._head = b""
-        self._left = 0  # how many bytes of the current frame have not come yet
+        self._left = 0  # the number of bytes of the current frame that have not arrived yet
         self._lost = False
 
     @property

@@ -16,7 +16,7 @@ from voicekit.soniox.rest.http.upload import Content, Upload, UploadProgress
 from voicekit.soniox.rest.schema.answers import Count
 from voicekit.soniox.rest.schema.requests import check
 
-ID_LENGTH: Final = 256  # the longest id, in characters; the service's own ids are much shorter
+ID_LENGTH: Final = 256  # the maximum length of an id, in characters; the service's own ids are much shorter
 EMPTY_PAGES: Final = 30
 """How many empty pages in a row are an error; a real list has none before its end."""
 

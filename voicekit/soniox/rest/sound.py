@@ -13,7 +13,7 @@ from voicekit.soniox.api.limits import TTS_RAW_FORMATS
 from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
 OGG_END: Final = 4  # the flag that marks a stream's last page (RFC 3533)
-OGG_HEAD: Final = 27  # bytes in a page before its segment table; the last one holds the length of the table
+OGG_HEAD: Final = 27  # the number of bytes before a page's segment table; the last of them gives the table's length
 WAV_HEAD: Final = 44
 ENDLESS: Final = 0x7FFF_0000  # a length of at least this many bytes means "unknown"
 TAIL_BYTES: Final = 70_000

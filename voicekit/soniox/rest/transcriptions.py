@@ -142,7 +142,7 @@ class Transcriptions(Resource[Transcription]):
             scope.deadline = trio.current_time() + (self._http.patience.answer if read else FORGET_S)
             if made is not None:
                 with suppress(ServiceError, ProtocolError):
-                    await self.delete(made.id)  # the service refuses a deletion during processing
+                    await self.delete(made.id)  # the service refuses to delete a transcription that is being processed
             if file_id is not None:
                 with suppress(ServiceError, ProtocolError):
                     await self._files.delete(file_id)

@@ -94,7 +94,7 @@ class Account:
         self.used: Callable[[StreamUse], None] = lambda use: None
         self.at_once: Mapping[Service, int] = {Service.STT: sessions, Service.TTS: streams}
         self._per_minute = requests_per_minute
-        self.running = dict.fromkeys(Service, 0)  # how many sessions, and how many streams, are running
+        self.running = dict.fromkeys(Service, 0)  # the number of running sessions, and of running streams
         self._recent: dict[Service, deque[float]] = {service: deque() for service in Service}
         self._requests = count(1)
 

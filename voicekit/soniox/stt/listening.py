@@ -91,13 +91,13 @@ class Listening:
         self._ring = ReplayRing(sound)
         self._transcript = TranscriptBuilder()
         self._connection: SttConnection | None = None
-        self._over: SttEvent | Exception | None = None  # how the session ended
+        self._over: SttEvent | Exception | None = None  # the event or error that ended the session; None until then
         self._news = trio.lowlevel.ParkingLot()  # wakes `listen` when the session ends or more of a replay is due
         self._resume: Callable[[], None] = _nothing  # makes `fill` take sound again after a pause
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
         self._ended_at = inf  # the time at which the sound ended
-        self._endings = 0  # how many sessions were told that the sound has ended
+        self._endings = 0  # the number of sessions told that the sound has ended
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:

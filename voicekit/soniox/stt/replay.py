@@ -55,7 +55,7 @@ class ReplayRing:
         self._speed = sound.rate * REPLAY_SPEED
         self._burst = sound.samples(BURST_S)
         self._silence = sound.samples(SILENCE_S)
-        self._credit = float(self._burst)  # how many samples could be sent at the time `_credit_at`
+        self._credit = float(self._burst)  # the number of samples that could be sent at the time `_credit_at`
         self._credit_at = -math.inf
 
     @property

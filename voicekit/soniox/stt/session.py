@@ -96,7 +96,7 @@ class SttSession:
         self._tokens = Tokens(rate, base)
         self._finalizing = Finalizing(rate)
         self._outgoing: list[Message] = []
-        self._samples = 0  # how many samples were sent
+        self._samples = 0  # the number of samples sent so far
         self._any_audio = False
         self._started_at = 0.0
         self._sent_at = 0.0

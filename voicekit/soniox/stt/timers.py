@@ -57,7 +57,7 @@ class Finalizing:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._wanted: int | None = None  # a request is to be sent as soon as the sound up to this sample has been sent
+        self._wanted: int | None = None  # a request will be sent as soon as the sound up to this sample has been sent
         self._by_mark = False
         self._pending: int | None = None  # a request for the sound up to this sample has not been answered
         self._asked_at = -math.inf

@@ -33,11 +33,12 @@ class Tokens:
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        # for each stretch of the session's sound: its first sample, and its offset to the caller's sound
+        # for each stretch of the session's sound: its first sample, and what to add to get its position in the caller's
+        # sound
         self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()
-        self._translates = False  # whether any translation has come
+        self._translates = False  # whether any translation has arrived
         self._last_end = base  # the end of the last token that had times
         self._released_to = base
         self._final_to = base

@@ -63,7 +63,7 @@ class _Spacing:
     """Adds the space before a session's first word, which the recogniser left out."""
 
     def __init__(self) -> None:
-        self.is_first = True  # whether this session has produced no final words
+        self.is_first = True  # true until this session produces a final word
         self._last = ""  # the last final character
 
     def put(self, words: tuple[events.Word, ...], *, final: bool) -> tuple[events.Word, ...]:

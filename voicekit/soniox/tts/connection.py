@@ -214,7 +214,7 @@ class TtsConnection:
             return [known.sound_ended(stream)]
         if what is TtsInput.ERROR:
             failure = refused(answer, service=SERVICE, redact=self._redact)
-            # The key was sent in the handshake: if it is refused for one stream, it does not work for the next one
+            # The key was sent in the handshake: if it is refused for one stream, it will not work for the next one
             # either.
             rest = self._fail(failure) if failure.retry is Retry.NEW_KEY else []
             return [StreamFailed(stream, failure), *rest]

@@ -87,7 +87,7 @@ class StreamPlanner:
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest of the text will not be spoken; None if it will."""
         self._failure: ServiceError | ProtocolError | None = None  # the most recent failure of a stream
-        self._silent = True  # true until the first sound comes
+        self._silent = True  # true until the first sound arrives
         self._sound_by = inf  # the deadline for the first sound
         self._speed = speed
         self._eager = eager  # whether a stream may be opened before there is text

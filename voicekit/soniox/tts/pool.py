@@ -62,7 +62,7 @@ class TtsPool:
         self._waiting: set[Waiter] = set()
         self._wanted = trio.Event()
         self._lost = trio.Event()
-        self._failure: Failed | None = None  # the failure of the last connection or attempt
+        self._failure: Failed | None = None  # the failure of the last connection, or of the last attempt to connect
         self._opened = False
         self._has_spoken = False
         self.trouble: ServiceError | ProtocolError | None = None

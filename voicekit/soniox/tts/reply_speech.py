@@ -43,12 +43,13 @@ class ReplySpeech:
         self._config = config
         self._sound = sound
         self._planner = planner
-        # at index n: how many characters of the handler's text count as heard after n spoken characters
+        # at index n: the number of characters of the handler's text that count as heard after n spoken characters
         self._to = array("q", [0])
         self._at = 0  # samples passed on
         self._began_at = 0  # the sample at which the first stream begins
         self._marked = WordMark("", 0, 0)
-        self._silent_since: float | None = None  # when we began to wait for a connection, with nothing to play
+        # the time at which we began to wait for a connection, with nothing to play
+        self._silent_since: float | None = None
         self._stopped = False
         self._alarm = trio.CancelScope()  # the deadline of this scope is the time of the next action
         self._changed = trio.lowlevel.ParkingLot()
@@ -91,7 +92,7 @@ class ReplySpeech:
             self._obey(command)
         self._pool.flush()
         due = min(self._planner.due_at, self._give_up_at(now))
-        if due < self._alarm.deadline:  # a later deadline is set when the earlier one has passed
+        if due < self._alarm.deadline:  # a later deadline is set only once the earlier one has passed
             self._alarm.deadline = due
         if self._is_playable():
             self._changed.unpark_all()

@@ -86,7 +86,7 @@ class SpeechStream:
     ) -> None:
         self.id = ""  # assigned by the stream's connection
         self.start = start
-        self.end = start  # the index, in the reply, of the first character that was not sent to this stream
+        self.end = start  # the index, in the reply, of the first character that has not been sent to this stream
         self.voice = WordTimer(speed, pace)
         self.pieces: deque[bytes] = deque()  # sound that has not been taken yet
         self.queued = 0.0  # seconds of sound in `pieces`

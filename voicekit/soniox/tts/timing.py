@@ -64,9 +64,10 @@ class WordTimer:
         self._begun = 0  # the end, in the text, of the last word that was reported
         self._whole = 0  # the end, in the text, of the last word that is certainly complete
         self._open = ""  # the spoken part of an unfinished word
-        self._points: deque[tuple[int, float]] = deque()  # how many characters had been spoken, and by what time
+        # for each point: a number of characters, and the time by which they had been spoken
+        self._points: deque[tuple[int, float]] = deque()
         self._base = _ORIGIN  # the last point before the next word that `words` will return
-        self._told_to = 0.0  # how many seconds of sound had come when characters were last reported
+        self._told_to = 0.0  # the seconds of sound that had arrived when characters were last reported
         self._given = 0  # the end, in the text, of the last word that `words` returned
 
     def send(self, text: str) -> None:

@@ -88,7 +88,7 @@ class _Listener:
 
     def __init__(self, sink: Any, speaker: Any) -> None:
         self.sink = sink
-        self.written = 0  # how many samples were taken and not discarded
+        self.written = 0  # the number of samples taken and not discarded
         self._speaker = speaker
         self._position = 0
         self._why = ""

@@ -83,7 +83,7 @@ class PeerConnection:
         except* wsproto.utilities.LocalProtocolError:
             if not self._closing:
                 raise
-            # a ping came during the close, and the library has tried to answer it
+            # a ping came while the connection was closing, and the library has tried to answer it
         finally:
             if self._service is not None:
                 self._service.closed()

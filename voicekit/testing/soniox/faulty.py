@@ -36,7 +36,7 @@ class FaultyStream(trio.abc.Stream):
         self._messages = _Messages(number for number in wanted if number is not None)
         self._messages.feed(head)
         self._held = head  # bytes that have been read but not passed on yet
-        self._taken = 0  # how many bytes have been passed on
+        self._taken = 0  # the number of bytes passed on so far
         self._sent = 0
         self._sent_messages = 0
         self._swallows = False
@@ -176,7 +176,7 @@ class _Messages:
         self._count = 0
         self._rest = b""
         self._at = 0  # the position of the first byte in `_rest`
-        self._passing = 0  # how many bytes must be skipped until the next frame begins
+        self._passing = 0  # the number of bytes to skip before the next frame
         self._upgraded = False
 
     def feed(self, data: bytes) -> None:

@@ -141,7 +141,7 @@ class SonioxPeer(Doors):
         try:
             await self._living[place].serve()
         except* LocalProtocolError:
-            pass  # trio-websocket answers a ping that comes during its close; the client does not receive this answer
+            pass  # trio-websocket answers a ping even while it closes; the client does not receive this answer
         finally:
             del self._living[place]
 

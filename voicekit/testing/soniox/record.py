@@ -39,7 +39,7 @@ class SpokenStream:
     text: str = ""
     text_ended_at: float | None = None
     first_sound_at: float | None = None
-    seconds: float = 0.0  # how many seconds of sound were generated
+    seconds: float = 0.0  # the length of the generated sound, in seconds
     sound_ended_at: float | None = None
     cancelled_at: float | None = None
     over_at: float | None = None

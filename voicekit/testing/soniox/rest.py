@@ -45,7 +45,7 @@ from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
-KEPT: Final = 10_000  # the maximum number of requests that are remembered
+KEPT: Final = 10_000  # the maximum number of requests kept in memory
 BODY_KEPT: Final = 64 * 1024  # the maximum number of bytes kept from each body
 
 

@@ -44,7 +44,7 @@ class FaultyRestConnection(RestConnection):
         super().__init__(server, act, speak, stream)
         self._watch = watch
         self._fault: RestFault | None = None
-        self._taken = self._sent = 0  # how many body bytes have been received and sent
+        self._taken = self._sent = 0  # the number of body bytes received, and the number sent
 
     async def exchange(self, request: RestRequest, exchange: RestExchange) -> int:
         self._fault, self._taken, self._sent = self._watch.fault(request), 0, 0

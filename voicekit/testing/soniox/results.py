@@ -64,7 +64,7 @@ class Recogniser:
         self._endpoint = round(delay * self._rate)
         self._heard: list[SoundingPiece] = []  # pieces that are not final
         self._tail: tuple[Token, ...] = ()
-        self._utterance_to: int | None = None  # where the utterance ends so far; None between utterances
+        self._utterance_to: int | None = None  # the end of the current utterance so far; None between utterances
         self._sent_to = 0
         self._final_to = 0
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CHUNK: Final = HEARING_RATE // 20  # how many samples the decoder gets at a time
-FRAMES_PER_S: Final = 100  # how many frames per second the decoder uses
+CHUNK: Final = HEARING_RATE // 20  # the number of samples that the decoder gets at a time
+FRAMES_PER_S: Final = 100  # the decoder's frame rate, in frames per second
 MOST_TAUGHT: Final = 2_000  # a decoder that has been taught this many words is replaced, since it only grows
 MOST_LEFT_OUT: Final = 3  # the maximum number of words that may be missing at the end of the sound
 PHONES: Final = dict(

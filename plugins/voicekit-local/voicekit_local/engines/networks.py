@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 NETWORKS: Final = ("encoder_model", "decoder_model_merged")
-SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # each network's share of the time
+SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # each network's share of the total time
 SIZES: Final = "sizes.json"
 """The file with the lengths of the other files; it is written last."""
 DOING: Final = "preparing the recogniser, this once"
-LARGE: Final = 10_000_000  # in bytes; smaller weights are not worth changing
+LARGE: Final = 10_000_000  # the minimum size of weights that are worth changing, in bytes
 
 
 def make(source: Path, folder: Path, progress: Progress) -> None:

@@ -30,7 +30,7 @@ DICTIONARIES: Final = {
     "g2p_data/oov_bart_en_us.npz": "f14370fca67996500724d2ecfb73c5ef170ff3bbc5814d613943f75730270ff2",
 }
 
-VARIETY: Final = (0.667, 0.8)  # how much the sound and the durations vary, as in the training of the voice
+VARIETY: Final = (0.667, 0.8)  # the variation of the sound, and that of the durations, as in the voice's training
 GAIN: Final = 1.5  # a factor that raises the peaks (up to 0.6) almost to full scale, and keeps all pieces equally loud
 
 

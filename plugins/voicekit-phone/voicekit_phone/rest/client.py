@@ -184,5 +184,6 @@ def _trusted() -> ssl.SSLContext:
     import httpx
 
     trusted = httpx.create_ssl_context()
-    httpx.AsyncClient(verify=trusted)  # imports the modules for a first request, which takes as long as the line above
+    # imports the modules for a first request now; this takes as long as loading the certificates
+    httpx.AsyncClient(verify=trusted)
     return trusted

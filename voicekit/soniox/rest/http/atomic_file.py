@@ -24,7 +24,7 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
         yield file
         await in_thread(_settle, file, beside, path)
     except BrokenPipeError:
-        raise  # the file is not to blame: the block wrote to a closed pipe
+        raise  # the file is not to blame: the body of the `with` wrote to a closed pipe
     except OSError as error:
         raise DeviceError(f"{path}: could not be written: {error.strerror}") from error
     finally:

@@ -35,7 +35,7 @@ STEP_BYTES: Final = 256 * 1024
 """How many bytes of a long answer must come within the time for a whole short answer: thirty megabytes over a slow line
 are acceptable, but a server that sends hardly anything is not.
 """
-ERROR_BYTES: Final = 64 * 1024  # the maximum number of bytes read from the body of an error
+ERROR_BYTES: Final = 64 * 1024  # the maximum number of bytes read from the body of an error response
 
 T = TypeVar("T", bound=Struct)
 R = TypeVar("R")

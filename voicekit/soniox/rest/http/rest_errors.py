@@ -15,7 +15,7 @@ from voicekit.soniox.rest.schema.answers import RestError
 
 SERVICE: Final = "Soniox"
 QUOTED: Final = 80  # the maximum number of characters that an error quotes from an answer
-LOOKED_AT: Final = 64 * 1024  # how many bytes of an answer are searched for keys
+LOOKED_AT: Final = 64 * 1024  # the maximum number of bytes of an answer that are searched for API keys
 
 _decoder = msgspec.json.Decoder(RestError)
 

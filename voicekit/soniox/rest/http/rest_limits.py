@@ -11,30 +11,31 @@ ASYNC_MODEL: Final = "stt-async-v5"
 ASYNC_ALIASES: Final = ("stt-async-v4", "stt-async-v3", "stt-async-preview")
 """Old names, which the service maps to the current model."""
 
-PAGE: Final = (1, 1_000)  # the minimum and maximum number of entries on a page of a list
-SHARED_PAGE: Final = (1, 200)  # the minimum and maximum number of entries on a page of shared voices
+PAGE: Final = (1, 1_000)  # the minimum and maximum numbers of entries on a page of a list
+SHARED_PAGE: Final = (1, 200)  # the minimum and maximum numbers of entries on a page of shared voices
 
-REFERENCE: Final = realtime.ID_LENGTH  # the longest client reference id, in characters
-FILE_BYTES: Final = 2**30  # the largest uploaded file, in bytes
-MODEL: Final = 32  # the longest name of a model for transcriptions, in characters
-AUDIO_URL: Final = 4_096  # the longest address, in characters
+REFERENCE: Final = realtime.ID_LENGTH  # the maximum length of a client reference id, in characters
+FILE_BYTES: Final = 2**30  # the maximum size of an uploaded file, in bytes
+MODEL: Final = 32  # the maximum length of the name of a model for transcriptions, in characters
+AUDIO_URL: Final = 4_096  # the maximum length of a sound file's URL, in characters
 FILE_ID: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 HINTS: Final = realtime.HINTS
 HINT: Final = realtime.HINT_LENGTH
-WEBHOOK: Final = 256  # the longest webhook address, header name or header value, in characters
+WEBHOOK: Final = 256  # the maximum length of a webhook's address, header name or header value, in characters
 URL_PATTERN: Final = r"https?://[^\s]+"
 
-VOICE_NAME: Final = (1, 128)  # the shortest and longest name of a voice, in characters
-VOICE_BYTES: Final = 10 * 2**20  # the largest recording for a voice, in bytes; by "10 MB", the vendor may mean less
-VOICE_MODEL: Final = 64  # the longest name of a model with shared voices, in characters
-VOICE_TAG: Final = 40  # the longest name of an accent, use case or style, in characters
+VOICE_NAME: Final = (1, 128)  # the minimum and maximum lengths of a voice's name, in characters
+# the maximum size of a recording for a voice, in bytes; the vendor's "10 MB" may mean less
+VOICE_BYTES: Final = 10 * 2**20
+VOICE_MODEL: Final = 64  # the maximum length of the name of a model with shared voices, in characters
+VOICE_TAG: Final = 40  # the maximum length of the name of an accent, use case or style, in characters
 VOICE_TAGS: Final = 10  # the maximum number of use cases, and of styles, in one request
 GENDERS: Final = ("male", "female", "neutral")
 AGES: Final = ("young", "middle_aged", "old")
 
 KEY_USAGES: Final = ("transcribe_websocket", "tts_rt")
-KEY_LIFE_S: Final = (1, 3_600)  # the shortest and longest lifetime of a temporary key, in seconds
-KEY_SESSION_S: Final = (1, 18_000)  # the shortest and longest time limit for a stream with a temporary key, in seconds
+KEY_LIFE_S: Final = (1, 3_600)  # the minimum and maximum lifetimes of a temporary key, in seconds
+KEY_SESSION_S: Final = (1, 18_000)  # the minimum and maximum time limits for a stream with a temporary key, in seconds
 
 SORTS: Final = ("end_time_asc", "end_time_desc")
 LOG_WINDOW_DAYS: Final = 31
@@ -42,7 +43,7 @@ SUMMARY_WINDOW_DAYS: Final = 366
 PERIODS_S: Final = (60, 3_600, 86_400)
 KINDS: Final = ("stt", "tts")
 
-SPEECH_BYTES: Final = realtime.TTS_TEXT_BYTES  # the longest text to be spoken, in UTF-8 bytes
+SPEECH_BYTES: Final = realtime.TTS_TEXT_BYTES  # the maximum length of a text to be spoken, in UTF-8 bytes
 
 # --- maximum numbers per account, at any time ---
 

@@ -98,7 +98,7 @@ class SttServer(ServedConnection):
         self._began = False
         self._ends_at = self._most_bytes = math.inf
         self._bytes = 0
-        self._fins = 0  # how many requests to finalize have not been answered
+        self._fins = 0  # the number of requests to finalize that have not been answered
         self._per_second = 0  # bytes of sound per second, if the format is raw
         self._finals, self._total_ms = 0, 0.0  # the number of final tokens, and the milliseconds of sound processed
 

@@ -29,13 +29,15 @@ from voicekit.soniox.server.rest.shared import (
 )
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
-BODY_BYTES: Final = 2**20  # the largest body without an upload, in bytes: enough for a context of 10,000 characters
+# the maximum size of a body without an upload, in bytes: enough for a context of 10,000 characters
+BODY_BYTES: Final = 2**20
 PREFLIGHT: Final = (
     ("access-control-allow-methods", "GET, POST, DELETE"),
     ("access-control-allow-headers", "authorization, content-type, x-request-id"),
     ("access-control-max-age", "600"),
 )
-FIELD_BYTES: Final = 64 * 1024  # the maximum number of bytes in a form besides its file: fields, headers, boundaries
+# the maximum number of bytes in a form, not counting its file: fields, headers, boundaries
+FIELD_BYTES: Final = 64 * 1024
 
 
 class RestExchange:
@@ -61,10 +63,10 @@ class RestExchange:
         self._in_speech_shape = self._path == "/tts"
         self._speaking: SpeechRequest | None = None
         self._form: ReceivedForm | None = None
-        self._field = ""  # the field that is being received; the bytes of the file are not kept
+        self._field = ""  # the name of the form field that is being received; a file's bytes are not kept
         self._fields: dict[str, bytearray] = {}
         self._body = bytearray()
-        self._came = 0  # bytes received so far
+        self._came = 0  # the number of bytes received so far
         self.known = False
         """Whether the client has sent a valid key."""
         self._page: tuple[tuple[str, str], ...] = ()  # CORS headers for the web page that made the request

@@ -22,7 +22,7 @@ KEPT: Final = 100_000  # the maximum number of entries; older ones are dropped
 PERIODS: Final = 10_000  # the maximum number of periods in an answer: our own limit
 YEARS: Final = range(2000, 2200)  # any other year is a mistake, and extreme years break the arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
-_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the lengths of periods in seconds, each with its `total_count`
+_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # maps the length of a period, in seconds, to its `total_count`
 _FROM_LAST: Final = 10**12
 _SUMS: Final = (
     "input_text_tokens", "input_audio_tokens", "input_audio_duration_ms",
