@@ -1,4 +1,4 @@
-"""Pure hysteresis, counted in samples: from the probabilities of windows to "speech began" and "speech stopped".
+"""Hysteresis: turns the probabilities of windows into "speech began" and "speech stopped". Pure; times are in samples.
 
 A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. A run is speech as soon as
 its certain part lasts `min_speech`. Runs of speech with less than `hangover` between them count as one. So a click

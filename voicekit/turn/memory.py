@@ -183,7 +183,8 @@ class TurnMemory(CallerMemory):
 
     def sound(self) -> None:
         """Record that the first sample of the reply was heard; if the reply is being held now, the sample was heard
-        before that."""
+        before the hold.
+        """
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING

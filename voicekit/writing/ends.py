@@ -109,8 +109,8 @@ def ends_sentence(text: str) -> bool:
 
 
 def sentence_mark(text: str) -> int:
-    """The index at which the mark at the end of `text` begins, or closing quotes or brackets just before it; the length
-    of `text` if there is no mark.
+    """The index at which the final punctuation of `text` begins: its mark, or any closing quotes or brackets just
+    before the mark. If there is no mark, the length of `text`.
 
         >>> sentence_mark('He said "no!"'), sentence_mark("no")
         (11, 2)

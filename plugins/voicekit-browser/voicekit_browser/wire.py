@@ -6,7 +6,7 @@
     binary: PCM16 LE, `heard` Hz -->                                    the caller, mono, without a break
                               <--   binary: PCM16 LE, `spoken` Hz       the bot, mono, of the current generation
     played{gen samples playing} -->                                     heard at the ear, of generation `gen`
-                              <--   flush{gen}                          drop what is unheard: a generation begins
+                              <--   flush{gen}                          drop unheard sound: a new generation begins
                               <--   hold, release                       pause and keep the sound; continue
     text{n text}, dtmf{n digit} -->                                     entries, numbered from 1
                               <--   event{n name ...}                   what happens, numbered from 1
@@ -86,7 +86,7 @@ class PageSound:
 
 @dataclass(frozen=True, slots=True)
 class PageSkip:
-    """The number of samples of the caller's sound that will not come: they were lost, or never captured."""
+    """The number of samples of the caller's sound that will never arrive: they were lost, or never captured."""
 
     samples: int
 

@@ -1,4 +1,4 @@
-"""Finds out, from a recording of the bot, which part of which reply sounded, and when. Pure, from the samples.
+"""Finds out, from a recording of the bot, which part of which reply was heard, and when. Pure.
 
 The recording is compared with the replies as the voice made them. So holds, cuts and resumptions are located to the
 exact word, whichever program played the sound. A `Stretch` is sound without a gap in time or a jump in the reply.

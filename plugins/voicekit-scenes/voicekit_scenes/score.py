@@ -50,7 +50,7 @@ BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not i
 
 
 class Became(Enum):
-    """What happened to the reply that was sounding when the caller made a sound."""
+    """What happened to the reply that was playing when the caller made a sound."""
 
     WHOLE = "whole"  # the reply was not disturbed
     RESUMED = "resumed"  # the reply was silent for a while, and continued at the same word
@@ -73,7 +73,7 @@ class Outcome:
 
     `latency`: from the caller's end to the answer's first sound. `cut_in`: whether an answer began during the sound.
     `yielded`: from the beginning of the caller's sound until the bot was silent. `talked`: how long the bot spoke again
-    while the caller was still speaking. `late`: from the end of the sound until the reply continued.
+    while the caller was still speaking. `late`: from the end of the sound until the reply resumed.
     """
 
     due: Due
@@ -181,7 +181,7 @@ def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
 
 
 def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> tuple[Became, float | None]:
-    """What happened to the reply that was sounding when the caller's sound began, and how late it continued."""
+    """What happened to the reply that was playing when the caller's sound began, and how long it took to resume."""
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
     if over is None:  # the reply had ended, or was silent between two sentences
         over = next((stretch for stretch in reversed(bot) if stretch.end <= one.start), None)
@@ -225,7 +225,8 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
 
 
 def lost_words(final: Iterable[str], asked: Iterable[str]) -> list[str]:
-    """The recogniser's final words that are in no question; backchannels count only if there were no other words.
+    """The recogniser's final words that are missing from the questions; backchannels count only if there were no other
+    words.
 
     >>> lost_words(["Yes.", " it", " is"], ["Yes. It"]), lost_words(["Okay,", " go"], ["go"]), lost_words(["Yes"], [])
     (['is'], [], ['yes'])

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 
 class Verdict(Enum):
-    """An entry in a state table that is not a next state."""
+    """An entry in a state table other than a next state."""
 
     IGNORE = auto()
     REFUSE = auto()

@@ -2,7 +2,7 @@
 heard.
 
     Session(tts=ToneTts(), ...)                     word n of a reply sounds for WORD_S at tone_of(n)
-    words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after their third and second word
+    words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after three words and after two
     await play(call, 600, 1.0)                      a tone for the caller; sounding(pcm, rate, 0): how long it was heard
 
 Tones survive every telephone codec and resampling. WORDS different tones can be told apart.
@@ -54,7 +54,7 @@ def tone_of(word: int) -> float:
 
 
 def tone(hz: float, samples: int, rate: int, at: int = 0) -> bytes:
-    """PCM16 of a tone from sample `at` on. If the previous part ended at `at`, the tone continues without a break."""
+    """The tone as PCM16, from sample `at` on. If the previous part ended there, the tone continues without a break."""
     phase = 2 * np.pi * hz / rate * (at + np.arange(samples))
     return bytes((PEAK * np.sin(phase)).astype("<i2").tobytes())
 

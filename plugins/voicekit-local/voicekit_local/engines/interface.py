@@ -63,7 +63,7 @@ class Recogniser(Protocol):
     """Whether decoding is cheap enough to repeat while a segment grows."""
 
     def load(self, progress: Progress) -> None:
-        """Import packages, load files. If a part is missing or altered, raises a ConfigError that names the package."""
+        """Import packages and load files. A missing or altered part raises a ConfigError that names the package."""
         ...
 
     def decode(self, sound: Sound, draft: tuple[int, ...] = ()) -> Heard:
