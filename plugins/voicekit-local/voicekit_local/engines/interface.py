@@ -83,7 +83,7 @@ class Aligner(Protocol):
     def align(self, sound: Sound, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
         """The start and the end of each word in seconds, in ascending order, within the sound.
 
-        If the words can't be found in the sound, its time is divided among them in proportion to their lengths in
+        If the words can't be found in the sound, its duration is divided among them in proportion to their lengths in
         letters.
         """
         ...
