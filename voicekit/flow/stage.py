@@ -3,14 +3,16 @@
 What a stage promises:
 
 1. `open()` acquires what outlives one stream (a socket, a device, a model) and returns when that is ready. Constructors
-are cheap. Background tasks of an `open` never raise a service's errors: they mark the connection as dead, and then the
-current `run` raises, or the next one reconnects. 2. `run(inbox, outbox)` handles one stream until the inbox ends, and
-then returns. A listening stage runs once per session, a reply stage once per turn; they are not different kinds of
-stages. 3. The pipeline closes the ends, a stage never does. The end of a stream is `return`, a failure is an exception,
-an interruption is `trio.Cancelled`; nothing else stops a stage. 4. Any `await` may be cancelled. Clean-up is
-synchronous, or shielded for at most 0.5 s. 5. Tasks are started only in a nursery inside `run` or `open`; work that
-takes over 2 ms runs in `voicekit.flow.in_thread`. 6. `accepts` and `produces` are the formats of the stage's input and
-output sound, None for any.
+   are cheap. Background tasks of an `open` never raise a service's errors: they mark the connection as dead, and then
+   the current `run` raises, or the next one reconnects.
+2. `run(inbox, outbox)` handles one stream until the inbox ends, and then returns. A listening stage runs once per
+   session, a reply stage once per turn; they are not different kinds of stages.
+3. The pipeline closes the ends, a stage never does. The end of a stream is `return`, a failure is an exception, an
+   interruption is `trio.Cancelled`; nothing else stops a stage.
+4. Any `await` may be cancelled. Clean-up is synchronous, or shielded for at most 0.5 s.
+5. Tasks are started only in a nursery inside `run` or `open`; work that takes over 2 ms runs in
+   `voicekit.flow.in_thread`.
+6. `accepts` and `produces` are the formats of the stage's input and output sound, None for any.
 """
 
 from __future__ import annotations
