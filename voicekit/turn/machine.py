@@ -136,7 +136,7 @@ class TurnMachine:
 
     @property
     def deadline(self) -> float:
-        """The time at which to call `due` if no event comes before that; `math.inf` means never."""
+        """The time at which to call `due` if there is no event before that; `math.inf` means never."""
         return self._floor.deadline
 
     @property
@@ -194,7 +194,7 @@ class TurnMachine:
         self._floor.whose.follow(said, said_to, now)
 
     def due(self, now: float) -> list[TurnCommand]:
-        """Return the commands that result if no event has come by `deadline`; before that time, there are none."""
+        """Return the commands that result if there was no event by `deadline`; before that time, there are none."""
         self._floor.now = now
         return self._move(Column.DEADLINE, None) if now >= self.deadline else []
 

@@ -78,7 +78,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def deadline(self) -> float:
-        """The time at which the machine must act even if no event comes."""
+        """The time at which the machine must act even if there is no event."""
         if self.held_since is not None:
             return math.inf
         match self.state:
@@ -369,7 +369,8 @@ class TurnMemory(CallerMemory):
 
     def after_reply(self, turn: int) -> None:
         """After reply `turn` has ended without being cut, answer the words that were kept, or listen to those that are
-        still coming."""
+        still arriving.
+        """
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
@@ -410,7 +411,7 @@ class TurnMemory(CallerMemory):
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """Record that the source has ended, so no more sound will come."""
+        """Record that the source has ended, so no more sound will arrive."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

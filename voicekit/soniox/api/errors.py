@@ -44,8 +44,9 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Event: the connection has ended, and nothing more will come from it. The client code for stt and for tts returns
-    this event."""
+    """Event: the connection has ended, and nothing more will arrive on it. The client code for stt and for tts returns
+    this event.
+    """
 
     error: ServiceError | ProtocolError
     retry: Retry

@@ -57,7 +57,7 @@ PIECE_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Event: the results for all sound have come, and the socket may be closed."""
+    """Event: the results for all sound have arrived, and the socket may be closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class TtsConnection:
     def start(self, config: TtsConfig, now: float, *, stall_s: float = STALL_S) -> str:
         """Start a stream and return its id, unique on this connection.
 
-        Text should follow within a few seconds. When the text is complete, the stream fails if no sound comes for
+        Text should follow within a few seconds. When the text is complete, the stream fails if no sound arrives for
         `stall_s` seconds. Raises ConfigError for an invalid `config`, and LocalProtocolError if there is no room.
         """
         check_tts(config)

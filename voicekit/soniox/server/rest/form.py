@@ -47,7 +47,8 @@ class ReceivedForm:
 
     def feed(self, data: bytes) -> list[FormEvent]:
         """Take `data` and return the events in it. Bytes that may be the beginning of a boundary are kept until more
-        come."""
+        arrive.
+        """
         events: list[FormEvent] = []
         if not self.finished:
             self._rest += data
