@@ -363,7 +363,7 @@ class ReleaseOutput:
 
 @dataclass(frozen=True, slots=True)
 class AmendTurn:
-    """Final words that came late have changed the caller's words in turn `turn`, which is already committed."""
+    """Final words that arrived late have changed the caller's words in turn `turn`, which is already committed."""
 
     turn: int
     text: str
@@ -554,9 +554,9 @@ class TurnTimed:
 
     `decision` is the time from the detected end of the caller's speech until the turn was committed; it includes the
     time for the recogniser, the pause and the judgement. `stt` is the part of `decision` until the last final words
-    came. `handler` is the time from the commit to the first word of the reply, `tts` from the first word to the first
-    sound, and `total` from the end of the caller's speech to the first sound. None means unknown: the caller did not
-    speak, or the reply was begun before the turn was committed (`handler` is then 0.0).
+    arrived. `handler` is the time from the commit to the first word of the reply, `tts` from the first word to the
+    first sound, and `total` from the end of the caller's speech to the first sound. None means unknown: the caller did
+    not speak, or the reply was begun before the turn was committed (`handler` is then 0.0).
     """
 
     turn: int

@@ -74,7 +74,7 @@ class Gate:
         self._speaking = False
 
     def feed(self, probability: float, window_samples: int, at: int) -> SpeechStarted | SpeechStopped | None:
-        """Take the probability for the window that begins at `at` and has `window_samples` samples. Windows come in
+        """Take the probability for the window that begins at `at` and has `window_samples` samples. Windows arrive in
         order and don't overlap.
         """
         voiced = probability >= self._policy.threshold

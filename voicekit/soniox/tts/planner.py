@@ -6,7 +6,7 @@ text is sent as it arrives. A stream is ended (and the text already sent is stil
 - the handler has finished;
 - the stream is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence,
   a clause, a word;
-- no text has been sent for a while, or text comes too slowly; the service would end the stream soon after.
+- no text has been sent for a while, or text arrives too slowly; the service would end the stream soon after.
 
 Text waits while a lot is *owed* to the listener: text that was sent but not spoken, and sound that was made but not
 taken. In this case, text is sent in small amounts as long as sound is taken; if no sound is taken, the stream is ended.

@@ -2,7 +2,7 @@
 
     form = ReceivedForm(content_type)
     for event in form.feed(data): ...       a PartBegun for each part, then its bytes
-    form.finished                           whether the last boundary has come
+    form.finished                           whether the last boundary has arrived
 
 The work grows linearly with the number of bytes, however they are split, and a form has at most PARTS parts.
 """
