@@ -35,9 +35,9 @@ DIFFERS: Final = 0.5
 class Stretch:
     """An audible part of the reply numbered `reply`, from `begins` seconds into the reply.
 
-    It sounded from `start` to `end`, in seconds of the track; `end` is the end of the last audible window. `reply`
-    is -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later
-    than the last sound if the reply itself is silent there.
+    It was heard from `start` to `end`, in seconds of the track; `end` is the end of the last audible window. `reply` is
+    -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later than
+    the last sound if the reply itself is silent there.
     """
 
     start: float

@@ -244,7 +244,7 @@ def empty_questions(asked: Iterable[str]) -> int:
 
 
 def history_differs(heard: str, words: Sequence[tuple[str, float]], stops: float) -> bool:
-    """Whether `heard` differs from the words that had begun to sound when a reply stopped, `stops` seconds into it.
+    """Whether `heard` differs from the words that had begun when a reply stopped, `stops` seconds into it.
 
     A word that begins within 60 ms of `stops` may be in `heard` or not.
     """

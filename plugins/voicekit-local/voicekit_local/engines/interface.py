@@ -1,5 +1,5 @@
 """The contracts of engines: recognisers turn sound into words, synthesisers turn words into sound, and aligners find
-when words sound.
+when words are spoken.
 
 All sessions in a process share one object per engine. Its methods block, and run in several worker threads at the same
 time; `load` runs once, before anything else. Sound is a mono array of float32 from -1 to 1.
@@ -72,7 +72,7 @@ class Recogniser(Protocol):
 
 
 class Aligner(Protocol):
-    """Finds when each word of a known text sounds."""
+    """Finds when each word of a known text is spoken."""
 
     name: str
 
@@ -91,7 +91,7 @@ class Aligner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word as written in the text, without spaces, and when it sounds, in seconds from the first sample."""
+    """A word as written in the text, without spaces, and when it is spoken, in seconds from the first sample."""
 
     text: str
     start: float
