@@ -1,8 +1,8 @@
 """A speech-synthesis connection and its streams on the client's side, without a socket or a clock.
 
 Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
-`states.TTS_TABLE` defines which inputs are possible in which state of a stream. If the service ends a stream unasked,
-the stream has failed.
+`states.TTS_TABLE` defines which inputs are possible in which state of a stream. If the service ends a stream without
+being asked to, the stream has failed.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class StreamSound:
 
 @dataclass(frozen=True, slots=True)
 class SoundEnded:
-    """Event: all of a stream's sound has arrived; `words` has the last word, if it was still incomplete."""
+    """Event: all of a stream's sound has arrived; `words` contains the last word, if it was still incomplete."""
 
     stream: str
     words: tuple[SpokenWord, ...] = ()

@@ -21,7 +21,7 @@ PARTS: Final = 64  # the maximum number of parts in a form; the API's own forms 
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """Event: a part begins. The event has the part's name, and the file's name if the part is a file."""
+    """Event: a part begins. The event gives the part's name, and the file's name if the part is a file."""
 
     name: str
     filename: str | None

@@ -52,8 +52,9 @@ __all__ = [
 
 
 class RestServer:
-    """All endpoints of one account. The websocket servers share `account`, which has the keys and the numbers of
-    running sessions and streams."""
+    """All endpoints of one account. The websocket servers share `account`, which holds the keys and the numbers of
+    running sessions and streams.
+    """
 
     def __init__(
         self,
