@@ -133,7 +133,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def pause_time(self) -> float:
-        """How long the pause must last: `settle_time`, or as long as the adviser wants."""
+        """How long the pause must last: `settle_time`, unless the adviser wants another length."""
         advised = self.book.noted and not self.source_ended
         return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
