@@ -169,7 +169,9 @@ class SttSession:
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session ends immediately."""
+        """End the sound; the event Finished follows. If there was no sound, nothing is sent, and the session ends
+        immediately.
+        """
         if not self._do(SttInput.END):
             return
         if self._any_audio:
