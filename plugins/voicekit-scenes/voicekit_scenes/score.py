@@ -71,9 +71,9 @@ class Heard:
 class Outcome:
     """The result for one sound of the caller. A field is None if it does not apply; times are in seconds.
 
-    `latency`: from the caller's end to the answer's first sound. `cut_in`: whether an answer began during the sound.
-    `yielded`: from the beginning of the caller's sound until the bot was silent. `talked`: how long the bot spoke again
-    while the caller was still speaking. `late`: from the end of the sound until the reply resumed.
+    `latency`: from the end of the caller's sound to the answer's first sound. `cut_in`: whether an answer began during
+    the sound. `yielded`: from the beginning of the caller's sound until the bot was silent. `talked`: how long the bot
+    spoke again while the caller was still speaking. `late`: from the end of the sound until the reply resumed.
     """
 
     due: Due
@@ -102,7 +102,7 @@ def soon(late: float | None) -> bool:
 
 
 def mark(latency: float) -> float:
-    """The score of an answer that begins `latency` seconds after the caller's end.
+    """The score of an answer that begins `latency` seconds after the caller has finished.
 
     >>> [mark(latency) for latency in (-0.2, 0.25, 0.5, 2.0, 2.75, 3.5)]
     [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
