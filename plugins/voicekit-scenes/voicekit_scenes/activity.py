@@ -53,7 +53,7 @@ class Stretch:
 
 
 def stretches(track: Samples, replies: Sequence[Samples], since: Sequence[float]) -> list[Stretch]:
-    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so that reply can't sound
+    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so that reply can't be heard
     earlier.
 
     If several replies have the same sound, the stretch belongs to the latest.
