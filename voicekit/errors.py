@@ -1,4 +1,4 @@
-"""The one exception tree.
+"""All exceptions that voicekit raises itself, as one tree.
 
     VoicekitError
     ├─ ConfigError              before anything opens: a bad option, an unknown name, an unreadable file
@@ -6,7 +6,7 @@
     ├─ PluginError              a plugin could not load, or broke a hook's contract
     ├─ LinkOverflow             a FAIL link was full: a bug, with the link's statistics in the message
     ├─ ProtocolError
-    │  ├─ LocalProtocolError    we (or the caller of a protocol core) broke the rules
+    │  ├─ LocalProtocolError    we (or code that uses a protocol core) broke the rules
     │  └─ RemoteProtocolError   the peer did
     ├─ ServiceError             a service refused, or could not be reached
     │  ├─ Unauthenticated       the key is missing, wrong, expired or for another region

@@ -330,7 +330,7 @@ class ReleaseOutput(Struct, frozen=True):
 
 
 class AmendTurn(Struct, frozen=True):
-    """Final words that came late have changed the caller's words in turn `turn`, which is already committed."""
+    """Final words that arrived late have changed the caller's words in turn `turn`, which is already committed."""
 
     turn: int
     text: str
@@ -506,9 +506,9 @@ class TurnTimed(Struct, frozen=True):
 
     `decision` is the time from the detected end of the caller's speech until the turn was committed; it includes the
     time for the recogniser, the pause and the judgement. `stt` is the part of `decision` until the last final words
-    came. `handler` is the time from the commit to the first word of the reply, `tts` from the first word to the first
-    sound, and `total` from the end of the caller's speech to the first sound. None means unknown: the caller did not
-    speak, or the reply was begun before the turn was committed (`handler` is then 0.0).
+    arrived. `handler` is the time from the commit to the first word of the reply, `tts` from the first word to the
+    first sound, and `total` from the end of the caller's speech to the first sound. None means unknown: the caller did
+    not speak, or the reply was begun before the turn was committed (`handler` is then 0.0).
     """
 
     turn: int

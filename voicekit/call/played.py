@@ -32,8 +32,9 @@ class PlayedEstimate:
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """In addition to the delay that marks reveal, sound is heard `delay` seconds after it is sent. A mark may be
-        `slack` seconds late."""
+        """Sound is heard `delay` seconds after it is sent, plus the delay that marks reveal. A mark may be up to
+        `slack` seconds late.
+        """
         self.sent = 0
         self._rate = rate
         self._delay = delay

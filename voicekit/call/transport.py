@@ -115,7 +115,7 @@ class Site(Protocol):
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
         """Admit a call, begin it by entering `opening`, and run it to its end; `name` is the name of its wire.
 
-        For a transport that accepts connections itself. Raises CallRefused if there is no place for the call.
+        This is for a transport that accepts connections itself. Raises CallRefused if there is no place for the call.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""`voicekit transcribe`: turns files and URLs into text, JSON or subtitles: several at a time, or one file live."""
+"""`voicekit transcribe`: turns files and URLs into text, JSON or subtitles, several at a time, or one file live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`voicekit transcribe --live`: streams a local file to the realtime service and prints the words as they come."""
+"""`voicekit transcribe --live`: streams a local file to the realtime service and prints the words as they arrive."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Page:
             self._end()
 
     def close(self) -> None:
-        """Print the final words that came after the last endpoint."""
+        """Print the final words that arrived after the last endpoint."""
         self._end()
 
     def clear(self) -> None:

@@ -1,6 +1,6 @@
 """What a plugin sees of a session: just enough to observe it, to store data, to speak and to end the session.
 
-This package does not import the one with the session's class, so this protocol is the session's type in hooks.
+This package does not import the session's class, so hooks use this protocol as the session's type.
 """
 
 from __future__ import annotations

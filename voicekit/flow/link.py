@@ -360,9 +360,9 @@ def open_link(
     """The two ends of a new link that holds items up to a total weight of `capacity`. Your code must ensure that both
     ends are closed.
 
-    `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item with the same
-    key. When something is dropped, `on_drop` is called immediately with its weight; `on_drop` must not raise an error.
-    Raises ConfigError for a capacity below 1 or an unknown policy.
+    `conflate` returns a key for items of which only the latest matters: queuing such an item removes the queued item
+    with the same key. When something is dropped, `on_drop` is called immediately with its weight; `on_drop` must not
+    raise an error. Raises ConfigError for a capacity below 1 or an unknown policy.
     """
     check_rule(name, capacity, full)
     link = _Link(capacity, full, weigh, name, conflate, on_drop)

@@ -63,8 +63,8 @@ class _Keeper:
     def hold(self) -> None:
         """Keep the thing open until `close` is called, even if everything else is cancelled.
 
-        The opener, not `keep`, calls this when it has received the value: if the opener were cancelled in the same
-        instant, no task would be left to close the thing.
+        This must be called by the code that receives the opened thing, not by `keep`: if that code were cancelled in
+        the same instant, no task would be left to close the thing.
         """
         self._scope.shield = True
 

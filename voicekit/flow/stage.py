@@ -3,8 +3,8 @@
 What a stage promises:
 
 1. `open()` acquires what outlives one stream (a socket, a device, a model) and returns when that is ready. Constructors
-   are cheap. Background tasks of an `open` never raise a service's errors: they mark the connection dead, and then the
-   current `run` raises, or the next one reconnects.
+   are cheap. Background tasks of an `open` never raise a service's errors: they mark the connection as dead, and then
+   the current `run` raises, or the next one reconnects.
 2. `run(inbox, outbox)` handles one stream until the inbox ends, and then returns. A listening stage runs once per
    session, a reply stage once per turn; they are not different kinds of stages.
 3. The pipeline closes the ends, a stage never does. The end of a stream is `return`, a failure is an exception, an

@@ -140,7 +140,7 @@ class _Stream:
         other recogniser will process these words again.
 
         SttDown is not emitted: it would end the caller's turn with the words so far, although the other words are still
-        coming.
+        to come.
         """
         hanging = self._log.hanging
         if hanging is not None:

@@ -1,4 +1,4 @@
-"""Pure hysteresis, counted in samples: from the probabilities of windows to "speech began" and "speech stopped".
+"""Hysteresis: turns the probabilities of windows into "speech began" and "speech stopped". Pure; times are in samples.
 
 A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. A run is speech as soon as
 its certain part lasts `min_speech`. Runs of speech with less than `hangover` between them count as one. So a click
@@ -74,7 +74,7 @@ class Gate:
         self._speaking = False
 
     def feed(self, probability: float, window_samples: int, at: int) -> SpeechStarted | SpeechStopped | None:
-        """Take the probability for the window that begins at `at` and has `window_samples` samples. Windows come in
+        """Take the probability for the window that begins at `at` and has `window_samples` samples. Windows arrive in
         order and don't overlap.
         """
         voiced = probability >= self._policy.threshold

@@ -129,8 +129,8 @@ class ConfirmedBy:
     """Reports speech that `first` passes and `judge` confirms. Most of the sound that `first` rejects never reaches the
     judge.
 
-    The windows are those of `first`. If the probability of `first` is at least `threshold`, the judge processes, in its
-    own windows, all sound since it last judged, at most `pre_roll` seconds (but at least one window). The result is
+    The windows are those of `first`. If the probability of `first` is at least `threshold`, the judge processes the
+    sound since its last verdict, in its own windows: at most `pre_roll` seconds, but at least one window. The result is
     then the judge's latest verdict; otherwise it is 0. So the judge never has to process long silences.
 
     `trail` is that of `first`, so a blip that `first` prolongs is cut back to a blip. Raises ConfigError if the two

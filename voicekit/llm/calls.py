@@ -1,4 +1,4 @@
-"""Puts together the pieces of a model's tool calls, in whatever order they come, and limits the number and length of
+"""Puts together the pieces of a model's tool calls, in whatever order they arrive, and limits the number and length of
 the calls.
 
 Some services give parallel calls the same number or no number, omit ids, repeat names, or send arguments only at the

@@ -1,6 +1,6 @@
 """When each sample reaches the listener: a model of a device that plays by the clock (pure; `now` is an argument).
 
-A frame written at `now` sounds after the device's `latency`, or when the previous frame ends, whichever is later. A
+A frame written at `now` is heard after the device's `latency`, or when the previous frame ends, whichever is later. A
 hold freezes everything, including sound in transit through the device. Played sound is passed to `played(start,
 frame)`, exactly once and in order. From these frames, a sink makes its recording, with the time at which each sample
 was heard.

@@ -146,7 +146,9 @@ class PlaybackLease:
                 return
 
     def next_moment(self) -> float:
-        """When the first sample will begin to sound or, after that, the next word; infinity if no word is left."""
+        """When the first sample will be heard or, after that, when the next word will begin; infinity if no word is
+        left.
+        """
         if not self._audible:
             return self._expected_at(0)
         return self._expected_at(self._marks[0].at) if self._marks else inf

@@ -2,8 +2,8 @@
 
 A handler may emit "$5.50" in one piece or in five tokens; the spoken text must be the same. So each rewriter decides
 from the characters alone whether to rewrite some of them or to wait for more. Meanwhile the text is held back, within a
-limit, until more text comes, the stream ends, or the handler takes a *breath*: an empty Text, which releases everything
-and is passed on, so that a slow tool call does not leave half a sentence unspoken.
+limit, until more text arrives, the stream ends, or the handler takes a *breath*: an empty Text, which releases
+everything and is passed on, so that a slow tool call does not leave half a sentence unspoken.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Rewriter(Protocol):
         """Return how many characters of `held` to consume (at least one) and their replacement, or None to wait for
         more.
 
-        `held` is never empty. If `last` is true, no more text comes before a pause or the end, so hold back only text
+        `held` is never empty. If `last` is true, no more text arrives before a pause or the end, so hold back only text
         that must wait even then.
         """
         ...

@@ -109,11 +109,12 @@ class Rules(Table):
         """Add a state that asks for the value of `slot`: a value of `kind`, or one of `choices`.
 
         `phrases` are further ways to answer. `check(value)` returns an objection to the value, which is spoken, or
-        None. `expect` is what kind of answer to listen for (see `Turn.expect`); the default is "number" for three
-        digits or more and "yes_no" for yes/no. After an unusable answer, the next of `reprompts` is spoken; by default,
-        the question is asked two more times. If the last reprompt fails, the bot answers `give_up`. Digits may be keyed
-        in: a key cuts the prompt, and `key_timeout` seconds after the last key, the keys are taken as the answer, or
-        rejected as too few. Decorate the function for the next step with the state's `then`.
+        None. `expect` is the kind of answer to listen for (see `Turn.expect`); by default, it is "number" if the answer
+        is three or more digits, and "yes_no" if it is yes or no. After an unusable answer, the next of `reprompts` is
+        spoken; by default, the question is asked two more times. If the last reprompt fails, the bot answers with
+        `give_up`. Digits may be keyed in: a key cuts the prompt, and `key_timeout` seconds after the last key, the keys
+        are taken as the answer, or rejected as too few. Decorate the function for the next step with the state's
+        `then`.
         """
         if choices is not None and kind != "text":
             raise ConfigError(f"ask({slot!r}): expected either kind or choices, got both (kind {kind!r})")

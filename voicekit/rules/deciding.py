@@ -134,7 +134,7 @@ def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Dec
     """The decision for `keys`. They are taken one by one until, together, they have a meaning or can no longer acquire
     one. Any remaining keys were pressed ahead of the next question.
 
-    If `late` is true, no more keys will come, so the requested digits are either complete or too few.
+    If `late` is true, no more keys will arrive, so the requested digits are either complete or too few.
     """
     state = memory.state
     tables = [*([state.keys] if state is not None else []), book.table.keys]

@@ -1,4 +1,4 @@
-"""The language in which phrases are written, such as `(set|start) [me] a timer for {length:duration}`, and its parser.
+"""The small language of phrases such as `(set|start) [me] a timer for {length:duration}`, and its parser.
 
     words               must occur, in any order
     (a|b c)             one of these

@@ -45,8 +45,8 @@ class Failures:
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins decide about `error`; they are told the role of the part that raised it. A plugin that fails
-        is ignored.
+        """What the plugins decide about `error`; they get the role of the part that raised it. A plugin that fails is
+        ignored.
         """
         session = self._session
         try:

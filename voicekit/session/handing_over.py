@@ -21,8 +21,9 @@ class HandOvers:
         self._ordered: tuple[int, str, str | None] | None = None
 
     def after(self, turn: int, to: str, sorry: str | None) -> None:
-        """Transfer the caller to `to` after reply `turn`. Raises ConfigError if the call can't transfer, or if `to` is
-        invalid."""
+        """Transfer the caller to `to` after reply `turn`. Raises ConfigError if the call can't be transferred, or if
+        `to` is invalid.
+        """
         call = self._session.call
         if call is None or "transfer" not in call.can:
             if call is None:

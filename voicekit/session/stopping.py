@@ -46,7 +46,7 @@ OURS: Final = (str(Path(__file__).parents[1]), str(Path(trio.__file__).parent), 
 
 
 class Stopping:
-    """How one call reacts to signals; `times` is how many signals have come."""
+    """How one call reacts to signals; `times` is how many signals have arrived."""
 
     def __init__(self, stop: Callable[[int, int], object], numbers: tuple[int, ...]) -> None:
         self.times = 0

@@ -1,8 +1,8 @@
 """Measures how long the caller waited for each reply, and makes one TurnTimed for each reply that was heard.
 
 The detector's marks show at which sample speech ended. The time at which that sample was spoken is calculated from the
-mark that came with the least delay. So the wait is counted from the end of the speech itself, not from the later moment
-at which the detector was sure of it.
+mark that arrived with the least delay. So the wait is counted from the end of the speech itself, not from the later
+moment at which the detector was sure of it.
 """
 
 from __future__ import annotations

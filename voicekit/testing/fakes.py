@@ -1,8 +1,7 @@
 """A voice whose sound encodes its characters, so that the text that was heard can be read from the samples.
 
-Each character sounds for 60 ms, and all its samples have the value of its `to`: how many characters of the handler's
-text count as heard after it. So even without word marks, the highest value in a recording shows how much the caller
-heard.
+Each character lasts 60 ms, and all its samples have the value of its `to`: how many characters of the handler's text
+count as heard after it. So even without word marks, the highest value in a recording shows how much the caller heard.
 """
 
 from __future__ import annotations

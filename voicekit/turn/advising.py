@@ -5,7 +5,7 @@ The turn machine's memory asks for advice only in SETTLING. These limits apply t
 - The stt is asked for final words after FINALIZE_AFTER seconds of silence, at most once in FINALIZE_EVERY seconds, and
   at most FINALIZES times per turn. The stt's answer is not an endpoint. It only lets the adviser judge words that will
   no longer change.
-- If the stt can be asked for final words, a commit needs final words. If none come, or the limits forbid asking, the
+- If the stt can be asked for final words, a commit needs final words. If none arrive, or the limits forbid asking, the
   endpoint and the usual silence decide, as they do without an adviser.
 - Advice to wait holds an endpoint back for at most LONGEST_WAIT seconds; a cough does not restart the wait.
 - A sound model is asked at most once per pause, if the advice asks for it.

@@ -53,7 +53,7 @@ class Doubt:
 
 
 class DoubtOutcome(Enum):
-    """The decisions about the reply to which a doubt may lead."""
+    """The decisions to which a doubt about the reply may lead."""
 
     CUT = "cut"
     RELEASE = "release"

@@ -100,8 +100,9 @@ def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
 
 
 def decide_doubt(floor: TurnMemory, event: None) -> None:
-    """Decide the doubt at its deadline. Words that are still coming cut the reply; a sound without words cuts it only
-    if the policy says so."""
+    """Decide the doubt at its deadline. Words that are still arriving cut the reply; a sound without words cuts it only
+    if the policy says so.
+    """
     verdict, policy = floor.judge(), floor.policy.interrupt
     if floor.now < floor.doubt.cap:
         floor.release(_why_let_go(floor, verdict))

@@ -1,4 +1,4 @@
-"""Collects the keys that a handler has asked for: how many are expected, and how many have come (pure)."""
+"""Collects the keys that a handler has asked for: how many are expected, and how many have been pressed (pure)."""
 
 from __future__ import annotations
 

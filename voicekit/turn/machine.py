@@ -1,6 +1,6 @@
 """Decides whose turn it is: takes events, returns commands, sets a deadline, and reads no clock.
 
-    machine.handle(event, now) -> commands        whenever an event comes
+    machine.handle(event, now) -> commands        whenever there is an event
     machine.due(now)           -> commands        when `machine.deadline` has passed without an event
 
 The driver carries out each command before it hands over the next event. The table in `voicekit.turn.table` shows what
@@ -13,13 +13,13 @@ states).
 
 **The end of a turn.** In stt mode, the turn ends with an Endpoint, or with a pause of `max_endpoint_delay + 0.5 s`
 without one; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode,
-a pause of `settle` ends the turn, and so does a Finalized, but only in a pause: a Finalized that comes while the caller
+a pause of `settle` ends the turn, and so does a Finalized, but only in a pause: one that arrives while the caller
 is speaking is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word
 that was spoken after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive
 late do not lengthen the pause.
 
 **A question** consists of a question that was put back, then spoken words, then typed lines and keys, joined with
-spaces. All parts are committed together. A question that was put back is committed again even if no more words come.
+spaces. All parts are committed together. A question that was put back is committed again even without further words.
 
 **Keys that are collected** (CollectKeys) cut a reply as any key does. The next keys are then awaited one after the
 other, in SETTLING, or in HEARING if the caller is making sounds; an Endpoint does not end the collection, but any turn
@@ -35,14 +35,14 @@ words does not discard the guess, so a cough after the words does not make a sec
 **Rules for cases in which other rules seem to disagree:**
 
 - In WAITING, neither the caller nor the bot is making a sound. If a reply ends while the caller is making sounds, the
-  state becomes HEARING. So words that come in WAITING lead to SETTLING, never to HEARING.
+  state becomes HEARING. So words that arrive in WAITING lead to SETTLING, never to HEARING.
 - A backchannel never cuts, even if the caller is still making sounds when the doubt ends: the reply is released.
   Ignored words add no weight to other words, and a stop-word cuts wherever it is in the utterance.
 - No words are forgotten when a reply is released. Words that change afterwards are judged again. An Endpoint, or the
   longest pause, closes the utterance: it is kept for the end of the reply, or set aside if it was a backchannel. An
   utterance that is not closed when the reply ends is answered like any other words. An utterance that was set aside is
   answered only if it came in the last 3 s of the reply and the reply ended in a question.
-- Fewer than `min_words` words cut in only two cases: if one of them is a stop-word, or if words are still coming or
+- Fewer than `min_words` words cut in only two cases: if one of them is a stop-word, or if words are still arriving or
   changing at the limit of the doubt. Before the first sound of a reply, one word that is not a backchannel is enough,
   since this cut is inaudible.
 - After the source has ended, nothing interrupts a reply; words that still arrive are kept for the end of the reply.
@@ -136,7 +136,7 @@ class TurnMachine:
 
     @property
     def deadline(self) -> float:
-        """The time at which to call `due` if no event comes before that; `math.inf` means never."""
+        """The time at which to call `due` if there is no event before that; `math.inf` means never."""
         return self._floor.deadline
 
     @property
@@ -194,7 +194,7 @@ class TurnMachine:
         self._floor.whose.follow(said, said_to, now)
 
     def due(self, now: float) -> list[TurnCommand]:
-        """Return the commands that result if no event has come by `deadline`; before that time, there are none."""
+        """Return the commands that result if there was no event by `deadline`; before that time, there are none."""
         self._floor.now = now
         return self._move(Column.DEADLINE, None) if now >= self.deadline else []
 

@@ -78,7 +78,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def deadline(self) -> float:
-        """The time at which the machine must act even if no event comes."""
+        """The time at which the machine must act even if there is no event."""
         if self.held_since is not None:
             return math.inf
         match self.state:
@@ -133,7 +133,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def pause_time(self) -> float:
-        """How long the pause must last: `settle_time`, or as long as the adviser wants."""
+        """How long the pause must last: `settle_time`, unless the adviser wants another length."""
         advised = self.book.noted and not self.source_ended
         return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
@@ -183,7 +183,8 @@ class TurnMemory(CallerMemory):
 
     def sound(self) -> None:
         """Record that the first sample of the reply was heard; if the reply is being held now, the sample was heard
-        before that."""
+        before the hold.
+        """
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING
@@ -368,7 +369,8 @@ class TurnMemory(CallerMemory):
 
     def after_reply(self, turn: int) -> None:
         """After reply `turn` has ended without being cut, answer the words that were kept, or listen to those that are
-        still coming."""
+        still arriving.
+        """
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
@@ -409,7 +411,7 @@ class TurnMemory(CallerMemory):
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """Record that the source has ended, so no more sound will come."""
+        """Record that the source has ended, so no more sound will arrive."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

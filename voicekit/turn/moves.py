@@ -49,7 +49,7 @@ def note(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def wake(floor: TurnMemory, event: Interim | Final) -> None:
-    """Note words that came without a SpeechStarted: the stt has recognised speech that the detector missed."""
+    """Note words that arrived without a SpeechStarted: the stt has recognised speech that the detector missed."""
     floor.note(event)
     if floor.book.noted:
         floor.enter(TurnState.SETTLING)

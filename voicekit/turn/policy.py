@@ -90,7 +90,7 @@ class TurnPolicy:
 
     @property
     def fallback(self) -> float:
-        """How long a pause must last in stt mode if no Endpoint comes."""
+        """How long a pause must last in stt mode if there is no Endpoint."""
         return self.max_endpoint_delay + FALLBACK_MARGIN
 
 
@@ -101,11 +101,11 @@ class InterruptPolicy:
     `barge_in`: whether speech interrupts at all; typed lines and keys always do. `min_words`: how many words cut a
     reply. Fewer words hold the reply while they are spoken, and are answered after the reply. Before the first sound of
     a reply, one word is enough, since the caller has not finished. In scripts without spaces, two characters count as a
-    word. `doubt`: the longest time for which a reply is held. When this time is up, words that are still coming cut the
-    reply; otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended, unless
-    the recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply for
-    0.4 s. Later words can still cut the reply. `sound_cuts`: whether a sound without words cuts the reply if the sound
-    lasts until the end of the doubt. This is for a recogniser that takes longer than `doubt` to deliver words.
+    word. `doubt`: the longest time for which a reply is held. When this time is up, words that are still arriving cut
+    the reply; otherwise the reply continues. `late_words`: how long to wait for the words of a sound that has ended,
+    unless the recogniser reports sooner that there are none; with the gate's hangover of 0.3 s, a cough holds the reply
+    for 0.4 s. Later words can still cut the reply. `sound_cuts`: whether a sound without words cuts the reply if the
+    sound lasts until the end of the doubt. This is for a recogniser that takes longer than `doubt` to deliver words.
     `min_speech`: with `sound_cuts`, how many seconds of that sound must be speech. `regret`: if the words that cut a
     reply vanish, and nothing of that reply was heard, its question is asked again after this many seconds without
     words.

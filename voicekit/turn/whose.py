@@ -75,7 +75,9 @@ CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """Estimates when a given ear sample was captured, based on the report that has come with the least delay so far."""
+    """Estimates when a given ear sample was captured, based on the report that has arrived with the least
+    delay so far.
+    """
 
     __slots__ = ("_now", "_offset", "_rate")
 
@@ -120,7 +122,7 @@ class Whose:
         self._background_to = 0
 
     def begin(self) -> None:
-        """Record that another reply begins; the echo of the last reply may still come."""
+        """Record that another reply begins; the echo of the last reply may still be heard."""
         self._said, self._to = "", 0
 
     def follow(self, said: str, said_to: int, now: float) -> None:

@@ -1,10 +1,10 @@
 """Remembers what the caller said: the words, and the questions that they became. Every word counts only once.
 
-Finals come about 260 ms late, and every interim repeats the whole tail of words that are not final. A final word comes
-only once, so it always counts: either it corrects the question that it belongs to, or it is new. A word in a tail comes
-again and again, so it is judged by where it *starts*: at or after the watermark `heard_to`, it is new; before the
-watermark, it has already been handled. Final words, and questions that have been asked, move the watermark; no word is
-discarded before it is final.
+Finals arrive about 260 ms late, and every interim repeats the whole tail of words that are not final. A final word
+arrives only once, so it always counts: either it corrects the question that it belongs to, or it is new. A word in a
+tail arrives again and again, so it is judged by where it *starts*: at or after the watermark `heard_to`, it is new;
+before the watermark, it has already been handled. Final words, and questions that have been asked, move the watermark;
+no word is discarded before it is final.
 
 A word belongs to a question if the question was asked with the same word at about the same position, or if the word
 starts within the question's span. The first rule is needed because recognisers change the times of words by a few

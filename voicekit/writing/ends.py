@@ -71,8 +71,8 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
     """The index after each sentence in `text` that has certainly ended; white space after a sentence is not included.
 
-    If the next word is needed to decide and has not come, no more ends are returned, unless `last` states that no more
-    text will come.
+    If the next word is needed to decide and has not arrived, no more ends are returned, unless `last` states that no
+    more text will follow.
 
     >>> text = "Dr. Smith is in. क्या हाल है? Wir feiern am 12. Juni. Is it 5. "
     >>> [text[:place].split()[-1] for place in sentence_ends(text)]
@@ -110,8 +110,8 @@ def ends_sentence(text: str) -> bool:
 
 
 def sentence_mark(text: str) -> int:
-    """The index at which the final punctuation of `text` begins: the mark itself, or any closing quotes or brackets
-    just before the mark. If there is no mark, the length of `text`.
+    """The index at which the final punctuation of `text` begins: its mark, or any closing quotes or brackets just
+    before the mark. If there is no mark, the length of `text`.
 
         >>> sentence_mark('He said "no!"'), sentence_mark("no")
         (11, 2)

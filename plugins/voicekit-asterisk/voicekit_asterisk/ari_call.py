@@ -88,10 +88,10 @@ class MergedStream:
 
 
 class AriLegs:
-    """The channels of one call: a `voicekit.call.control.CallControl` with more functions, which only Asterisk has.
+    """The channels of one call: a `voicekit.call.control.CallControl` with additional functions that only Asterisk has.
 
-    When ARI reports a change, `happened` sets the trio events. `context` is the dialplan context in which extensions
-    are looked up, or "" for the context that the caller came from.
+    `happened` sets the trio events when ARI reports the changes that they stand for. `context` is the dialplan context
+    in which extensions are looked up, or "" for the context that the caller came from.
     """
 
     can = frozenset({"hang_up", "transfer", "digits"})

@@ -89,7 +89,7 @@ class AriClient:
 
     @asynccontextmanager
     async def events(self, app: str) -> AsyncIterator[MediaStream]:
-        """The messages about `app`; a client that was receiving them before gets no more. Raises Unavailable if the
+        """The messages about `app`; any client that has been receiving them gets no more. Raises Unavailable if the
         connection fails.
         """
         async with self._connected(f"/ari/events?app={app}&subscribeAll=false") as stream:

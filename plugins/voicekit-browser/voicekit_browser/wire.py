@@ -6,7 +6,7 @@
     binary: PCM16 LE, `heard` Hz -->                                    the caller, mono, without a break
                               <--   binary: PCM16 LE, `spoken` Hz       the bot, mono, of the current generation
     played{gen samples playing} -->                                     heard at the ear, of generation `gen`
-                              <--   flush{gen}                          drop what is unheard: a generation begins
+                              <--   flush{gen}                          drop unheard sound: a new generation begins
                               <--   hold, release                       pause and keep the sound; continue
     text{n text}, dtmf{n digit} -->                                     entries, numbered from 1
                               <--   event{n name ...}                   what happens, numbered from 1

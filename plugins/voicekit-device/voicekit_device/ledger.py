@@ -1,7 +1,7 @@
 """The record of the sound that a speaker has taken, and of when it is heard.
 
 Pure: times are arguments. Trio's thread and the speaker's thread may both use the record. The speaker's thread adds
-each piece that it takes to the record, in one atomic step. The piece then sounds after the latency that the device
+each piece that it takes to the record, in one atomic step. The piece is then heard after the latency that the device
 reports.
 """
 

@@ -1,4 +1,4 @@
-"""When each character of a text sounds, calculated from the times of its words. Pure.
+"""When each character of a text is spoken, calculated from the times of its words. Pure.
 
 The letters of a word share its time evenly, and the characters between two words fill the pause between them.
 """

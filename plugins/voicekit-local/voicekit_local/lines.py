@@ -47,12 +47,12 @@ class Lines:
 
     @property
     def over(self) -> bool:
-        """Whether all text has been taken, and no more will come."""
+        """Whether all text has been taken, and no more will arrive."""
         return self._ended and not self._text
 
     @property
     def due_at(self) -> float:
-        """When the next piece is due if no more text comes; inf if there is no piece."""
+        """When the next piece is due if no more text arrives; inf if there is no piece."""
         if self._ended:
             return -math.inf
         return self._fed_at + self._wait_s() if self._so_far() else math.inf

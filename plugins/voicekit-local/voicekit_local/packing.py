@@ -1,7 +1,7 @@
 """Converts speech to the format that a client wants: raw, WAV, or one that libsndfile can encode as a stream.
 
-Each stream has its own Packing, which is fed piece by piece. A header comes once, with a length that means "until the
-end".
+Each stream has its own Packing, which is fed piece by piece. A header, if the format has one, is sent once; its length
+means "until the end".
 """
 
 from __future__ import annotations

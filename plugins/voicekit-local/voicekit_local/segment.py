@@ -1,4 +1,5 @@
-"""One segment of speech while it is decoded repeatedly: which of its words are settled, and when they sound. Pure.
+"""One segment of speech while it is decoded repeatedly: which of its words are settled, and when they were spoken.
+Pure.
 
 A word is settled when two decodes in a row contain it at the same place, followed by another word. A settled word never
 changes: if a later decode has a different word there, that word is ignored.
@@ -39,7 +40,7 @@ SPAN: Final = 5  # the length of the quietest place in a sound, in windows: a te
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word, when it sounds (in samples of the session), and the recogniser's confidence in it."""
+    """A word, when it was spoken (in samples of the session), and the recogniser's confidence in it."""
 
     text: str
     start: int

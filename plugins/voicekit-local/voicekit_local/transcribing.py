@@ -178,7 +178,7 @@ class Ahead:
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> float:
-        """Record that more sound has come, and return how far ahead the client is now."""
+        """Record that more sound has arrived, and return how far ahead the client is now."""
         self._seconds = max(0.0, self._seconds - (now - self._at)) + seconds
         self._at = now
         return self._seconds

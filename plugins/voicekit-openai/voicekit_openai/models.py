@@ -26,7 +26,7 @@ def openai(
     body: Mapping[str, Any] | None = None,
     **how: Any,
 ) -> LanguageModel:
-    """A handler that asks the model called `model`, of OpenAI or of any service with the same API.
+    """A handler that asks the model called `model`, from OpenAI or any service with the same API.
 
     `body` adds fields to every request, such as {"temperature": 0.3}; the value None removes a field. `how` holds the
     other options of `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no API key,

@@ -2,7 +2,7 @@
 
 Sources: Cloudonix' page on streams, and a discussion of support for Cloudonix in another framework. Not tested against
 Cloudonix itself. When the socket ends, the call continues with the next verb, so our document ends with `<Hangup/>`.
-Not verified: whether Cloudonix signs its requests. We assume that it does not, so the webhook's path has a token in it.
+Not verified: whether Cloudonix signs its requests. We assume that it does not, so the webhook's path contains a token.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds out, from a recording of the bot, which part of which reply sounded, and when. Pure, from the samples.
+"""Finds out, from a recording of the bot, which part of which reply was heard, and when. Pure.
 
 The recording is compared with the replies as the voice made them. So holds, cuts and resumptions are located to the
 exact word, whichever program played the sound. A `Stretch` is sound without a gap in time or a jump in the reply.
@@ -35,9 +35,9 @@ DIFFERS: Final = 0.5
 class Stretch:
     """An audible part of the reply numbered `reply`, from `begins` seconds into the reply.
 
-    It sounded from `start` to `end`, in seconds of the track; `end` is the end of the last audible window. `reply`
-    is -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later
-    than the last sound if the reply itself is silent there.
+    It was heard from `start` to `end`, in seconds of the track; `end` is the end of the last audible window. `reply` is
+    -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later than
+    the last sound if the reply itself is silent there.
     """
 
     start: float
@@ -53,7 +53,7 @@ class Stretch:
 
 
 def stretches(track: Samples, replies: Sequence[Samples], since: Sequence[float]) -> list[Stretch]:
-    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so that reply can't sound
+    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so that reply can't be heard
     earlier.
 
     If several replies have the same sound, the stretch belongs to the latest.

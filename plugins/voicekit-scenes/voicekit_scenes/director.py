@@ -21,7 +21,7 @@ LONGEST_WAIT_S: Final = 40.0
 
 @dataclass(frozen=True, slots=True)
 class BotHeard:
-    """The bot's last utterance: when it began, and the last moment at which it sounded.
+    """The bot's last utterance: when it began, and the last moment at which it was audible.
 
     `length` is how many seconds the utterance takes if it is not interrupted, or None if that is not known.
     """

@@ -1,4 +1,4 @@
-"""Draws scenes as SVG, with a timeline that shows when the caller and the bot sounded. Pure."""
+"""Draws scenes as SVG, with a timeline that shows when the caller and the bot were audible. Pure."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 Each sound that the microphone hears has a track of messages, with times in seconds since its first sample. The messages
 come from messages.jsonl, or, if they are scripted, from lines.toml.
 
-The caller may make a sound before all messages of the previous sound have come. A recogniser would hear both sounds in
-one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages
+The caller may make a sound before all messages of the previous sound have arrived. A recogniser would hear both sounds
+in one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages
 from a backdrop or an echo don't count while the caller speaks, because the recogniser never understood sounds that were
 14 dB or more below the caller. A request to make words final takes `FINALIZED_S`, and applies to the recorded final
 words whose sound has passed by then.
@@ -151,7 +151,7 @@ class Replay:
         track.messages = [*kept, *rest]
 
     def finalize(self, now: int, at: int) -> None:
-        """Note a request, which came at sample `now`, to make all words up to sample `at` final."""
+        """Note a request, which arrived at sample `now`, to make all words up to sample `at` final."""
         if self.wanted:
             self._requests.append((now + round(FINALIZED_S * RATE), at))
 

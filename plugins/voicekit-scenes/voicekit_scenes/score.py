@@ -50,7 +50,7 @@ BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not i
 
 
 class Became(Enum):
-    """What happened to the reply that was sounding when the caller made a sound."""
+    """What happened to the reply that was playing when the caller made a sound."""
 
     WHOLE = "whole"  # the reply was not disturbed
     RESUMED = "resumed"  # the reply was silent for a while, and continued at the same word
@@ -71,9 +71,9 @@ class Heard:
 class Outcome:
     """The result for one sound of the caller. A field is None if it does not apply; times are in seconds.
 
-    `latency`: from the caller's end to the answer's first sound. `cut_in`: whether an answer began during the sound.
-    `yielded`: from the beginning of the caller's sound until the bot was silent. `talked`: how long the bot spoke again
-    while the caller was still speaking. `late`: from the end of the sound until the reply continued.
+    `latency`: from the end of the caller's sound to the answer's first sound. `cut_in`: whether an answer began during
+    the sound. `yielded`: from the beginning of the caller's sound until the bot was silent. `talked`: how long the bot
+    spoke again while the caller was still speaking. `late`: from the end of the sound until the reply resumed.
     """
 
     due: Due
@@ -102,7 +102,7 @@ def soon(late: float | None) -> bool:
 
 
 def mark(latency: float) -> float:
-    """The score of an answer that begins `latency` seconds after the caller's end.
+    """The score of an answer that begins `latency` seconds after the caller has finished.
 
     >>> [mark(latency) for latency in (-0.2, 0.25, 0.5, 2.0, 2.75, 3.5)]
     [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
@@ -225,7 +225,8 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
 
 
 def lost_words(final: Iterable[str], asked: Iterable[str]) -> list[str]:
-    """The recogniser's final words that are in no question; backchannels count only if there were no other words.
+    """The recogniser's final words that are missing from the questions; backchannels count only if there were no other
+    words.
 
     >>> lost_words(["Yes.", " it", " is"], ["Yes. It"]), lost_words(["Okay,", " go"], ["go"]), lost_words(["Yes"], [])
     (['is'], [], ['yes'])
@@ -243,7 +244,7 @@ def empty_questions(asked: Iterable[str]) -> int:
 
 
 def history_differs(heard: str, words: Sequence[tuple[str, float]], stops: float) -> bool:
-    """Whether `heard` differs from the words that had begun to sound when a reply stopped, `stops` seconds into it.
+    """Whether `heard` differs from the words that had begun when a reply stopped, `stops` seconds into it.
 
     A word that begins within 60 ms of `stops` may be in `heard` or not.
     """

@@ -53,7 +53,7 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """How long the utterance will sound: the whole recorded answer, or else the sound so far."""
+        """How long the utterance will last, in seconds: the whole recorded answer, or else the sound so far."""
         return len(self.samples if self.name is None else sound(f"bot-{self.name}")) / RATE
 
     @property

@@ -29,7 +29,7 @@ async def call_out(
     """Call `to` over `transport`, let `answer` conduct the conversation, and return how the call ended.
 
     `dialing` holds further options for `CallSite.dial`, and `serving` for `serve`. A call also ends if nobody answers,
-    if the line is busy, or if no socket comes; the carrier is then told to stop ringing. Raises ConfigError or
+    if the line is busy, or if no socket is opened; the carrier is then told to stop ringing. Raises ConfigError or
     ServiceError if dialling fails. If cancelled, or on a signal, it hangs up.
     """
     outbound = OutboundCall(answer)

@@ -39,7 +39,8 @@ async def serve(
     shared: SharedListener | None = None,
     task_status: trio.TaskStatus[CallSite] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, let others end, say `farewell`, and return.
+    """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, let current ones end, say `farewell` to the
+    rest, and return.
 
     The first signal, or `site.stop()`, starts draining; the second signal cancels all calls. `certificate` holds the
     names of the files with a certificate and its key. `nursery.start` returns the site as soon as the server listens.

@@ -3,7 +3,7 @@
     frames ──kept──▶ stt ──▶ transcripts
                └─ score(at) ▶ thread ▶ PauseScored, among the transcripts
 
-Each call uses at most one thread. A new request replaces a waiting one, because the earlier pause has then ended.
+Each call uses at most one thread. A new request replaces a waiting one, because by then the earlier pause has ended.
 """
 
 from __future__ import annotations

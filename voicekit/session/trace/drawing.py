@@ -1,4 +1,4 @@
-"""Draws a waterfall in a terminal: a line for each bar, with its length in milliseconds, in colour if wanted."""
+"""Draws a waterfall in a terminal: a line for each bar, with its length in milliseconds, optionally in colour."""
 
 from __future__ import annotations
 

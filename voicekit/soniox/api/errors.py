@@ -41,8 +41,9 @@ class RetryRule(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """Event: the connection has ended, and nothing more will come from it. The client code for stt and for tts returns
-    this event."""
+    """Event: the connection has ended, and nothing more will arrive on it. The client code for stt and for tts returns
+    this event.
+    """
 
     error: ServiceError | ProtocolError
     retry: Retry

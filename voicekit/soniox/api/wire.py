@@ -186,7 +186,7 @@ class StreamStart(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamText(Struct, frozen=True, kw_only=True):
-    """More text for a stream; `text_end` is set if no more text will come."""
+    """More text for a stream; `text_end` is set if no more text will follow."""
 
     stream_id: str
     text: str

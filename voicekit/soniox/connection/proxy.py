@@ -84,8 +84,9 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
 
 
 async def over_tls(stream: trio.abc.Stream, context: ssl.SSLContext, host: str) -> trio.abc.Stream:
-    """Start TLS on `stream`; the peer must have a certificate for `host`. If this fails, the caller must still close
-    `stream`."""
+    """Start TLS on `stream`; the peer must have a certificate for `host`. If this fails, the calling code must still
+    close `stream`.
+    """
     secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     await secure.do_handshake()
     return secure

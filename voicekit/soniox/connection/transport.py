@@ -74,8 +74,9 @@ class Disconnected(Exception):
 
 
 class Unconnected(Exception):
-    """Raised if the connection could not be opened. `status` is the status of the HTTP answer; None if no answer
-    came."""
+    """Raised if the connection could not be opened. `status` is the status of the HTTP answer; None if there was no
+    answer.
+    """
 
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
@@ -296,7 +297,7 @@ class _Watched(trio.abc.Stream):
 
     @property
     def status(self) -> int | None:
-        """The status of the HTTP answer; None if it was an upgrade, or if no answer has come."""
+        """The status of the HTTP answer; None if it was an upgrade, or if no answer has arrived."""
         found = _REFUSED.match(self._head)
         return None if found is None else int(found[1])
 

@@ -3,7 +3,7 @@
     async with SonioxClient() as soniox:
         transcript = await soniox.transcriptions.of(Path("interview.mp3"))
 
-`schema` has the requests and answers, for clients and servers; it uses no network. `http` is the HTTP layer;
+`schema` defines the requests and answers, for clients and servers; it uses no network. `http` is the HTTP layer;
 `subtitles` is independent of both. The names below are loaded when they are first used, as in `voicekit.soniox`.
 """
 

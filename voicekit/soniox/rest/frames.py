@@ -26,7 +26,7 @@ KBPS_2: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
 class Frames:
-    """Follows the frames of sound that comes in pieces."""
+    """Follows the frames of sound that arrives in pieces."""
 
     def __init__(self, head: int, length: Length) -> None:
         self._size = head

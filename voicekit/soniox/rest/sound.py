@@ -22,7 +22,7 @@ page."""
 
 
 class SoundEnding:
-    """Watches sound that comes in pieces, and keeps its beginning and its end."""
+    """Watches sound that arrives in pieces, and keeps its beginning and its end."""
 
     def __init__(self, audio_format: str) -> None:
         self._format = audio_format

@@ -31,8 +31,8 @@ more in one request.
 
 
 class SpeechSound:
-    """Sound as it arrives; iterate over it only once. `received` is how many bytes have come, and `request_id` is the
-    id to quote when you ask the service for support.
+    """Sound as it arrives; iterate over it only once. `received` is how many bytes have arrived, and `request_id` is
+    the id to quote when you ask the service for support.
 
     After the last byte, `whole` is True if the sound ends with the end mark of its format, and None if the format has
     no end mark. If sound is certainly missing, the iteration raises Unavailable.
@@ -115,8 +115,8 @@ class Speech:
     async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[SpeechSound]:
         """Yield the sound of a text while it is being synthesised: `async with ... as sound: async for data in sound`.
 
-        A request that fails is repeated only if no sound has come. If the sound is cut off, Unavailable is raised; its
-        message says how much came.
+        A request that fails is repeated only if no sound has arrived. If the sound is cut off, Unavailable is raised;
+        its message says how much arrived.
         """
         check(request)
         for wrong in length("request_id", request_id, (1, ID_LENGTH)):

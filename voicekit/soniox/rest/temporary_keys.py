@@ -58,8 +58,8 @@ class KeyDesk:
 
     async def answer(self, method: str, *, client: str) -> KeyAnswer:
         """Return 201 with `api_key` and `expires_at`, 405 for a method other than POST, 429 for too many requests, and
-        502 or 503 if the service refuses or can't be reached. The body of an error has a single word, which names the
-        reason.
+        502 or 503 if the service refuses or can't be reached. The body of an error contains a single word, which names
+        the reason.
         """
         if method != "POST":
             return _reply(405, {"error": "method_not_allowed"}, ("allow", "POST"))

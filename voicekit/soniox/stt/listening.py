@@ -75,8 +75,8 @@ class Listening:
     """Transcribes one stream of sound: `fill` takes the sound, and `listen` lets the service transcribe it.
 
     `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all sound
-    has come, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`; lost
-    sound is reported to the voicekit session. `new_keys` is True if each connection gets a new key.
+    has arrived, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`;
+    lost sound is reported to the voicekit session. `new_keys` is True if each connection gets a new key.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ PIECE_S: Final = 0.5
 
 
 class Finished(Struct, frozen=True):
-    """Event: the results for all sound have come, and the socket may be closed."""
+    """Event: the results for all sound have arrived, and the socket may be closed."""
 
 
 class RollOver(Struct, frozen=True):
@@ -168,7 +168,9 @@ class SttSession:
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """End the sound; Finished follows. If there was no sound, nothing is sent, and the session ends immediately."""
+        """End the sound; the event Finished follows. If there was no sound, nothing is sent, and the session ends
+        immediately.
+        """
         if not self._do(SttInput.END):
             return
         if self._any_audio:

@@ -45,7 +45,7 @@ class Liveness:
 
     @property
     def dead_at(self) -> float:
-        """The time at which the peer counts as dead if no message comes; inf while no answer is expected."""
+        """The time at which the peer counts as dead if no message arrives; inf while no answer is expected."""
         owed = self._since is not None and self._last - self._since >= WORTH_AN_ANSWER_S
         return math.inf if self._since is None or not owed else self._since + DEAF_S
 
@@ -93,7 +93,8 @@ class Finalizing:
         return True
 
     def answered(self) -> int | None:
-        """Record that the answer has come. Returns the sample up to which final words were requested, if there was a
-        request."""
+        """Record that the answer has arrived. Returns the sample up to which final words were requested, if there was a
+        request.
+        """
         pending, self._pending = self._pending, None
         return pending

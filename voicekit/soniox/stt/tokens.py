@@ -68,7 +68,7 @@ class Tokens:
 
     @property
     def replay_from(self) -> int:
-        """The sample at which a new session must begin so that nothing is lost and no word comes twice."""
+        """The sample at which a new session must begin so that nothing is lost and no word is repeated."""
         unsure = self._final_to if self._tail_at is None else min(self._final_to, self._tail_at)
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 

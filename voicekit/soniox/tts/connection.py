@@ -1,8 +1,8 @@
 """A speech-synthesis connection and its streams on the client's side, without a socket or a clock.
 
 Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
-`states.TTS_TABLE` defines which inputs are possible in which state of a stream. If the service ends a stream unasked,
-the stream has failed.
+`states.TTS_TABLE` defines which inputs are possible in which state of a stream. If the service ends a stream without
+being asked to, the stream has failed.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class TtsConnection:
     def start(self, config: TtsConfig, now: float, *, stall_s: float = STALL_S) -> str:
         """Start a stream and return its id, unique on this connection.
 
-        Text should follow within a few seconds. When the text is complete, the stream fails if no sound comes for
+        Text should follow within a few seconds. When the text is complete, the stream fails if no sound arrives for
         `stall_s` seconds. Raises ConfigError for an invalid `config`, and LocalProtocolError if there is no room.
         """
         check_tts(config)

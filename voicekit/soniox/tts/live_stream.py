@@ -29,8 +29,8 @@ LINGER_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StreamSound:
-    """Event: more sound of a stream has come, in whole samples, with its text. `seconds` is 0 if the duration does not
-    follow from the number of bytes.
+    """Event: more of a stream's sound has arrived, in whole samples, with its text. `seconds` is 0 if the duration does
+    not follow from the number of bytes.
 
     `words` are the words that are now complete; `characters` are all characters that are spoken in this piece.
     """
@@ -43,14 +43,14 @@ class StreamSound:
 
 
 class SoundEnded(Struct, frozen=True):
-    """Event: all sound of a stream has come; `words` has the last word, if it was still incomplete."""
+    """Event: all of a stream's sound has arrived; `words` contains the last word, if it was still incomplete."""
 
     stream: str
     words: tuple[SpokenWord, ...] = ()
 
 
 class StreamFailed(Struct, frozen=True):
-    """Event: no more sound of a stream will come, although some is missing."""
+    """Event: no more of a stream's sound will arrive, although some is missing."""
 
     stream: str
     failure: Failed

@@ -1,12 +1,12 @@
 """Distributes one reply's text over streams of the voice: when to open a stream, what to send, when to end it. Pure.
 
 A stream sounds best when it is long, but the service ends it if it gets no text, becomes too long or is too slow. So
-text is sent as it comes. A stream is ended (and the text already sent is still spoken) when
+text is sent as it arrives. A stream is ended (and the text already sent is still spoken) when
 
 - the handler has finished;
 - the stream is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence,
   a clause, a word;
-- no text has been sent for a while, or text comes too slowly; the service would end the stream soon after.
+- no text has been sent for a while, or text arrives too slowly; the service would end the stream soon after.
 
 Text waits while a lot is *owed* to the listener: text that was sent but not spoken, and sound that was made but not
 taken. In this case, text is sent in small amounts as long as sound is taken; if no sound is taken, the stream is ended.
@@ -138,7 +138,7 @@ class StreamPlanner:
 
     @property
     def done(self) -> bool:
-        """Whether the reply is finished: all sound has come, or the reply has failed."""
+        """Whether the reply is finished: all sound has arrived, or the reply has failed."""
         spoken = self._finished and not self.waiting and all(stream.over for stream in self.streams)
         return spoken or self.error is not None
 

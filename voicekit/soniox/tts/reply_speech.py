@@ -1,7 +1,7 @@
 """Speaks one reply: takes text and emits sound and word marks, over as many streams as the rules require.
 
 `voicekit.soniox.tts.planner` makes the decisions; this module carries out its commands. The sound of the streams may
-come in any order; it is joined in the order of the text.
+arrive in any order; it is joined in the order of the text.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ from voicekit.soniox.tts.reply_speech import ReplySpeech
 class SonioxTts(Pipeable):
     """Speaks with Soniox's realtime API, in the sink's format if the service supports it.
 
-    `config` has the model, the voice, the language and the speed; the default language is English. If `key` or the
+    `config` contains the model, the voice, the language and the speed; the default language is English. If `key` or the
     addresses are not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a function,
-    it is called before each connection. `wire_log` is called with every message. Words are sent as they come; to send
+    it is called before each connection. `wire_log` is called with every message. Words are sent as they arrive; to send
     whole sentences, put `sentences()` before this voice. With `eager`, a stream is opened before the first word, which
     saves its start-up time.
 

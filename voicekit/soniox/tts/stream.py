@@ -68,7 +68,7 @@ def _ignore(stream: SpeechStream, now: float) -> None:
 
 class SpeechStream:
     """A stream with the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound
-    will come.
+    will arrive.
 
     `pace` is the time that the voice took in earlier streams, divided by the estimated time: see `WordTimer`. A `first`
     stream belongs to a reply that has had no sound so far; if it stays silent, it is ended sooner than others.
@@ -138,7 +138,9 @@ class SpeechStream:
 
     @property
     def owed(self) -> float:
-        """How many seconds of sound have come but not been taken, plus an estimate for text that has no sound yet."""
+        """How many seconds of sound have arrived but not been taken, plus an estimate for text that has no
+        sound yet.
+        """
         return self.queued + self._unsounded
 
     @property
@@ -157,7 +159,7 @@ class SpeechStream:
         return self.voice.sound < SLOW_RATE * (now - self._opened_at)
 
     def dies_at(self) -> float:
-        """The time at which the stream must be ended if no text comes."""
+        """The time at which the stream must be ended if no text arrives."""
         slow_at = self._opened_at + SLOW_S
         return min(self._fed_at + IDLE_S, self._silent_until, slow_at if self._is_slow(slow_at) else inf)
 

@@ -42,7 +42,7 @@ class PlacedWord(Struct, frozen=True):
 
 
 class WordTimer:
-    """Follows the voice of one stream. `sound` is how many seconds of sound have come, and `told` is True if the
+    """Follows the voice of one stream. `sound` is how many seconds of sound have arrived, and `told` is True if the
     service has reported the time of any character.
 
     `pace` is the time that the voice takes for a text, divided by the estimate (`seconds_to_say`); the given value is
@@ -88,7 +88,7 @@ class WordTimer:
             self._told_to = self.sound
 
     def finish(self, words: Iterable[SpokenWord]) -> None:
-        """Record that all sound has come, so that all text has been spoken."""
+        """Record that all sound has arrived, so that all text has been spoken."""
         self._place(words)
         self.catch_up()
 

@@ -87,7 +87,7 @@ class CheckedStream:
         await self._read.wait()
 
     async def stay_silent(self) -> None:
-        """Check that no more output comes after the stage has been cancelled."""
+        """Check that there is no more output after the stage has been cancelled."""
         self._reading.cancel()
         await self._read.wait()
         self._take_what_is_there()

@@ -28,7 +28,7 @@ class At:
     """A moment during a connection. Exactly one of the fields must be given.
 
     `received` is the number of a message from the client, `sent` that of a message from the peer. `bytes_received` and
-    `bytes_sent` are how many bytes come before the moment. `seconds` are counted from the opening of the connection.
+    `bytes_sent` are how many bytes precede the moment. `seconds` are counted from the opening of the connection.
     """
 
     received: int | None = None

@@ -176,8 +176,9 @@ class Doors:
             yield _endpoints(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
 
     def connected(self, nursery: trio.Nursery | None = None) -> trio.abc.Stream:
-        """Return the client's end of a new in-memory connection. The other end is served in `nursery` if one is given,
-        and otherwise by `listening`, for as long as that is open."""
+        """Return the client's end of a new in-memory connection; the other end is served in `nursery` if one is given,
+        and otherwise by `listening`, for as long as that is open.
+        """
         group = nursery or self._group
         ours, theirs = stream_pair()
         group.start_soon(self._serve, ours)

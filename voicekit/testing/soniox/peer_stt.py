@@ -27,8 +27,8 @@ RUNS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SoundingPiece:
-    """A piece of a word: `text` sounds from sample `start` to `end`. The first piece of a word includes the white space
-    before it.
+    """A piece of a word: `text` is spoken from sample `start` to `end`. The first piece of a word includes the white
+    space before it.
     """
 
     text: str

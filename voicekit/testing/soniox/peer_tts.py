@@ -1,5 +1,5 @@
-"""The voice of the scripted peer: each character sounds for a fixed time, and its samples have the value of its code
-point. Pure.
+"""The voice of the scripted peer: each character lasts a fixed time, and its samples have the value of its code point.
+Pure.
 
 So the text that was heard can be read from the samples, without word marks: see `spoken`.
 """

@@ -1,6 +1,6 @@
 """Makes the scripted peer's messages from pieces of words, and times them by the samples received. Pure.
 
-While a piece sounds, it is sent as a non-final token, with the letters that have sounded so far. Later messages replace
+While a piece is being spoken, it is sent as a non-final token, with the letters spoken so far. Later messages replace
 the token until a final one is sent. Endpoints, speakers, languages and translations are added if they are configured.
 """
 
@@ -25,9 +25,9 @@ LANGUAGE: Final = "en"
 class Hearing:
     """How quickly a peer recognises speech: delays in seconds of sound, and the `latency` of each answer.
 
-    A letter is shown `interim` seconds after it has sounded, with at most one message every `cadence` seconds. A piece
-    becomes final `final` seconds after its end. A silence that lasts `endpoint` seconds, or the configured delay if
-    that is shorter, ends an utterance. A message is sent at least every `progress` seconds.
+    A letter is shown `interim` seconds after it has been spoken, with at most one message every `cadence` seconds. A
+    piece becomes final `final` seconds after its end. A silence that lasts `endpoint` seconds, or the configured delay
+    if that is shorter, ends an utterance. A message is sent at least every `progress` seconds.
     """
 
     interim: float = 0.12

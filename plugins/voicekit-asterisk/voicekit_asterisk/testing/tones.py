@@ -1,8 +1,8 @@
 """A voice made of tones: each word has its own tone, so a recording shows, without a recogniser, which words were
 heard.
 
-    Session(tts=ToneTts(), ...)                     word n of a reply sounds for WORD_S at tone_of(n)
-    words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after their third and second word
+    Session(tts=ToneTts(), ...)                     word n of a reply is a tone of tone_of(n) Hz, WORD_S long
+    words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after three words and after two
     await play(call, 600, 1.0)                      a tone for the caller; sounding(pcm, rate, 0): how long it was heard
 
 Tones survive every telephone codec and resampling. WORDS different tones can be told apart.
@@ -54,7 +54,7 @@ def tone_of(word: int) -> float:
 
 
 def tone(hz: float, samples: int, rate: int, at: int = 0) -> bytes:
-    """PCM16 of a tone from sample `at` on. If the previous part ended at `at`, the tone continues without a break."""
+    """The tone as PCM16, from sample `at` on. If the previous part ended there, the tone continues without a break."""
     phase = 2 * np.pi * hz / rate * (at + np.arange(samples))
     return bytes((PEAK * np.sin(phase)).astype("<i2").tobytes())
 
@@ -121,7 +121,7 @@ class ToneTts(Pipeable):
 
 
 def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None]:
-    """For each step of STEP_S seconds, the index in `among` of the tone that sounds, or None for silence."""
+    """For each step of STEP_S seconds, the index in `among` of the tone that is heard, or None for silence."""
     samples = (np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else np.asarray(pcm)).astype(np.float64) / 32768
     window, step = round(WINDOW_S * rate), round(STEP_S * rate)
     if len(samples) < window:
@@ -135,9 +135,7 @@ def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None
 
 
 def words_in(pcm: bytes | Any, rate: int) -> list[int]:
-    """The words in a recording of a ToneTts, in the order in which they sound. A word shorter than 30 ms is not
-    detected.
-    """
+    """The words in a recording of a ToneTts, in order. A word shorter than 30 ms is not detected."""
     found: list[int] = []
     run, last, before = 0, None, None
     for heard in [*tones_in(pcm, rate, [tone_of(word) for word in range(WORDS)]), None]:
@@ -153,7 +151,7 @@ def words_in(pcm: bytes | Any, rate: int) -> list[int]:
 
 
 def sounding(pcm: bytes | Any, rate: int, place: int) -> float:
-    """For how many seconds of a recording the tone TONES[place] sounds."""
+    """For how many seconds of a recording the tone TONES[place] is heard."""
     return 0.01 * sum(found == place for found in tones_in(pcm, rate, TONES))
 
 

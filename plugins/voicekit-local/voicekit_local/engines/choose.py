@@ -25,7 +25,9 @@ class Chosen(Generic[T]):
 
 
 def choose_recogniser() -> Chosen[Recogniser]:
-    """The best recogniser whose packages are installed. Without any, raises a ConfigError that names the packages."""
+    """The best recogniser whose packages are installed. If there is none, raises a ConfigError that names
+    the packages.
+    """
     if not _absent("moonshine_cpp", "onnxruntime", "onnx"):
         return Chosen(Moonshine(), "recogniser: Moonshine base, English, with partial results")
     absent = " and ".join(_absent("moonshine_cpp", "onnxruntime", "onnx"))

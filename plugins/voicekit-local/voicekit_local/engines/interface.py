@@ -1,5 +1,5 @@
 """The contracts of engines: recognisers turn sound into words, synthesisers turn words into sound, and aligners find
-when words sound.
+when words are spoken.
 
 All sessions in a process share one object per engine. Its methods block, and run in several worker threads at the same
 time; `load` runs once, before anything else. Sound is a mono array of float32 from -1 to 1.
@@ -63,7 +63,7 @@ class Recogniser(Protocol):
     """Whether decoding is cheap enough to repeat while a segment grows."""
 
     def load(self, progress: Progress) -> None:
-        """Import packages, load files. If a part is missing or altered, raises a ConfigError that names the package."""
+        """Import packages and load files. A missing or altered part raises a ConfigError that names the package."""
         ...
 
     def decode(self, sound: Sound, draft: tuple[int, ...] = ()) -> Heard:
@@ -72,7 +72,7 @@ class Recogniser(Protocol):
 
 
 class Aligner(Protocol):
-    """Finds when each word of a known text sounds."""
+    """Finds when each word of a known text is spoken."""
 
     name: str
 
@@ -83,7 +83,7 @@ class Aligner(Protocol):
     def align(self, sound: Sound, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
         """The start and the end of each word in seconds, in ascending order, within the sound.
 
-        If the words can't be found in the sound, its time is divided among them in proportion to their lengths in
+        If the words can't be found in the sound, its duration is divided among them in proportion to their lengths in
         letters.
         """
         ...
@@ -91,7 +91,7 @@ class Aligner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word as written in the text, without spaces, and when it sounds, in seconds from the first sample."""
+    """A word as written in the text, without spaces, and when it is spoken, in seconds from the first sample."""
 
     text: str
     start: float

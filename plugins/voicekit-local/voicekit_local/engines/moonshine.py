@@ -1,7 +1,7 @@
 """Recogniser: Moonshine base, English, with partial results; its weights come in the package moonshine-cpp.
 
-Only the package's files are used. Importing the package would load a second ONNX runtime, and its code can't
-transcribe.
+Only the package's files are used. Importing the package would load a second ONNX runtime, and the package's own code
+can't transcribe.
 
 A growing segment is decoded repeatedly, with the previous result as a draft. The decoder checks all tokens of the draft
 in one run (17 ms for twenty, instead of 8 ms for each), and continues after the last token that it confirms.

@@ -2,9 +2,8 @@
 
 In the package, both networks have 8-bit weights, and convert them to 32-bit floats in each run, so a token takes 65 ms.
 Here we load and save the networks with the conversion done (14 ms for a token), and then make the multiplications use
-8-bit weights directly (8 ms). The decoder is also made smaller: its two branches, one for the first run and one for the
-later runs, are made to share their largest weights, and its embedding table is kept in 16 bits, which changes no words
-in the results.
+8-bit weights directly (8 ms). To make the decoder smaller, its two branches (one for the first run, one for later runs)
+share their largest weights, and its embedding table is kept in 16 bits. This changes no words in the results.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Reading:
         return " ".join(self.spoken)
 
     def times(self, times: Sequence[tuple[float, float]]) -> Times:
-        """When each written word sounds, calculated from the times of the spoken words.
+        """When each written word is spoken, calculated from the times of the spoken words.
 
         Written words that became one spoken phrase ("3:05 p.m.") share its time in proportion to their lengths.
         """

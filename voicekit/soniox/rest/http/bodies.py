@@ -40,7 +40,7 @@ class InOne:
 
 @asynccontextmanager
 async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Provide the pieces of the answer's body; the block may end before all of them have come.
+    """Provide the pieces of the answer's body; the block may end before all of them have arrived.
 
     httpx reads through a chain of generators and closes only the outermost one, and trio warns about the others. So if
     the block ends early, reading continues in a cancelled scope, which ends all generators and the connection. This is

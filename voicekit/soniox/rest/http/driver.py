@@ -123,7 +123,7 @@ class Http:
 
     @asynccontextmanager
     async def open(self, ask: RestQuery) -> AsyncIterator[httpx.Response]:
-        """Send the request, check the status of the answer, and yield the answer; the caller reads its body."""
+        """Send the request, check the status of the answer, and yield the answer; the calling code reads its body."""
         response = await self._again(ask, self._begun)
         try:
             yield response

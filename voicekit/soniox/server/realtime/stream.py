@@ -22,7 +22,7 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextCame:
-    """Event: more text has come (it may be empty); `end` is set if no more follows."""
+    """Event: more text has arrived (it may be empty); `end` is set if no more follows."""
 
     stream: str
     text: str

@@ -54,7 +54,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class AudioCame:
-    """Event: sound in the configured format has come; its first byte is byte `at` of the session."""
+    """Event: sound in the configured format has arrived; its first byte is byte `at` of the session."""
 
     data: bytes = field(repr=False)
     at: int

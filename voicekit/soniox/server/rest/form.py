@@ -2,7 +2,7 @@
 
     form = ReceivedForm(content_type)
     for event in form.feed(data): ...       a PartBegun for each part, then its bytes
-    form.finished                           whether the last boundary has come
+    form.finished                           whether the last boundary has arrived
 
 The work grows linearly with the number of bytes, however they are split, and a form has at most PARTS parts.
 """
@@ -21,7 +21,7 @@ PARTS: Final = 64  # the maximum number of parts in a form; the API's own forms 
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """Event: a part begins. The event has the part's name, and the file's name if the part is a file."""
+    """Event: a part begins. The event gives the part's name, and the file's name if the part is a file."""
 
     name: str
     filename: str | None
@@ -47,7 +47,8 @@ class ReceivedForm:
 
     def feed(self, data: bytes) -> list[FormEvent]:
         """Take `data` and return the events in it. Bytes that may be the beginning of a boundary are kept until more
-        come."""
+        arrive.
+        """
         events: list[FormEvent] = []
         if not self.finished:
             self._rest += data

@@ -52,8 +52,9 @@ __all__ = [
 
 
 class RestServer:
-    """All endpoints of one account. The websocket servers share `account`, which has the keys and the numbers of
-    running sessions and streams."""
+    """All endpoints of one account. The websocket servers share `account`, which holds the keys and the numbers of
+    running sessions and streams.
+    """
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class RestServer:
         return self._desk.account
 
     def begin(self, request: RestRequest, now: float) -> RestExchange:
-        """Begin the exchange for a request after its headers have come. The exchange may already have an answer, for
+        """Begin the exchange for a request after its headers have arrived. The exchange may already have an answer, for
         example because of a wrong key.
         """
         return RestExchange(self._desk, self.routes, self._speech, request, now, self._origins)
