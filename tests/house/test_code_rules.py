@@ -1,4 +1,4 @@
-"""Rules for what users run: no wall clock and no printing; and the report of what is long."""
+"""Rules for what users run: no wall clock, no printing, messages where the wires are; and what is long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.house.sizes import long_ones, report
-from tests.house.source import Module, names_used, product
+from tests.house.source import Module, modules, names_used, product
 
 CLOCKED: dict[str, str] = {
     "plugins/voicekit-browser/voicekit_browser/doors.py": "tokens have the time of day in them",
@@ -26,6 +26,10 @@ CLOCKED: dict[str, str] = {
 PRINTING = re.compile(
     r"voicekit/(cli/|__main__\.py|session/console\.py)|plugins/[^/]+/(scripts/|benchmarks/|voicekit_\w+/(\w+/)?commands?\.py)"
 )  # these modules may print to the terminal
+
+
+VALUES = ("msgspec.Struct", "msgspec.structs.replace")
+"""What every module may take from msgspec: its values, which are made faster than dataclasses."""
 
 
 def clocks(module: Module) -> list[str]:
@@ -45,6 +49,15 @@ def prints(module: Module) -> list[str]:
     return [f"{module.path}:{call.lineno}: print" for call in aimless if ast.unparse(call.func) == "print"]
 
 
+def wires(module: Module) -> list[str]:
+    """Each use of msgspec for anything but values."""
+    return [
+        f"{module.path}:{line}: {name}"
+        for line, name in names_used(module.tree)
+        if name.startswith("msgspec.") and name not in VALUES
+    ]
+
+
 def test_nothing_reads_a_wall_clock() -> None:
     """Deadlines come from trio's clock and media time from sample counts, so that whole calls run in virtual time."""
     assert _offences(clocks, product(), CLOCKED) == []
@@ -53,6 +66,12 @@ def test_nothing_reads_a_wall_clock() -> None:
 def test_nothing_prints_but_the_command_line() -> None:
     """A library leaves the standard output to the program that uses it."""
     assert [found for found in _offences(prints, product(), {}) if not PRINTING.match(found)] == []
+
+
+def test_messages_are_read_and_written_where_the_wires_are() -> None:
+    """soniox, llm and testing know the wires; the rest of the package takes values alone from msgspec."""
+    wired = ("voicekit/soniox/", "voicekit/llm/", "voicekit/testing/")
+    assert _offences(wires, [each for each in modules("voicekit/*") if not each.path.startswith(wired)], {}) == []
 
 
 def test_exceptions_to_the_rules_are_needed() -> None:
@@ -68,6 +87,8 @@ def test_exceptions_to_the_rules_are_needed() -> None:
         (clocks, "from time import sleep as nap\nnap(1)", ["x.py:2: time.sleep"]),
         (clocks, "import datetime as d\nd.datetime.now()", ["x.py:2: datetime.datetime.now"]),
         (clocks, "import trio\ntrio.current_time()\ntime.time()", []),
+        (wires, "from msgspec import json\njson.encode(1)", ["x.py:2: msgspec.json.encode", "x.py:2: msgspec.json"]),
+        (wires, "from msgspec import Struct\nfrom msgspec.structs import replace\nreplace(Struct())", []),
         (prints, "def f():\n    print(1)", ["x.py:2: print"]),
         (prints, "log.print(1)\nprint(1, file=trace)", []),
     ],
