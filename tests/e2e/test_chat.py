@@ -182,15 +182,14 @@ def test_a_pipe_that_closes_early_is_quiet_and_141(bot):
         ("raise LookupError('no such page')", "LookupError: no such page"),
         ("turn.session.report(voicekit.events.Trouble('tool', OSError('gone')))", "trouble in tool: OSError: gone"),
         ("turn.session.report(voicekit.events.Overrun('a link', 5))", "overrun: 5 samples dropped from 'a link'"),
-        ("turn.session.report(Failed())", "voicekit: "),
+        ("turn.session.report(Failed('tool', ValueError()))", "voicekit: "),
     ],
 )
 def test_what_goes_wrong_is_one_line_on_the_standard_error(tmp_path, line, shown):
     """Whatever it is: nobody has to guess why the bot is silent."""
     file = tmp_path / "bot.py"
     file.write_text(
-        "import voicekit\n\n\nclass Failed(voicekit.events.Trouble):\n    failed = True\n"
-        "    def __init__(self): super().__init__('tool', ValueError())\n\n\n"
+        "import voicekit\n\n\nclass Failed(voicekit.events.Trouble):\n    failed = True\n\n\n"
         f"def bot(turn):\n    {line}\n    return 'Done.'\n",
         encoding="utf-8",
     )
