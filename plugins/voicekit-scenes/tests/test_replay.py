@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from voicekit.errors import ConfigError
 from voicekit.events import Endpoint, Finalized, Interim, Progress, Transcript, Word
 from voicekit.events import Final as FinalWords
 from voicekit_scenes.activity import stretches
 from voicekit_scenes.director import BotHeard, Director
 from voicekit_scenes.noises import RATE
-from voicekit_scenes.replay import Replay, final_words, messages_of
+from voicekit_scenes.replay import MESSAGES, Replay, final_words, messages_of, recorded
 from voicekit_scenes.scene import CallerAct, Cue, Due, When
 from voicekit_scenes.sounds import sound
 from voicekit_scenes.voice import begun
@@ -131,3 +135,29 @@ def test_a_text_is_known_by_its_beginning() -> None:
     """The words of a recorded answer, as many as have come."""
     assert begun("We are open from nine") == "hours"
     assert begun("Something else") is None
+
+
+def test_messages_may_come_from_a_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path counts from the folder that one is in; the scenes' own files are found by their names alone."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.jsonl").write_text('{"sound": "hum", "level_db": 0, "messages": [[0.1, "endpoint", 0.2]]}\n')
+    assert recorded("own.jsonl") == {("hum", 0.0): ([0.1, "endpoint", 0.2],)}
+    assert len(recorded(MESSAGES)) > 50
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (None, r"expected a file of messages, or one of messages-0.2.jsonl, messages.jsonl, got '.*wrong.jsonl'"),
+        ("not json", r"wrong.jsonl:1: expected a sound with its messages, got not json"),
+        ('{"sound": "hum"}', r"wrong.jsonl:1: expected a sound with its messages, got "),
+        ("[1, 2]", r"wrong.jsonl:1: expected a sound with its messages, got \[1, 2\]"),
+    ],
+)
+def test_a_wrong_file_of_messages_is_named(tmp_path: Path, written: str | None, expected: str) -> None:
+    """The error says what was expected, and where the file differs."""
+    file = tmp_path / "wrong.jsonl"
+    if written is not None:
+        file.write_text(written + "\n")
+    with pytest.raises(ConfigError, match=expected):
+        recorded(str(file))

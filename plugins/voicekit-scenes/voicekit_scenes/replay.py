@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from voicekit.errors import ConfigError
@@ -45,11 +46,23 @@ MESSAGES: Final = "messages.jsonl"
 
 @cache
 def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
-    """The messages in `file`, by sound and level; a relative path is relative to this module's folder."""
+    """The messages in `file`, by sound and level. `file` is a path, or the name of a file in this module's folder.
+
+    Raises ConfigError if there is no such file, or if it contains something else.
+    """
+    path = Path(file) if Path(file).is_file() else HERE / file
+    try:
+        written = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        own = ", ".join(sorted(each.name for each in HERE.glob("*.jsonl")))
+        raise ConfigError(f"messages: expected a file of messages, or one of {own}, got {file!r}") from error
     found = {}
-    for line in (HERE / file).read_text(encoding="utf-8").splitlines():
-        one = json.loads(line)
-        found[one["sound"], float(one["level_db"])] = tuple(one["messages"])
+    for number, line in enumerate(written, start=1):
+        try:
+            one = json.loads(line)
+            found[one["sound"], float(one["level_db"])] = tuple(one["messages"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{file}:{number}: expected a sound with its messages, got {line:.60}") from error
     return found
 
 
