@@ -39,6 +39,10 @@ class _Committed(Struct, frozen=True):
     final: float | None
 
 
+_TIMED = frozenset({SpeechStarted, SpeechStopped, Final, Decided, TurnCommitted, Audible})
+"""The events that a TurnTimer follows; most events are others."""
+
+
 class TurnTimer:
     """Follows the events of one session. `reply` returns the reply in progress."""
 
@@ -53,6 +57,8 @@ class TurnTimer:
 
     def follow_up(self, event: SessionEvent) -> TurnTimed | BargeInTimed | None:
         """The TurnTimed event that results from `event`, if any."""
+        if type(event) not in _TIMED:
+            return None
         now = trio.current_time()
         match event:
             case SpeechStarted(at):

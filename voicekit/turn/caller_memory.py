@@ -90,9 +90,10 @@ class CallerMemory:
         """How long a pause must last. It is shorter than usual when there is no point in waiting for an Endpoint,
         because the stt is down or has ended, or hears somebody who keeps talking in the background.
         """
-        overheard = self.overheard_to > self.book.noted.end
-        awaits_endpoint = self.stt and not (self.ears_down or self.source_ended or overheard)
-        return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
+        if not self.stt or self.ears_down or self.source_ended:
+            return self.policy.turn.settle
+        overheard = self.overheard_to > 0 and self.overheard_to > self.book.noted.end
+        return self.policy.turn.settle if overheard else self.policy.turn.fallback
 
     def decide(self, act: TurnAct, why: str, turn: int | None = None, about: str | None = None) -> None:
         self.decisions.append(Decided(act, turn, why, about))
@@ -148,9 +149,9 @@ class CallerMemory:
 
     def close_stale(self) -> None:
         """Close an utterance if its end was never reported and the caller has paused for long enough."""
-        quiet = not self.speech.talking and self.now - self.settling_since >= self.settle_time
-        if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
-            self.close_utterance(self.book.noted.end + 1)
+        noted = self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted
+        if noted and not self.speech.talking and self.now - self.settling_since >= self.settle_time:
+            self.close_utterance(noted.end + 1)
 
     def judge(self, *, talking: bool | None = None) -> DoubtVerdict:
         """Whether the caller's sound or words interrupt the live reply; `talking` comes from the detector."""

@@ -215,7 +215,7 @@ class QuestionMemory:
     def _question_of(self, word: Word) -> PendingQuestion | None:
         """The latest question that was asked with `word`, else the latest one whose span contains its start; spans may
         overlap."""
-        latest = tuple(reversed(self._asked))
+        latest = [asked for asked in reversed(self._asked) if asked.end > word.start or asked.spoken.tail]
         named = next((question for question in latest if question.asked_with(word, self._near)), None)
         return named or next((question for question in latest if question.has(word, self._near)), None)
 
