@@ -1,8 +1,9 @@
 """The vocabulary: every mark, signal, command and session event, grouped by emitter.
 
 All are immutable. `at`, `start`, `end` and `final_to` count samples from the first sample of a stream. The stream is
-either the caller's sound, at the ear rate, or a reply, at the sink's rate. A `turn` is the number of a reply, counted
-from 1. Words keep the white space that the recogniser put before them, so that they can be joined without guessing.
+either the caller's sound, at the rate that the stt accepts, or a reply, at the sink's rate. A `turn` is the number of a
+reply, counted from 1. Words keep the white space that the recogniser put before them, so that they can be joined
+without guessing.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from msgspec import Struct
 
 
 class SpeechStarted(Struct, frozen=True):
-    """Someone began to speak at sample `at` of the ear stream."""
+    """Someone began to speak at sample `at` of the caller's sound."""
 
     at: int
 
 
 class SpeechStopped(Struct, frozen=True):
-    """The speech ended at sample `at` of the ear stream; emitted after the gate's hangover."""
+    """The speech ended at sample `at` of the caller's sound; emitted after the gate's hangover."""
 
     at: int
 
@@ -41,7 +42,7 @@ class WordMark(Struct, frozen=True):
 
 
 class Word(Struct, frozen=True):
-    """One recognised word with the white space before it, from sample `start` to `end` of the ear stream."""
+    """One recognised word with the white space before it, from sample `start` to `end` of the caller's sound."""
 
     text: str
     start: int

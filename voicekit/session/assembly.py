@@ -3,8 +3,8 @@
     listen line:  source -> (resample) -> detect -> (encode) => transcriber           => is a link, -> a call
     reply line:   handler -> text transforms => voice -> (resample) => playout
 
-The listening side counts all positions in samples at one rate, the ear rate; sound is converted to this rate directly
-after the source. The transcriber and the voice choose their formats so that usually no conversion is needed.
+The listening side counts all positions in samples at one rate, the listening rate; sound is converted to this rate
+directly after the source. The transcriber and the voice choose their formats so that usually no conversion is needed.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listening pipeline, and the sound format whose rate is the ear rate.
+    """The listening pipeline, and the sound format whose rate is the listening rate.
 
     `loudness` measures the level of the sound that the vad judges to be speech.
     """

@@ -46,7 +46,7 @@ LATE_END = 0.25
 
 class Advising:
     """The advice currently in force in one call. `now` is a time on the turn machine's clock; positions are counted in
-    ear samples, `rate` per second.
+    samples of the caller's sound, `rate` per second.
 
     `finalizes` is whether the stt can be asked for its final words, and `scores` is whether there is a sound model.
     """

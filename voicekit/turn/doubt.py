@@ -68,7 +68,7 @@ class DoubtVerdict(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """The facts about the caller's utterance; positions are counted in ear samples at `rate`.
+    """The facts about the caller's utterance; positions are counted in samples of the caller's sound, at `rate`.
 
     If `unsure` is true, some of the words may still change. The recogniser has processed the sound up to `passed`.
     """

@@ -6,7 +6,7 @@ from voicekit.events import SpeechStarted, SpeechStopped
 
 
 class CallerSpeech:
-    """The caller's speech, kept up to date in every state. Its length is measured in ear samples between marks, and by
+    """The caller's speech, kept up to date in every state. Its length is measured in samples between marks, and by
     the clock after the last mark."""
 
     __slots__ = ("_earlier", "_rate", "_started_at", "since", "stopped_at", "talking")

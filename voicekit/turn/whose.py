@@ -21,8 +21,9 @@ from voicekit.turn.policy import InterruptPolicy
 from voicekit.writing import letters, units
 
 Levels: TypeAlias = Callable[[int, int], float | None]
-"""A function that returns the level of the sound between two ear samples, in dBFS; None if there was no speech, or if
-it was too long ago."""
+"""A function that returns the level of the caller's sound between two samples, in dBFS; None if there was no speech, or
+if it was too long ago.
+"""
 
 EARLY, LATE = 0.4, 0.9
 """How many seconds an echo may start before (EARLY) or after (LATE) its word counts as played. Voices, sinks and
@@ -75,7 +76,7 @@ CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """Estimates when a given ear sample was captured, based on the report that has arrived with the least
+    """Estimates when a given sample was captured, based on the report that has arrived with the least
     delay so far.
     """
 
