@@ -194,7 +194,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vad_on_noise", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="seconds per sound (60)")
     parser.add_argument(
-        "--vad", nargs="+", metavar="NAME", help="detectors to test, by their registered names, such as webrtc silero"
+        "--vad",
+        nargs="+",
+        metavar="NAME",
+        help="registered names of the detectors to test, separated by spaces (for example: webrtc silero)",
     )
     parser.add_argument(
         "--files", nargs="+", type=Path, metavar="FILE", help="use these recordings instead of synthetic sounds"

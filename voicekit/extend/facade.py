@@ -90,7 +90,7 @@ class Plugins:
     def observe(self, event: SessionEvent, session: SessionView) -> tuple[Trouble, ...]:
         """Show `event` to all observers, and return the failures, to be reported as events of the session.
 
-        A plugin that failed gets no more events of this session.
+        A plugin that failed gets no further events in this session.
         """
         return tuple(self._hook.voicekit_observe(event=event, session=session))
 

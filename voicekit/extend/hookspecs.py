@@ -102,8 +102,8 @@ def voicekit_answer(turn: Turn) -> Answer | None:
 def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
     """Observe every event of the session, outside the time-critical path.
 
-    If a plugin raises here, the error is reported once, as an `events.Trouble`. That plugin gets no more events of the
-    session; the other plugins still do.
+    If a plugin raises here, the error is reported once, as an `events.Trouble`. That plugin gets no further events in
+    this session; the other plugins still do.
     """
 
 

@@ -1,14 +1,14 @@
 """Hysteresis: turns the probabilities of windows into "speech began" and "speech stopped". Pure; times are in samples.
 
 A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. A run is speech as soon as
-its certain part lasts `min_speech`. Runs of speech with less than `hangover` between them count as one. So a click
-neither begins speech nor prolongs it, and a pause between words does not end it.
+its certain part lasts `min_speech`. Runs of speech that are less than `hangover` apart count as one. So a click neither
+begins speech nor prolongs it, and a pause between words does not end it.
 
-The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. The
-minimum length of this hangover (`trail`, an attribute of the detector's stream) is subtracted from the end of each run.
-This matters: every few seconds, webrtcvad mistakes a single window of a quiet room for speech, and its hangover turns
-this window into four. With the rule "three of four" alone, every such blip would pass, and speech would seem to end 60
-ms late.
+The certain part of a run is the run without its last `trail` samples. A detector with its own hangover still reports
+speech for a while after the speech has ended, and `trail`, an attribute of the detector's stream, is the minimum length
+of this hangover. Subtracting it matters: every few seconds, webrtcvad mistakes a single window of a quiet room for
+speech, and its hangover turns this window into four. With the rule "three of four" alone, every such blip would pass,
+and speech would seem to end 60 ms late.
 
 A position is where something happened, not where it was decided: speech starts where its first voiced window starts,
 and stops where its last voiced window ends. The start is decided when the run is long enough (100 ms later, with

@@ -71,7 +71,7 @@ class ModelAnswer:
 
         A stream without a Stop counts as stopped if it ends after a whole sentence or complete tool calls.
         """
-        yield from self.feed(b"\n\n")  # completes an event whose empty line is missing
+        yield from self.feed(b"\n\n")  # completes an event without a closing blank line
         if words := self._spoken(self._thoughts.finish()):
             yield words
         if self.stop is None and (self.over or has_ended(self._tail) or self.calls.are_whole()):

@@ -23,7 +23,7 @@ from voicekit.events import EarCommand, Endpoint, ExpectedAnswer, Finalize, Fina
 from voicekit.turn.advice import NO_OPINION, Advice, AdviceAct, Adviser, CallerPause
 
 FINALIZE_AFTER = 0.2
-"""Seconds of silence in the sound sent to the stt, as the vendor recommends; with less, words are cut in two."""
+"""Seconds of silence in the audio sent to the stt, as the vendor recommends; after less, words would be cut in two."""
 
 FINALIZE_EVERY = 3.0
 """Seconds between two requests for final words; the vendor recommends "every few"."""

@@ -161,7 +161,7 @@ class TurnMachine:
 
     @property
     def held(self) -> bool:
-        """Whether the far side has put the caller on hold, so that no time passes for the call."""
+        """Whether the far side has put the caller on hold. While it has, the call's clock stands still."""
         return self._floor.held_since is not None
 
     @property

@@ -1,7 +1,8 @@
 """Decides how much silence ends an utterance, depending on its last words. Pure; times are in seconds of sound.
 
-After a sentence that looks complete, less silence is needed than after one that breaks off ("I would like to, um").
-Three settings of the protocol change both delays; one of them, `max_endpoint_delay_ms`, is an upper limit.
+After a sentence that looks complete, a shorter silence is needed than after one that breaks off ("I would like to,
+um"). Three settings of the protocol apply to both lengths of silence: two of them scale the lengths, and
+`max_endpoint_delay_ms` limits them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ COMPLETE_S: Final = 0.6
 end of speech. Here detection and decoding add some time, so the result is 0.66 s."""
 INCOMPLETE_S: Final = 1.1
 """Seconds of silence after any words. The service also judges by intonation, and was never seen to need over 0.9 s."""
-SHORTEST_S: Final = 0.35  # the shortest delay; with less, pauses between words would end an utterance
+SHORTEST_S: Final = 0.35  # the shortest delay; with a shorter one, pauses between words would end an utterance
 SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, and multiplied by it at -1
 LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
 DEFAULT_MAX_MS: Final = 2_000  # the default maximum delay, as documented by the service

@@ -121,4 +121,4 @@ class ExotelPeer:
             case "clear":
                 return PeerCleared()
             case event:
-                raise AssertionError(f"Exotel has no message {event!r}")
+                raise AssertionError(f"Exotel has no message called {event!r}")

@@ -244,7 +244,7 @@ class GenesysPeer:
             case "opened" | "pong" | "updated" | "closed" as kind:
                 return PeerOther(kind)
             case kind:
-                raise AssertionError(f"Genesys has no message {kind!r}")
+                raise AssertionError(f"Genesys has no message called {kind!r}")
 
 
 def signature_base(headers: Mapping[str, str], target: str, components: Sequence[str], inside: str) -> bytes:

@@ -139,7 +139,7 @@ class JambonzPeer:
             case "disconnect":
                 return PeerHungUp()
             case kind:
-                raise AssertionError(f"jambonz has no message {kind!r}")
+                raise AssertionError(f"jambonz has no message called {kind!r}")
 
 
 def listen_verbs(url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None) -> str:

@@ -166,7 +166,7 @@ class PlivoPeer:
             case "stop":
                 return PeerHungUp()
             case event:
-                raise AssertionError(f"Plivo has no message {event!r}")
+                raise AssertionError(f"Plivo has no message called {event!r}")
 
 
 def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mapping[str, str] | None = None) -> str:  # noqa: A002

@@ -152,7 +152,7 @@ class TelnyxPeer:
             case "clear":
                 return PeerCleared()
             case event:
-                raise AssertionError(f"Telnyx has no message {event!r}")
+                raise AssertionError(f"Telnyx has no message called {event!r}")
 
 
 def stream_texml(url: str, *, codec: str = "PCMU") -> str:

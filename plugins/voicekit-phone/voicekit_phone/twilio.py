@@ -94,7 +94,7 @@ class TwilioPeer:
             case "clear":
                 return PeerCleared()
             case event:
-                raise AssertionError(f"Twilio has no message {event!r}")
+                raise AssertionError(f"Twilio has no message called {event!r}")
 
 
 def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:

@@ -68,7 +68,7 @@ class WebhookReceiver:
             self._secret = secret.encode()
         except UnicodeEncodeError:
             raise ConfigError(
-                "webhook: expected text as the secret, got a lone surrogate (half a character) in it"
+                "webhook: the secret must be valid text, but it contains a lone surrogate (half a character)"
             ) from None
         self.header = header
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()

@@ -98,7 +98,7 @@ class TtsPool:
             self._core.text(stream.id, text, trio.current_time(), end=end)
 
     def cancel(self, stream: SpeechStream) -> None:
-        """Stop a stream, which then gets no more events."""
+        """Stop a stream, which then gets no further events."""
         if self._streams.get(stream.id) is stream:
             del self._streams[stream.id]
             if self._core is not None:

@@ -74,7 +74,7 @@ class ReplySpeech:
             self.stop()
 
     def stop(self) -> None:
-        """Cancel all streams, and start no others. Cancelled streams get no more events. A second call has no
+        """Cancel all streams, and start no others. Cancelled streams get no further events. A second call has no
         effect."""
         self._stopped, self._alarm.deadline = True, inf
         self._pool.leave(self)

@@ -119,7 +119,7 @@ def check(request: Struct) -> None:
     try:
         msgspec.json.encode(request)
     except UnicodeEncodeError as error:
-        raise ConfigError("Soniox request: expected text, got a lone surrogate (half a character) in it") from error
+        raise ConfigError("Soniox request: a text in it contains a lone surrogate (half a character)") from error
 
 
 def encode(request: Struct) -> bytes:

@@ -1,12 +1,12 @@
 """One synthesis connection and its streams on the service's side, without a socket, a clock or a voice.
 
-`receive` turns the client's messages into events; `audio` and `terminated` take the engine's sound. `outgoing` returns
-the messages to send; if `closing` is set, close the socket after sending them. The table `states.SERVED_TTS` defines
-which inputs are possible in which state of a stream.
+`receive` turns the client's messages into events. The engine passes its audio to `audio`, and calls `terminated` when a
+stream has ended. `outgoing` returns the messages to send; if `closing` is set, close the socket after sending them. The
+table `states.SERVED_TTS` defines which inputs are possible in which state of a stream.
 
-A refusal that names a stream ends that stream, with an error frame and `terminated`; a refusal without a stream ends
-the connection. Reports from the engine about a stream that has already ended are dropped, since the engine may not know
-that it has ended.
+A refusal that names a stream ends that stream: the client gets an error and the message "terminated". A refusal without
+a stream ends the connection. Reports from the engine about a stream that has already ended are dropped, since the
+engine may not know that it has ended.
 """
 
 from __future__ import annotations
