@@ -40,7 +40,7 @@ async def talk(websocket: WebSocket) -> None:
 
 
 def make_session(call: Call) -> voicekit.Session:
-    """Make a call's session, in trio's thread. The bot reacts to keys, not to speech, so it needs no speech service."""
+    """Make a call's session, in trio's thread. The bot reacts only to keys, so no speech service is needed."""
     policy = voicekit.Policy(call=voicekit.CallPolicy(greeting="Hello. Press a key."))
     return voicekit.Session(handler=answer, call=call, stt=None, vad=None, tts="quiet", policy=policy)
 
