@@ -1,4 +1,4 @@
-"""A whole call in virtual time, with a user who interrupts the bot. It prints what the user heard of each reply."""
+"""A call in virtual time, in which the user interrupts the bot. The output shows what the user heard of each reply."""
 
 from voicekit import Say, Turn
 from voicekit.testing import Script, hold_call

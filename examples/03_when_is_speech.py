@@ -1,4 +1,4 @@
-"""A pipeline written by hand: it reads a sound file at real speed, and prints when speech starts and stops.
+"""A pipeline written by hand: it reads an audio file in real time, and prints when speech starts and stops.
 
 python examples/03_when_is_speech.py FILE
 """

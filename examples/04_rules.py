@@ -1,5 +1,5 @@
-"""A bot made only of rules, without a model or a key: it takes a booking, sets timers, and answers hello and
-goodbye.
+"""A bot made only of rules, without a model or a key: it takes a booking, sets timers, and responds to
+"hello" and "goodbye".
 """
 
 import trio

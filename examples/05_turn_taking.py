@@ -1,7 +1,7 @@
 """Who speaks next? Three scenes in virtual time: a pause inside a turn, an "mhm" that does not interrupt, and a "stop".
 
 The policy waits for 1.6 seconds of silence before it ends a turn, because a person who reads a number aloud takes a
-breath between its parts. This also delays every answer, so use such a policy only while you ask for numbers.
+breath between its parts. Such a policy also delays every answer, so use it only while you ask for numbers.
 """
 
 from voicekit import Policy, TurnPolicy

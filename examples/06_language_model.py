@@ -1,4 +1,4 @@
-"""A bot that answers with a language model. The model has one tool, which looks up free tables.
+"""A bot that answers with a language model. Its one tool looks up free tables in a restaurant.
 
 Set OPENAI_API_KEY. To use a server other than OpenAI's, also set OPENAI_BASE_URL.
 """

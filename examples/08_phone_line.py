@@ -1,8 +1,8 @@
 """A phone line on Twilio: callers are told that the call is being recorded, ask a question, and get an answer.
 
-Set TWILIO_AUTH_TOKEN and SONIOX_API_KEY. Without SONIOX_API_KEY, a local server does the speech recognition and
-synthesis. Make the program reachable from outside (docs/carriers/twilio.md shows how), enter
-https://.../twilio/voice as the webhook of your number, and run
+Set TWILIO_AUTH_TOKEN. If SONIOX_API_KEY is not set, a local server does the speech recognition and synthesis. Make the
+program reachable from outside (docs/carriers/twilio.md shows how), enter https://.../twilio/voice as the webhook of
+your number, and run
 
     PUBLIC_URL=https://... python examples/08_phone_line.py
 

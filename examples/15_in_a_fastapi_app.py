@@ -33,14 +33,14 @@ async def hello() -> dict[str, str]:
 @app.websocket("/talk")
 async def talk(websocket: WebSocket) -> None:
     """Run a call over `websocket`. The binary messages in both directions are PCM16 mono at 16 kHz. The text message
-    "clear" asks the client to drop the sound that it has not yet played.
+    "clear" asks the client to drop the audio that it has not yet played.
     """
     await websocket.accept()
     await host.run(make_session, host.wire(websocket))
 
 
 def make_session(call: Call) -> voicekit.Session:
-    """Make a call's session, in trio's thread. The session uses keys, not sound, so it needs no speech service."""
+    """Make a call's session, in trio's thread. The bot reacts only to keys, so no speech service is needed."""
     policy = voicekit.Policy(call=voicekit.CallPolicy(greeting="Hello. Press a key."))
     return voicekit.Session(handler=answer, call=call, stt=None, vad=None, tts="quiet", policy=policy)
 

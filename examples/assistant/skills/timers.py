@@ -4,7 +4,7 @@ import trio
 
 
 class Timers(dict):
-    """The timers of one call. For each: the scope that cancels it, the time when it is due, and its purpose."""
+    """The timers of one call: for each scope that cancels a timer, the time when the timer is due, and its purpose."""
 
 
 def spoken(seconds):
