@@ -4,8 +4,8 @@
     export VOICEKIT_ARI_PASSWORD=...
     voicekit serve examples/12_asterisk.py --transport ari:http://127.0.0.1:8088/voicekit,context=people
 
-The extensions 201 and 202 of the context `people` are two telephones, in the workshop and in the office. Callers press
-a key or say "workshop" or "office", and are transferred after they have heard the announcement. docs/asterisk.md shows
+Extensions 201 and 202 in the context `people` are two telephones, in the workshop and in the office. Callers press a
+key or say "workshop" or "office", and are transferred after they have heard the announcement. docs/asterisk.md shows
 the rest of Asterisk's configuration. The bot also works with `voicekit chat examples/12_asterisk.py`, but can't
 transfer calls there.
 """

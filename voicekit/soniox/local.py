@@ -1,4 +1,4 @@
-"""Provides the realtime services: Soniox if there is a key, or else a local server, which runs as long as the program.
+"""Provides the realtime services: Soniox if there is a key, or else a local server, which ends with your program.
 
     async with soniox_or_local() as service:
         session = Session(stt=service.transcriber(), tts=service.voice(), ...)

@@ -1,4 +1,4 @@
-"""Fills in configurations to match the format of the sound, and checks them before anything is sent.
+"""Fills in configurations to match the format of the audio, and checks them before anything is sent.
 
 If a field is wrong, the service answers with an error and closes the connection. The checks here name the field, its
 allowed values and the given value, before any socket opens.
@@ -49,13 +49,13 @@ def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
 
 
 def check_stt(config: SttConfig) -> None:
-    """Raise ConfigError if the service would refuse a field of `config`; the error names the first such field."""
+    """Raise ConfigError if the service would reject a field of `config`; the error names the first such field."""
     for wrong in _stt_wrongs(config):
         raise wrong.error
 
 
 def check_tts(config: TtsConfig) -> None:
-    """Raise ConfigError if the service would refuse a field of `config`; the error names the first such field."""
+    """Raise ConfigError if the service would reject a field of `config`; the error names the first such field."""
     for wrong in _tts_wrongs(config):
         raise wrong.error
 

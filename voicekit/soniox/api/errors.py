@@ -1,7 +1,7 @@
 """What each of the service's errors means: which exception to raise, whether to try again, and what the user should do.
 
-The service's `error_type` decides or, if there is none (as in a refused handshake), the error's number. The wording of
-an error may change, so it is ignored. All these rules are in the table `RULES`.
+The service's `error_type` decides. If there is none (for example, because the handshake was refused), the error's
+number decides. The wording of an error may change, so it is ignored. All these rules are in the table `RULES`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Failed(Struct, frozen=True):
     retry: Retry
 
     def waits(self, *, new_keys: bool) -> Waits | None:
-        """How long to wait before further attempts, in the form that `Backoff.failed` expects; `new_keys` says whether
-        each attempt has its own key."""
+        """How long to wait before each further attempt, in the form that `Backoff.failed` expects. `new_keys` says
+        whether each attempt has its own key."""
         return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
 
 
@@ -127,8 +127,8 @@ def rule(error_type: str | None, code: int | None) -> RetryRule:
 
 
 def cleaned(answer: T, redact: Callable[[str], str]) -> T:
-    """`answer` with every text in it redacted; every answer from a peer passes through this function before it is
-    shown."""
+    """Return `answer` with `redact` applied to each of its strings. Every answer from a peer passes through this
+    function before it is shown."""
     words = {name: redact(said) for name, said in structs.asdict(answer).items() if isinstance(said, str)}
     return structs.replace(answer, **words)
 
@@ -139,7 +139,7 @@ def as_said(message: str) -> str:
 
 
 def refused(answer: Refused, *, service: str, redact: Callable[[str], str] = as_said) -> Failed:
-    """Return the Failed event for an error frame. `redact` removes keys from the service's texts."""
+    """Return the Failed event for an error frame. `redact` removes keys from the service's messages."""
     row = rule(answer.error_type, answer.error_code)
     answer = cleaned(answer, redact)
     said = (answer.error_message or answer.error_type or "an error without a message")[:LONGEST]

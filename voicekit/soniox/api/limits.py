@@ -1,6 +1,6 @@
-"""The numbers and names of the service, in one place, for clients and servers.
+"""The service's constants, such as limits, formats and models, in one place for clients and servers.
 
-The comments say which numbers the vendor documents, which were measured, and which we chose because the true value is
+The comments say which values the vendor documents, which were measured, and which we chose because the true value is
 unknown.
 """
 
@@ -70,10 +70,10 @@ the delay.
 
 # --- speech to text: the session ---
 
-STT_SESSION_S: Final = 300 * 60.0  # the maximum length of a session, in seconds of sound (documented)
+STT_SESSION_S: Final = 300 * 60.0  # the maximum length of a session, in seconds of audio (documented)
 STT_SESSIONS: Final = 10  # the maximum number of concurrent sessions per project (documented)
 REQUESTS_PER_MINUTE: Final = 100  # the maximum number of requests per minute, for each service (documented)
-# seconds without sound or a keepalive after which the service reports "Request timeout." (documented, measured)
+# seconds without audio or a keepalive after which the service reports "Request timeout." (documented, measured)
 STT_IDLE_S: Final = 20.0
 
 # --- text to speech ---
@@ -81,13 +81,13 @@ STT_IDLE_S: Final = 20.0
 TTS_FIELD_LENGTH: Final = 50  # the maximum length of the name of a model, language or voice, in characters (documented)
 TTS_SPEED: Final = (0.7, 1.3)  # the lowest and highest speeds; other values are refused, not clamped (measured)
 TTS_TEXT_BYTES: Final = 5_000  # the maximum length of a stream's text, in UTF-8 bytes (documented, measured)
-TTS_STREAM_S: Final = 120.0  # the maximum length of a stream's sound, in seconds; the rest is cut off (documented)
+TTS_STREAM_S: Final = 120.0  # the maximum length of a stream's audio, in seconds; the rest is cut off (documented)
 TTS_STREAMS: Final = 5  # the maximum number of concurrent streams per connection (documented)
 TTS_ACCOUNT_STREAMS: Final = 3  # the maximum number of concurrent streams per account (documented default)
 TTS_TEXT_WAIT_S: Final = 5.2  # seconds without new text after which an open stream ends (measured with tts-rt-v2)
-TTS_AUDIO_WAIT_S: Final = 12.0  # seconds after which a stream ends if it has produced no sound (measured: 10 to 12)
-TTS_RATE_CHECK_S: Final = 11.0  # seconds after which the service checks how fast a stream produces sound (measured)
-TTS_LEAST_RATE: Final = 0.8  # the minimum rate, in seconds of sound per second; a slower stream is ended (measured)
+TTS_AUDIO_WAIT_S: Final = 12.0  # seconds after which a stream ends if it has produced no audio (measured: 10 to 12)
+TTS_RATE_CHECK_S: Final = 11.0  # seconds after which the service checks how fast a stream produces audio (measured)
+TTS_LEAST_RATE: Final = 0.8  # the minimum rate, in seconds of audio per second; a slower stream is ended (measured)
 # seconds for which an unused connection stays open if the key was in the handshake (measured: more than 40)
 TTS_IDLE_S: Final = 40.0
 

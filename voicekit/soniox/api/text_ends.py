@@ -1,4 +1,4 @@
-"""Finds where a text may be split, and estimates how long the text takes to speak."""
+"""Finds the places at which text may be split, and estimates how long text takes to speak."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def seconds_to_say(text: str, speed: float = 1.0) -> float:
 
 
 def reach(text: str, seconds: float, speed: float = 1.0) -> int:
-    """How many characters of `text` can be spoken in about `seconds`; all of them if the whole text takes less."""
+    """How many characters of `text` can be spoken in about `seconds` seconds; its length if all of it takes less."""
     room = int(max(0.0, seconds) * CHARACTERS_PER_SECOND * speed)
     if text.isascii():
         return min(room, len(text))
@@ -46,7 +46,7 @@ def bytes_reach(text: str, room: int) -> int:
 def sentence_end(text: str, limit: int) -> int:
     """The largest index up to `limit` that directly follows the end of a sentence; 0 if there is none.
 
-    Only a sentence with text after it counts, since a text that ends with "3." may continue with "14".
+    A sentence counts only if more text follows, since text that ends with "3." may continue with "14".
     """
     return _last(sentence_ends(text[: limit + NEXT_WORD]), limit)
 

@@ -1,7 +1,6 @@
-"""The verdicts that a state table may have in place of a next state, for clients and servers.
-
-Every cell is the next state or a verdict. WRONG is a mistake, made by our side (LocalProtocolError) or by the other
-side (RemoteProtocolError). REFUSE is a mistake by the client; the server answers it with an error frame. IGNORE is for
+"""The verdicts that a state table may have in place of a next state, for clients and servers. Every cell is the next
+state or a verdict. WRONG is a mistake, made by our side (LocalProtocolError) or by the other side
+(RemoteProtocolError). REFUSE is a mistake by the client; the server answers it with an error frame. IGNORE is for
 messages that crossed others on the wire, so that neither side is to blame: messages about a stream that was cancelled
 or terminated in the meantime, and messages to a stream whose failure was still in transit.
 """
@@ -27,7 +26,7 @@ WRONG: Final = Verdict.WRONG
 
 
 def assert_total(table: Mapping[Any, Mapping[Any, Any]], states: type[Enum], inputs: type[Enum]) -> None:
-    """Raise AssertionError unless each of `states` has a cell for each of `inputs`, and the table has no other cell."""
+    """Raise AssertionError unless the table has a cell for each pair of a state and an input, and no other cells."""
     cells = {(state, what) for state, row in table.items() for what in row}
     odd = cells ^ {(state, what) for state in states for what in inputs}
     if odd:

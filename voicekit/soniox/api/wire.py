@@ -1,6 +1,6 @@
 """The messages of the two realtime services, in both directions, as typed JSON.
 
-Decoding is tolerant, since the service is not strict: every field may be missing or null (both mean the same), and
+Decoding is tolerant, since the service is not strict: every field may be missing or null (which mean the same), and
 unknown fields are skipped. But a value of the wrong type raises RemoteProtocolError. Encoding omits None. A websocket
 message is a `str` for a text frame and `bytes` for a binary frame, here and in all protocol code.
 
@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 class ContextPair(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of the context's `general` part, such as the key "domain" with the value "medicine"."""
+    """One entry of `Context.general`, such as the key "domain" with the value "medicine"."""
 
     key: str | None = None
     value: str | None = None
@@ -59,7 +59,7 @@ class TranslationTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Information that helps the recogniser: facts, a text, expected words, and translations to use."""
+    """Information that helps the recogniser: facts, background text, expected words, and required translations."""
 
     general: tuple[ContextPair, ...] | None = None
     text: str | None = None
@@ -102,8 +102,8 @@ class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
-    """The first message as a server reads it. It may contain the key in the deprecated field `api_key`, which our
-    client never uses."""
+    """The first message of a session, as a server reads it. It may contain the key in the deprecated field `api_key`,
+    which our client never uses."""
 
     api_key: str | None = None
 
@@ -112,8 +112,8 @@ class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Any JSON message after the first one. `type` is "keepalive" or "finalize"; a "finalize" may state how much
-    silence was sent."""
+    """Any JSON message from the client after the first one. `type` is "keepalive" or "finalize"; a "finalize" may state
+    how much silence there is at the end of the audio sent so far."""
 
     type: str | None = None
     trailing_silence_ms: Number | None = None
@@ -233,7 +233,7 @@ class Timestamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TtsResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
-    """A piece of a stream's sound, the end of the sound or of the stream, an error, or several of these at once. On the
+    """A piece of a stream's audio, the end of the audio or of the stream, an error, or several of these at once. On the
     wire, `audio` is base64."""
 
     stream_id: str | None = None

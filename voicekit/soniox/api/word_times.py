@@ -1,4 +1,4 @@
-"""Turns the voice's timed characters into timed words."""
+"""Turns the timed characters in the speech service's messages into timed words."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class WordTimes:
         self._ended = inf  # the time at which the last character ends; inf if it was not reported
 
     def feed(self, stamps: Timestamps) -> list[SpokenWord]:
-        """Take `stamps`, and return the words that they complete. The times of the words never decrease, whatever the
-        service sends."""
+        """Take `stamps`, which time further characters, and return the words that are now complete. The times of the
+        words never decrease, whatever the service sends."""
         words: list[SpokenWord] = []
         starts = stamps.character_start_times_seconds or ()
         ends = chain(stamps.character_end_times_seconds or (), repeat(inf))

@@ -1,4 +1,4 @@
-"""Finds mistakes for which the realtime services or the REST API would refuse a request.
+"""Finds mistakes for which the realtime services or the REST API would reject a request.
 
 Each check yields a Wrong for every mistake. A client raises ConfigError for the first one before it sends anything; a
 server answers with all of them.
@@ -21,7 +21,7 @@ _USUAL_CODES = {"nb": "no", "nn": "no", "fil": "tl"}
 
 
 class Wrong(Struct, frozen=True):
-    """A field that the service would refuse."""
+    """A field that the service would reject."""
 
     field: str
     expected: str

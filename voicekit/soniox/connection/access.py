@@ -30,7 +30,8 @@ Auth: TypeAlias = Literal["header", "subprotocol"]
 class Access:
     """Provides keys, and determines where in the handshake they are sent. Raises ConfigError if there is no key.
 
-    `mints` is True if each connection gets a new key; then another attempt may succeed after a key was refused.
+    `mints` is True if each connection gets a new key. In that case, another attempt may succeed after a key was
+    refused.
     """
 
     def __init__(self, key: KeySource = None, auth: Auth = "header") -> None:
@@ -58,7 +59,7 @@ class Access:
         return self._address(url, self._known[-1])
 
     def redact(self, text: str) -> str:
-        """`text` without the latest keys; every text from the peer passes through this method before it is shown or
+        """`text` with the latest keys removed. All text from the peer passes through this method before it is shown or
         logged."""
         for key in self._known:
             text = key.redact(text)

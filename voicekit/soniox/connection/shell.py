@@ -29,7 +29,7 @@ PING_ANSWER_S = 3.0
 within five seconds, even if it is idle."""
 
 UNSENT = 2**20
-"""The maximum number of bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that accepts nothing
+"""The maximum number of bytes that may wait for the writer: half a minute of 16 kHz audio. A peer that accepts nothing
 for that long is dead.
 """
 

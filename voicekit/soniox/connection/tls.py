@@ -1,4 +1,4 @@
-"""TLS contexts, each made only once and in a thread, since reading the certificates takes up to 60 ms."""
+"""TLS contexts. Each is made only once, and in a thread, since reading the certificates takes up to 60 ms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _making = threading.Lock()
 
 
 async def tls_context(make: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLContext:
-    """Return the context from the first call to `make()`. By default, it trusts the system's certificates."""
+    """Return the context that `make()` creates; it is called only once. The default context trusts the system's
+    certificates."""
     make = make or ssl.create_default_context
     if make not in _contexts:
         await in_thread(_add, make)

@@ -51,7 +51,7 @@ larger message closes the connection instead of filling the memory.
 
 RECEIVE_BYTES = 64 * 2**10
 """The maximum number of bytes read from the socket in one step: the library's default of 4 KiB is only a fraction of a
-message with sound.
+message with audio.
 """
 
 MESSAGES = 16
@@ -99,8 +99,8 @@ class Address:
     subprotocols: Sequence[str] = field(default=(), repr=False)
 
     def redact(self, text: str) -> str:
-        """`text` without the handshake's key; every text from the peer passes through this method before it is shown or
-        logged.
+        """`text` with the handshake's key removed. All text from the peer passes through this method before it is shown
+        or logged.
         """
         words = [*(value.split()[-1] for _, value in self.headers), *self.subprotocols]
         return redacted(text, *(word for word in words if word != KEY_SUBPROTOCOL))

@@ -1,4 +1,4 @@
-"""Soniox over HTTP: files, transcriptions, models, voices, keys, usage, and speech from complete texts.
+"""Soniox over HTTP: files, transcriptions, models, voices, keys, usage, and speech from complete text.
 
     async with SonioxClient() as soniox:
         transcript = await soniox.transcriptions.of(Path("interview.mp3"))

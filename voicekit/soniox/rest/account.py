@@ -70,7 +70,7 @@ class Usage:
     ) -> Listing[UsageLog]:
         """All requests that ended in a period of at most 31 days.
 
-        The service keeps the logs for 91 days, and refuses an older period with a ServiceError.
+        The service keeps the logs for 91 days; a request for an older period raises ServiceError.
         """
         window = _window(start, end, limits.LOG_WINDOW_DAYS)
         query = {**window, "sort": limits.SORTS[1] if newest_first else limits.SORTS[0]}
@@ -106,7 +106,7 @@ class ConcurrencyOf:
 
 
 def _window(start: datetime, end: datetime, most_days: int | None) -> dict[str, str]:
-    """The period as the service expects it. Raises ConfigError for a period that the service would refuse."""
+    """The period as the service expects it. Raises ConfigError for a period that the service would reject."""
     for name, moment in (("start", start), ("end", end)):
         if moment.tzinfo is None:
             raise ConfigError(f"Soniox usage {name}: expected a datetime with a time zone, got {moment.isoformat()}")

@@ -32,7 +32,7 @@ class SonioxClient:
 
     `key` and `region` are the same as for the realtime services; by default they are SONIOX_API_KEY and SONIOX_REGION.
     `endpoints` sets other addresses. Raises ConfigError if there is no key. `http` replaces httpx's own transport, for
-    proxies, certificates and tests. `roll` returns random numbers that spread the waits between attempts.
+    proxies, certificates and tests. `roll` returns random numbers that vary the waits before retries.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Follows the frames of MP3 and AAC (ADTS) by their headers, to detect sound that ends inside a frame. Pure.
+"""Finds the frames in MP3 and AAC (ADTS) audio by their headers, to detect audio that ends inside a frame. Pure.
 
-Neither format declares the number of frames, so sound that ends after a whole frame may or may not be complete. Data
-that is not understood is accepted, because complete sound must not be refused.
+Neither format declares the number of frames, so audio that ends after a whole frame may or may not be complete. Data
+that is not understood is accepted, because complete audio must not be rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KBPS_2: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
 class Frames:
-    """Follows the frames of sound that arrives in pieces."""
+    """Keeps track of frame boundaries in audio that arrives in pieces."""
 
     def __init__(self, head: int, length: Length) -> None:
         self._size = head
@@ -37,7 +37,7 @@ class Frames:
 
     @property
     def cut(self) -> bool:
-        """Whether the sound so far ends inside a frame."""
+        """Whether the audio so far ends inside a frame."""
         return not self._lost and (self._left > 0 or self._head.startswith(b"\xff"))
 
     def feed(self, data: bytes) -> None:

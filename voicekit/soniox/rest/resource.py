@@ -28,12 +28,12 @@ Fetch: TypeAlias = Callable[[str | None], Awaitable[tuple[tuple[T, ...], str | N
 
 
 class Listing(Generic[T]):
-    """All entries of a list, without repetitions: `async for file in soniox.files.list()`. `pages` yields whole pages
+    """All entries of a list, each only once: `async for file in soniox.files.list()`. `pages` yields whole pages
     instead.
 
-    The first page is requested when the iteration starts, and each further page when the previous one is used up.
-    Raises any error of a request, and RemoteProtocolError if the pages form a loop. You may stop at any time; nothing
-    needs to be closed.
+    The first page is requested when the iteration starts, and each further page when the previous one is used up. The
+    iteration raises the errors of its requests, and RemoteProtocolError if the pages form a loop. You may stop at any
+    time; nothing needs to be closed.
     """
 
     def __init__(self, fetch: Fetch[T]) -> None:
@@ -86,8 +86,8 @@ class _Pages(Generic[T]):
 
 
 class Resource(Generic[T_struct]):
-    """The objects of one kind. Every method may raise ServiceError, or ConfigError for values that the service would
-    refuse."""
+    """Lists, looks up, counts and deletes the objects of one kind. Every method may raise ServiceError, or ConfigError
+    for values that the service would refuse."""
 
     def __init__(self, http: Http, url: str, kind: type[T_struct]) -> None:
         self._http = http
@@ -99,7 +99,7 @@ class Resource(Generic[T_struct]):
         return listing(self._http, self._url, self._kind, page)
 
     async def get(self, id_: str) -> T_struct:
-        """The object with this id. Raises ServiceError with the code 404 if there is no such object."""
+        """The object with this id. Raises ServiceError with code 404 if there is no such object."""
         return await self._http.answer(RestQuery("GET", at(self._url, id_)), self._kind)
 
     async def count(self) -> Count:
@@ -107,7 +107,7 @@ class Resource(Generic[T_struct]):
         return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
 
     async def delete(self, id_: str) -> None:
-        """Delete the object with this id. Raises ServiceError with the code 404 if there is no such object."""
+        """Delete the object with this id. Raises ServiceError with code 404 if there is no such object."""
         await self._http.done(RestQuery("DELETE", at(self._url, id_), status=204))
 
     async def _upload(
@@ -142,7 +142,8 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """The type of one page of `kind` objects; its entries are in the field that the service uses for them."""
+    """Return the type of one page of `kind` objects. The entries are in the field that the service uses for this
+    kind."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 

@@ -1,8 +1,8 @@
-"""Judges whether sound that has ended is complete, as far as its format shows this. Pure.
+"""Judges whether audio that has ended is complete, as far as its format shows this. Pure.
 
-The end of an answer does not prove that the sound is complete: once it has begun to send sound, the service can report
-an error only by ending the answer. Some formats mark the end of the sound; others at least consist of whole samples or
-frames.
+The end of an answer does not prove that the audio is complete: once it has begun to send audio, the service can report
+an error only by ending the answer. Some formats mark the end of the audio; in others, at least an incomplete sample or
+frame can be detected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ page."""
 
 
 class SoundEnding:
-    """Watches sound that arrives in pieces, and keeps its beginning and its end."""
+    """Takes audio as it arrives, and keeps its beginning and its end, which show whether it is complete."""
 
     def __init__(self, audio_format: str) -> None:
         self._format = audio_format
@@ -42,8 +42,8 @@ class SoundEnding:
 
     @property
     def whole(self) -> bool | None:
-        """True if the sound ends with the end mark of its format, False if that mark is missing, and None if the format
-        has no end mark."""
+        """True if the audio is complete, False if some of it is certainly missing, and None if its format does not show
+        this."""
         if not self.size:
             return False
         if self._format in TTS_RAW_FORMATS:

@@ -1,4 +1,4 @@
-"""Speech from a complete text: the text is sent, and the sound comes back while it is still being synthesised."""
+"""Speech from complete text: the text is sent, and the audio comes back while it is still being synthesised."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, check
 from voicekit.soniox.rest.sound import SoundEnding
 
 SOUND_BYTES: Final = 64 * 2**20
-"""The maximum number of bytes of sound in one answer: more than two minutes in any format, and the service makes no
+"""The maximum number of bytes of audio in one answer: more than two minutes in any format, and the service makes no
 more in one request.
 """
 
 
 class SpeechSound:
-    """Sound as it arrives; iterate over it only once. `received` is how many bytes have arrived, and `request_id` is
+    """Audio as it arrives; iterate over it only once. `received` is how many bytes have arrived, and `request_id` is
     the id to quote when you ask the service for support.
 
-    After the last byte, `whole` is True if the sound ends with the end mark of its format, and None if the format has
-    no end mark. If sound is certainly missing, the iteration raises Unavailable.
+    After the last byte, `whole` is True if the audio ends with the end mark of its format, and None if the format has
+    no end mark. If audio is certainly missing, the iteration raises Unavailable.
     """
 
     def __init__(self, http: Http, response: httpx.Response, pieces: AsyncIterator[bytes], audio_format: str) -> None:
@@ -98,14 +98,14 @@ class SpeechSound:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How many bytes were written, and whether the sound is certainly complete (None if its format has no end mark)."""
+    """How many bytes were written, and whether the audio is certainly complete (None if its format has no end mark)."""
 
     size: int
     whole: bool | None
 
 
 class Speech:
-    """`soniox.speech`. Every method may raise ServiceError, or ConfigError for values that the service would refuse."""
+    """`soniox.speech`. Every method may raise ServiceError, or ConfigError for values that the service would reject."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -113,9 +113,9 @@ class Speech:
 
     @asynccontextmanager
     async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[SpeechSound]:
-        """Yield the sound of a text while it is being synthesised: `async with ... as sound: async for data in sound`.
+        """Yield audio while it is being synthesised from text: `async with ... as sound: async for data in sound`.
 
-        A request that fails is repeated only if no sound has arrived. If the sound is cut off, Unavailable is raised;
+        A request that fails is retried only if no audio has arrived. If the audio is cut off, Unavailable is raised;
         its message says how much arrived.
         """
         check(request)
@@ -129,7 +129,7 @@ class Speech:
             yield SpeechSound(self._http, response, pieces, request.audio_format)
 
     async def audio(self, request: SpeechRequest) -> bytes:
-        """Return all of the sound: at most two minutes, the limit for one request."""
+        """Return all of the audio: at most two minutes, the limit for one request."""
         body = bytearray()
         async with self.stream(request) as sound:
             async for data in sound:
@@ -139,9 +139,9 @@ class Speech:
     async def save(
         self, request: SpeechRequest, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
     ) -> Saved:
-        """Write the sound to `path`. The file appears only when the sound is complete.
+        """Write the audio to `path`. The file appears only when the audio is complete.
 
-        If sound is certainly missing, Unavailable is raised; not every format shows this (see `Saved`). The length is
+        If audio is certainly missing, Unavailable is raised; not every format shows this (see `Saved`). The length is
         written into the header of a streamed WAV. If no file can be written, ConfigError is raised before anything is
         sent. After any error, an earlier file at `path` is unchanged.
         """

@@ -40,7 +40,8 @@ class KeyAnswer:
 
 
 class KeyDesk:
-    """Answers requests for keys. All keys are made from `request`. Raises ConfigError if `request` is out of bounds.
+    """Answers requests for keys. All keys get the limits in `request`. Raises ConfigError if `request` is out of
+    bounds.
 
     The argument `client` of `answer` is your server's id for the requester, such as a user or a session. The requester
     must not be able to choose it: each client may have `per_minute` keys per minute. The usage logs record this id with

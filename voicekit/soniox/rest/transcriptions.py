@@ -26,7 +26,7 @@ FIRST_POLL_S: Final = 1.0
 LONGEST_POLL_S: Final = 10.0
 SLOWER: Final = 1.5
 """The factor by which each wait between polls is longer than the previous one: the first polls are quick, for short
-files, but an hour of sound takes about a minute.
+files, but an hour of audio takes about a minute.
 """
 
 FORGET_S: Final = 0.5
@@ -35,10 +35,8 @@ FORGET_S: Final = 0.5
 
 class Transcriptions(Resource[Transcription]):
     """`soniox.transcriptions`. An attempt to delete a transcription that is being processed raises ServiceError with
-    the code 409.
-
-    The vendor's reference and the vendor's own client disagree on whether a transcription's file is deleted with it. So
-    delete the file too, and be prepared for a 404.
+    code 409. The vendor's reference and the vendor's own client disagree on whether a transcription's file is deleted
+    with it. So delete the file too, and be prepared for a 404.
     """
 
     def __init__(self, http: Http, url: str, files: Files) -> None:
@@ -53,8 +51,7 @@ class Transcriptions(Resource[Transcription]):
         return await self._http.answer(ask, Transcription)
 
     async def transcript(self, transcription_id: str) -> TranscriptText:
-        """The words of a completed transcription. If it is not completed, this raises ServiceError with the code
-        409."""
+        """The words of a completed transcription. If it is not completed, this raises ServiceError with code 409."""
         return await self._http.answer(RestQuery("GET", at(self._url, transcription_id, "transcript")), TranscriptText)
 
     async def wait(

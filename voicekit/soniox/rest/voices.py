@@ -29,7 +29,7 @@ class Voices(Resource[Voice]):
         """Create a voice from a recording of at most 20 s and 10 MB. The service immediately begins to prepare it,
         which takes a while.
 
-        `name` must be unique within the project; a second voice with the same name is refused with the code 409.
+        `name` must be unique within the project; a second voice with the same name is rejected with code 409.
         """
         return await self._upload(content, VoiceFields(name=name), limits.VOICE_BYTES, filename, progress)
 

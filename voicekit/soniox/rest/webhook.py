@@ -1,4 +1,4 @@
-"""Receives webhooks: verifies the sender, and determines which transcription has ended, and whether the same call was
+"""Receives webhooks: verifies the sender, and finds out which transcription has ended and whether the same call was
 handled before. Pure.
 
     receiver = WebhookReceiver.find()              the same header and secret as in the request for the transcription

@@ -2,6 +2,6 @@
 
 `realtime.stt.SttServer` and `realtime.tts.TtsServer` each handle one connection. They read the client's messages, check
 them against the tables, limits and timers, and return requests for the engine. An engine, or a script, passes results
-and sound to the servers, which return the messages to send. `account.Account` holds the keys and limits that all
+and audio to the servers, which return the messages to send. `account.Account` holds the keys and limits that all
 connections share.
 """

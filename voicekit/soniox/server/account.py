@@ -50,7 +50,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class StreamUse:
-    """The usage of a session or a stream: its text and sound, and when it began and ended."""
+    """The usage of a session or a stream: how much text and audio it had, and when it began and ended."""
 
     service: Service
     model: str

@@ -1,4 +1,5 @@
-"""Checks configurations as the service does, and refuses them with the service's own messages if these are known."""
+"""Checks configurations as the service does, and rejects invalid ones with the service's own messages if these are
+known."""
 
 from __future__ import annotations
 
@@ -18,11 +19,11 @@ MODELS_WITHOUT_SILENCE_REDUCTION: Final = frozenset(limits.TTS_ALIASES)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a server supports: models, formats, languages, voices (None for any name), translation, downloads, cloned
-    voices.
+    """What a server supports: models, formats, languages, voices (None if any name is accepted), translation,
+    downloads, cloned voices.
 
     `understood` lists the languages that the recogniser knows, or is None for all languages; hints that name none of
-    these languages are refused.
+    these languages are rejected.
     """
 
     stt_models: Collection[str] = STT_MODELS
@@ -39,7 +40,7 @@ class Offer:
 
 
 def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
-    """Why `config` is refused; None if it is accepted."""
+    """Return the reason for rejecting `config`; None if it is accepted."""
     if config.model not in offer.stt_models:
         return Refusal("model_not_available", "Invalid model specified.")
     return _first(
@@ -53,7 +54,7 @@ def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
 
 
 def refuse_tts(stream_id: str, config: TtsConfig, offer: Offer) -> Refusal | None:
-    """Why a stream with `config` is refused; None if it is accepted."""
+    """Return the reason for rejecting a stream with `config`; None if it is accepted."""
     missing = next((name for name in ("model", "language", "voice", "audio_format") if not getattr(config, name)), None)
     if missing is not None:
         return invalid(f"Missing required field: {missing}")
@@ -91,7 +92,7 @@ def _sound(config: SttConfig, formats: Collection[str]) -> str | None:
 
 
 def refuse_hints(hints: Sequence[str], offer: Offer) -> str | None:
-    """Why these language hints are refused; None if they are accepted."""
+    """Return the reason for rejecting these language hints; None if they are accepted."""
     if len(set(hints)) < len(hints):
         return "Language hints must be unique."
     if len(hints) > limits.HINTS or not set(hints) <= set(offer.stt_languages):

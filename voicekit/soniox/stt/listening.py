@@ -1,4 +1,4 @@
-"""Transcribes one stream of sound over as many connections as necessary; drives the replay ring and the sessions."""
+"""Transcribes one stream of audio over as many connections as necessary; drives the replay ring and the sessions."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ from voicekit.soniox.stt.tokens import PRE_ROLL_S
 from voicekit.soniox.stt.transcript import TranscriptBuilder
 
 ENDING_S = 30.0
-"""Seconds after the end of the sound within which there must be a connection for its last words: as long as an outage
+"""Seconds after the end of the audio within which there must be a connection for its last words: as long as an outage
 that loses nothing.
 """
 
 ENDINGS = 2
-"""How many sessions may get the end of the sound: if the first does not answer within three seconds, another
+"""How many sessions may get the end of the audio: if the first does not answer within three seconds, another
 follows."""
 
 AHEAD_S = 2.0
-"""If more seconds of sound than this are unsent, a source that can wait must wait. The sound of a microphone, which
+"""If more seconds of audio than this are unsent, a source that can wait must wait. The audio of a microphone, which
 can't wait, is held back only if a connected service lags and the ring has no more room left than this; the links before
 the ring hold five seconds.
 """
 
 
 class SttConnection:
-    """A session and its socket. Events before `listen` are kept for the listener; events after `leave` are dropped."""
+    """A session and its socket. Events that come before the call to `listen` are kept for the listener; events that
+    come after the call to `leave` are dropped."""
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
@@ -72,11 +73,10 @@ class Connects(Protocol):
 
 
 class Listening:
-    """Transcribes one stream of sound: `fill` takes the sound, and `listen` lets the service transcribe it.
-
-    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all sound
-    has arrived, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`;
-    lost sound is reported to the voicekit session. `new_keys` is True if each connection gets a new key.
+    """Transcribes one stream of audio: `fill` takes the audio, and `listen` lets the service transcribe it. `fill`
+    feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all audio has
+    arrived, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`; lost
+    audio is reported to the voicekit session. `new_keys` is True if each connection gets a new key.
     """
 
     def __init__(
@@ -93,16 +93,16 @@ class Listening:
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # the event or error that ended the session; None until then
         self._news = trio.lowlevel.ParkingLot()  # wakes `listen` when the session ends or more of a replay is due
-        self._resume: Callable[[], None] = _nothing  # makes `fill` take sound again after a pause
+        self._resume: Callable[[], None] = _nothing  # makes `fill` take audio again after a pause
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
-        self._ended_at = inf  # the time at which the sound ended
-        self._endings = 0  # the number of sessions told that the sound has ended
+        self._ended_at = inf  # the time at which the audio ended
+        self._endings = 0  # the number of sessions told that the audio has ended
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:
-        """Take all sound from `inbox`. This waits for the service only if the source can wait, or if the service
-        lags."""
+        """Take all audio from `inbox`. If the source can wait, pause while a few seconds of audio are unsent;
+        otherwise, pause only if a connected service lags and the ring is almost full."""
         patient = inbox.statistics().full is Full.WAIT
         with inbox.hand_to(self._take, lambda: not self._has_enough(patient)) as taker:
             self._resume = taker.resume
@@ -118,7 +118,7 @@ class Listening:
             self._connection.flush()
 
     async def listen(self) -> None:
-        """Let the service transcribe all sound. Raises errors that reconnecting can't fix."""
+        """Let the service transcribe all audio. Raises errors that reconnecting can't fix."""
         try:
             while not self._done:
                 await trio.sleep_until(self._retry_at)
@@ -167,7 +167,7 @@ class Listening:
             self._feed()
 
     def _feed(self) -> None:
-        """Send the available sound to the connected session, and the end of the sound when it has come."""
+        """Send the available audio to the connected session, and the end of the audio when it has come."""
         if self._connection is None or self._over is not None:
             return
         core, now = self._connection.core, trio.current_time()

@@ -1,9 +1,9 @@
-"""Keeps the sound that has not become final, so that it can be sent again on a new connection.
+"""Keeps the audio for which no final words have arrived, so that it can be sent again on a new connection.
 
-All sound for the recogniser passes through the ring: `add` puts it in, `take` returns the sound that may be sent now,
-and `forget` drops sound that has become final. After a lost connection, `rewind` marks the rest as unsent. `take` is
-paced, because the service may drop a client that sends much faster than real time. The pace never delays live sound,
-lets a replay catch up, and limits how fast a file is read. Sound that was lost before it was sent leaves one Gap in its
+All audio for the recogniser passes through the ring: `add` puts it in, `take` returns the audio that may be sent now,
+and `forget` drops audio that is no longer needed. After a lost connection, `rewind` marks the rest as unsent. `take` is
+paced, because the service may drop a client that sends much faster than real time. The pace never delays live audio,
+lets a replay catch up, and limits how fast a file is read. Audio that was lost before it was sent leaves one Gap in its
 place.
 """
 
@@ -18,7 +18,7 @@ from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.events import SpeechStarted, SpeechStopped
 
 CAPACITY_S: Final = 60.0
-"""The maximum number of seconds of sound that are kept: twice the longest outage that must lose nothing (30 s); 1.9 MB
+"""The maximum number of seconds of audio that are kept: twice the longest outage that must lose nothing (30 s); 1.9 MB
 at 16 kHz.
 """
 REPLAY_SPEED: Final = 1.5
@@ -26,12 +26,12 @@ REPLAY_SPEED: Final = 1.5
 a replay makes up for a delay of 10 s in 20 s.
 """
 BURST_S: Final = 0.5
-"""The maximum number of seconds of sound that may be sent in one burst, after less has come for a while. So an ordinary
+"""The maximum number of seconds of audio that may be sent in one burst, after less has come for a while. So an ordinary
 hiccup of a live source causes no delay.
 """
 SILENCE_S: Final = 3.0
 """The maximum number of seconds of silence that are sent for a Gap: no utterance continues over a longer pause
-(`limits.ENDPOINT_DELAY_MS`), and the rest of the Gap must not delay the sound after it.
+(`limits.ENDPOINT_DELAY_MS`), and the rest of the Gap must not delay the audio after it.
 """
 
 _EPSILON: Final = 1e-3
@@ -41,7 +41,8 @@ RingItem: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
 
 
 class ReplayRing:
-    """The last `seconds` of the sound and its marks, in order, and a record of how much of this has been sent."""
+    """The last `seconds` seconds of audio, with the marks at which speech starts or stops, and how much of this was
+    sent."""
 
     def __init__(self, sound: AudioFormat, *, seconds: float = CAPACITY_S) -> None:
         self._capacity = sound.samples(seconds)
@@ -49,7 +50,7 @@ class ReplayRing:
         self._sent_samples = 0
         self._unsent: deque[RingItem] = deque()
         self._unsent_samples = 0
-        self._hole: Gap | None = None  # the sound that was lost just before `_unsent`
+        self._hole: Gap | None = None  # the audio that was lost just before `_unsent`
         self._overrun = 0
         self._counted_to = 0  # losses before this sample are counted in `_overrun`, or have been reported
         self._speed = sound.rate * REPLAY_SPEED
@@ -60,7 +61,8 @@ class ReplayRing:
 
     @property
     def due_at(self) -> float | None:
-        """The time at which `take` will next return something: -inf means now; None means that nothing is unsent."""
+        """The time at which `take` will next return something: -inf means now; None means that everything has been
+        sent."""
         if self._hole is None and not self._unsent:
             return None
         missing = self._price(self._unsent[0]) - self._credit if self._unsent else 0.0
@@ -68,17 +70,17 @@ class ReplayRing:
 
     @property
     def unsent(self) -> int:
-        """How many samples of sound are waiting to be taken."""
+        """How many samples of audio are waiting to be taken."""
         return self._unsent_samples
 
     @property
     def room(self) -> int:
-        """How many samples can still be added before unsent sound is lost."""
+        """How many samples can still be added before unsent audio is lost."""
         return self._capacity - self._unsent_samples
 
     def add(self, item: RingItem) -> None:
-        """Add the next sound or mark. If the ring is full, the oldest sound is dropped, which counts as an overrun if
-        that sound had not been sent."""
+        """Add the next piece of audio or mark. If the ring is full, the oldest audio is dropped, which counts as an
+        overrun if that audio had not been sent."""
         if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
             before = self._unsent.pop()
             item = Gap(item.end - before.at, before.at)
@@ -88,7 +90,7 @@ class ReplayRing:
             self._drop_oldest()
 
     def take(self, now: float) -> list[RingItem]:
-        """Return the sound and the marks that may be sent now; from then on, they count as sent."""
+        """Return the audio and the marks that may be sent now; from then on, they count as sent."""
         self._credit = min(self._credit + max(0.0, now - self._credit_at) * self._speed, self._burst)
         self._credit_at = now
         taken: list[RingItem] = []
@@ -108,12 +110,12 @@ class ReplayRing:
         return taken
 
     def forget(self, before: int) -> None:
-        """Drop sound that has been sent and ends at or before sample `before`, since it will not be needed again."""
+        """Drop audio that has been sent and ends at or before sample `before`, since it will not be needed again."""
         while self._sent and _end(self._sent[0]) <= before:
             self._sent_samples -= _weight(self._sent.popleft())
 
     def rewind(self, to: int) -> None:
-        """Mark everything from sample `to` onwards as unsent. Sound that was dropped leaves a Gap."""
+        """Mark everything from sample `to` onwards as unsent. Audio that was dropped leaves a Gap."""
         self._unsent.extendleft(reversed(self._sent))
         self._unsent_samples += self._sent_samples
         self._sent.clear()
@@ -125,7 +127,7 @@ class ReplayRing:
             self._count(to, start)
 
     def overrun(self) -> int:
-        """How many samples of unsent sound have been lost since this method was last called."""
+        """How many samples of unsent audio have been lost since this method was last called."""
         lost, self._overrun = self._overrun, 0
         return lost
 

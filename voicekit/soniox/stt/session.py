@@ -2,7 +2,7 @@
 
 Method calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return events. The table
 `states.STT_TABLE` defines which inputs are possible in which state. A session can be neither configured a second time
-nor resumed: if it fails, a new session must get the sound again from `replay_from` on.
+nor resumed: if it fails, a new session must get the audio again from `replay_from` on.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from voicekit.soniox.stt.tokens import TokenEvent, Tokens
 
 SERVICE: Final = "Soniox speech-to-text"
 RATE: Final = 16_000
-"""The samples per second in which times are counted if the sound is in a container, so that its own rate is unknown."""
+"""The samples per second in which times are counted if the audio is in a container, so that its own rate is unknown."""
 KEEPALIVE_S: Final = 5.0
-"""Seconds without sound after which a keepalive is sent: the service asks for 5 to 10 s, and ends the session after
+"""Seconds without audio after which a keepalive is sent: the service asks for 5 to 10 s, and ends the session after
 20."""
 FINISH_S: Final = 3.0
-"""The maximum number of seconds that the last results may take after the end of the sound."""
+"""The maximum number of seconds that the last results may take after the end of the audio."""
 ROLL_OVER_S: Final = 290 * 60.0
 ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
 """The ages at which another session should take over: in a pause (ROLL_OVER_S), and at the latest. A session may last
@@ -57,7 +57,7 @@ PIECE_S: Final = 0.5
 
 
 class Finished(Struct, frozen=True):
-    """Event: the results for all sound have arrived, and the socket may be closed."""
+    """Event: the results for all audio have arrived, and the socket may be closed."""
 
 
 class RollOver(Struct, frozen=True):
@@ -68,13 +68,12 @@ SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
 
 
 class SttSession:
-    """A session on one open socket, for sound in the format `sound`. The session begins with sample `base` of the
-    caller's sound.
+    """A session on one open socket, for audio in the format `sound`. The session begins with sample `base` of the
+    caller's audio.
 
-    `config` is filled in to match `sound`. If `sound` is None, `config` must be complete; bytes in its format are then
-    passed to `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize is sent
-    whenever speech stops. `redact` removes keys from the service's texts. Raises ConfigError for an invalid
-    configuration.
+    `config` is filled in to match `sound`. If `sound` is None, `config` must be complete; pass bytes in its format to
+    `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize is sent whenever
+    speech stops. `redact` removes keys from the service's texts. Raises ConfigError for an invalid configuration.
     """
 
     def __init__(
@@ -108,25 +107,25 @@ class SttSession:
 
     @property
     def sent_to(self) -> int:
-        """The position in the caller's sound, in samples, just after the last sample that was sent."""
+        """The position in the caller's audio, in samples, just after the last sample that was sent."""
         return self._tokens.ear(self._samples)
 
     @property
     def replay_from(self) -> int:
-        """The position in the caller's sound at which a new session must begin so that no word is lost or repeated."""
+        """The position in the caller's audio at which a new session must begin so that no word is lost or repeated."""
         return self._tokens.replay_from
 
     def start(self, now: float) -> None:
-        """Send the configuration; sound may follow immediately."""
+        """Send the configuration; audio may follow immediately."""
         if self._do(SttInput.START):
             self._started_at = now
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send the next sound. A Gap is sent as at most a few seconds of silence; a Gap before the first sound only
-        moves the start of the session.
+        """Send the next piece of audio. A Gap is sent as at most a few seconds of silence; a Gap before the first audio
+        only moves the start of the session.
 
-        Raises LocalProtocolError for sound that does not directly follow the sound sent so far, or has another format.
+        Raises LocalProtocolError for audio that does not directly follow the audio sent so far, or has another format.
         """
         if self.state is SttState.FAILED:
             return
@@ -142,7 +141,7 @@ class SttSession:
             self._finalize_if_due(now)
 
     def audio(self, data: bytes, now: float) -> None:
-        """Send sound in the configured format; an empty piece is not sent."""
+        """Send audio in the configured format; an empty piece is not sent."""
         if not data or not self._do(SttInput.AUDIO):
             return
         self._samples += 0 if self._sound is None else self._sound.count(data)
@@ -152,13 +151,13 @@ class SttSession:
         self._finalize_if_due(now)
 
     def finalize(self, now: float) -> None:
-        """Request final words for all sound sent so far: now, or when the previous request has been answered."""
+        """Request final words for all audio sent so far: now, or when the previous request has been answered."""
         if self._do(SttInput.FINALIZE):
             self._finalizing.want(self.sent_to)
             self._finalize_if_due(now)
 
     def finalize_pause(self, at: int, now: float) -> None:
-        """Request final words for all sound up to sample `at`. The request is sent when this sample has been sent,
+        """Request final words for all audio up to sample `at`. The request is sent when this sample has been sent,
         unless speech starts before that.
 
         This has no effect in a session that is not listening.
@@ -168,7 +167,7 @@ class SttSession:
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:
-        """End the sound; the event Finished follows. If there was no sound, nothing is sent, and the session ends
+        """End the audio; the event Finished follows. If there was no audio, nothing is sent, and the session ends
         immediately.
         """
         if not self._do(SttInput.END):
@@ -177,7 +176,7 @@ class SttSession:
             self._ended_at = now
             self._send(STT_END, now)
         else:
-            self.state = SttState.DONE  # the service would refuse to end a session without sound
+            self.state = SttState.DONE  # the service would refuse to end a session without audio
 
     def outgoing(self) -> list[Message]:
         """Return the messages to send now; each is returned only once."""

@@ -1,9 +1,9 @@
-"""A stage that lets Soniox transcribe sound, over as many connections as necessary.
+"""A stage that transcribes audio with Soniox, over as many connections as necessary.
 
-Sound goes into a ring and from there to the service; sound that has become final leaves the ring. If a connection is
-lost, the sound that had not become final is sent again on a new connection, one and a half times as fast as real time
-until it has caught up. The transcript continues as if nothing had happened. Without a connection, the ring fills up; it
-holds one minute of sound.
+Audio goes into a ring buffer and from there to the service; it leaves the ring when its words are final. If a
+connection is lost, the audio without final words is sent again on a new connection, one and a half times as fast as
+real time until it has caught up. The transcript continues as if nothing had happened. Without a connection, the ring
+fills up; it holds one minute of audio.
 
     inbox ─fill▶ ring ▶ SttSession ▶ shell ─write▶ service ─read▶ shell ▶ SttSession ▶ transcript ▶ outbox
 """
@@ -54,7 +54,7 @@ STEADY_S = 5.0
 class SonioxStt(Pipeable):
     """Transcribes with Soniox's realtime API.
 
-    `config` is filled in to match the format of the sound. If `key` or the addresses are not given, they come from the
+    `config` is filled in to match the format of the audio. If `key` or the addresses are not given, they come from the
     environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called before each connection. With
     `finalize_on_pause`, which is for turn-taking by the VAD, the stage requests final words whenever the VAD detects
     the end of speech. `wire_log` is called with every message.
@@ -107,7 +107,7 @@ class SonioxStt(Pipeable):
         return offered
 
     def finalize(self, at: int) -> None:
-        """Request final words for all sound up to sample `at`, in a pause, as soon as this sound has been sent. See the
+        """Request final words for all audio up to sample `at`, in a pause, as soon as this audio has been sent. See the
         contract `Stt`.
 
         The service answers in about 0.26 s. Without a connection, or while nothing is being transcribed, this has no
@@ -118,7 +118,7 @@ class SonioxStt(Pipeable):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Connect in advance, so that a wrong key or address is detected before any sound flows, and so that the first
+        """Connect in advance, so that a wrong key or address is detected before any audio flows, and so that the first
         word is not delayed.
         """
         if self.accepts is None:

@@ -1,6 +1,6 @@
 """The state table of a transcription session on the client's side; `api.verdict` explains the cells.
 
-A transcription session uses one socket. It is configured once, gets one stream of sound, and ends:
+A transcription session uses one socket. It is configured once, gets one stream of audio, and ends:
 
     NEW --start--> LISTENING --end--> ENDING --finished--> DONE      any of the first three --error, closed--> FAILED
 """
@@ -60,7 +60,7 @@ STT_TABLE: Final[dict[SttState, SttRow]] = {
         SttInput.FINALIZE: SttState.LISTENING,
         SttInput.END: SttState.ENDING,
         SttInput.RESULT: SttState.LISTENING,
-        SttInput.FINISHED: SttState.FAILED,  # the service has ended the session although the sound has not ended
+        SttInput.FINISHED: SttState.FAILED,  # the service has ended the session although the audio has not ended
         **_IT_BREAKS,
     },
     SttState.ENDING: {

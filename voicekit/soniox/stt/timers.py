@@ -1,4 +1,4 @@
-"""The timers of a session: they watch whether the service responds to sound, and delay requests for final words."""
+"""The timers of a session: they watch whether the service responds to audio, and delay requests for final words."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import math
 from typing import Final
 
 DEAF_S: Final = 10.0
-"""Seconds of sound without an answer after which the peer counts as dead; results come several times a second, even in
+"""Seconds of audio without an answer after which the peer counts as dead; results come several times a second, even in
 silence. A broken connection is noticed sooner, by unanswered pings.
 """
 WORTH_AN_ANSWER_S: Final = 1.0
-"""Seconds of sound that must have been sent before any answer is expected."""
+"""Seconds of audio that must have been sent before any answer is expected."""
 PAUSE_S: Final = 5.0
-"""Seconds without sound after which no answer to earlier sound is expected."""
+"""Seconds without audio after which no answer to earlier audio is expected."""
 
 FINALIZE_AFTER_S: Final = 0.2
-"""Seconds of sound that should follow the end of speech before the request to finalize, as the vendor recommends."""
+"""Seconds of audio that should follow the end of speech before the request to finalize, as the vendor recommends."""
 FINALIZE_EVERY_S: Final = 1.0
 """The shortest time between two requests, in seconds. The vendor recommends at most one "every few seconds", but an
 exchange of short answers needs about one per second.
@@ -25,16 +25,16 @@ FINALIZE_ANSWER_S: Final = 3.0
 
 
 class Liveness:
-    """Detects whether the service still responds to the sound that it gets."""
+    """Detects whether the service still responds to the audio that it gets."""
 
     __slots__ = ("_last", "_since")
 
     def __init__(self) -> None:
-        self._since: float | None = None  # the time at which the first unanswered sound was sent
+        self._since: float | None = None  # the time at which the first unanswered audio was sent
         self._last = 0.0
 
     def asked(self, now: float) -> None:
-        """Record that sound was sent."""
+        """Record that audio was sent."""
         if self._since is None or now - self._last >= PAUSE_S:
             self._since = now
         self._last = now
@@ -51,19 +51,20 @@ class Liveness:
 
 
 class Finalizing:
-    """One session's requests to finalize. Positions are samples of the caller's sound, `rate` per second."""
+    """One session's requests to finalize. Positions are counted in samples of the caller's audio, at `rate` samples per
+    second."""
 
     __slots__ = ("_asked_at", "_by_mark", "_pending", "_rate", "_wanted")
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._wanted: int | None = None  # a request will be sent as soon as the sound up to this sample has been sent
+        self._wanted: int | None = None  # a request will be sent as soon as the audio up to this sample has been sent
         self._by_mark = False
-        self._pending: int | None = None  # a request for the sound up to this sample has not been answered
+        self._pending: int | None = None  # a request for the audio up to this sample has not been answered
         self._asked_at = -math.inf
 
     def want(self, at: int, *, in_pause: bool = False) -> None:
-        """Request final words as soon as the sound up to `at` has been sent; with `in_pause`, only if no speech starts
+        """Request final words as soon as the audio up to `at` has been sent; with `in_pause`, only if no speech starts
         before that.
         """
         self._wanted, self._by_mark = at, in_pause
@@ -78,7 +79,7 @@ class Finalizing:
             self._wanted = None
 
     def due_at(self, sent_to: int) -> float:
-        """The time at which the request may be sent; inf if there is no request, or if some of its sound has not been
+        """The time at which the request may be sent; inf if there is no request, or if some of its audio has not been
         sent."""
         if self._wanted is None or sent_to < self._wanted:
             return math.inf

@@ -1,7 +1,7 @@
 """Turns one session's tokens into the transcript: timed words, endpoints and translations. Pure.
 
-The service counts milliseconds from the first sound of the session. Words are timed in samples of the caller's sound:
-the session begins at sample `base`, and `leave_out` records sound that was not sent. Markers may be anywhere among the
+The service counts milliseconds from the start of the session's audio. Words are timed in samples of the caller's audio:
+the session begins at sample `base`, and `leave_out` records audio that was not sent. Markers may be anywhere among the
 final tokens; the tokens of the next segment follow them. Translated tokens have no times and are handled separately.
 """
 
@@ -16,7 +16,7 @@ from voicekit.listen.transcribe import HeardToken as Piece
 from voicekit.soniox.api.wire import END_TOKEN, FIN_TOKEN, Number, SttResponse, Token
 
 PRE_ROLL_S: Final = 0.2
-"""Seconds of sound before the first unfinished word that a new session also gets, so that it hears the word's
+"""Seconds of audio before the first unfinished word that a new session also gets, so that it hears the word's
 beginning."""
 _LONGEST_MS: Final = 1e9
 """The largest time in milliseconds (eleven days): a larger or negative time is garbage and counts as 0."""
@@ -28,13 +28,13 @@ TokenEvent: TypeAlias = (
 
 
 class Tokens:
-    """The transcript of one session, which begins with sample `base` of the caller's sound; there are `rate` samples
+    """The transcript of one session, which begins with sample `base` of the caller's audio; there are `rate` samples
     per second."""
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        # for each stretch of the session's sound: its first sample, and what to add to get its position in the caller's
-        # sound
+        # for each stretch of the session's audio: its first sample, and what to add to get its position in the caller's
+        # audio
         self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()
@@ -45,19 +45,19 @@ class Tokens:
         self._tail_at: int | None = None  # the start of the first word that is not final
 
     def ear(self, sample: int) -> int:
-        """Convert a position in the session's sound to a position in the caller's sound; both are in samples."""
+        """Convert a position in the session's audio to a position in the caller's audio; both are in samples."""
         last, ahead = self._ears[-1]
         if sample >= last:
             return sample + ahead
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
-        """Set `base`, the sample at which the session begins. Call this only before its first sound."""
+        """Set `base`, the sample at which the session begins. Call this only before its first audio."""
         self._ears = [(0, base)]
         self._last_end = self._released_to = self._final_to = base
 
     def leave_out(self, at: int, samples: int) -> None:
-        """Record that `samples` samples of the caller's sound, directly before the session's sample `at`, were not
+        """Record that `samples` samples of the caller's audio, directly before the session's sample `at`, were not
         sent."""
         self._ears.append((at, self._ears[-1][1] + samples))
 
@@ -73,8 +73,8 @@ class Tokens:
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 
     def read(self, answer: SttResponse, heard_to: int | None, finalized_to: int | None) -> list[TokenEvent]:
-        """Return what `answer` adds to the transcript. No time is later than `heard_to`; a `<fin>` is the answer for
-        all sound up to `finalized_to`."""
+        """Return what `answer` adds to the transcript. Times later than `heard_to` are changed to `heard_to`; a `<fin>`
+        answers the request for all audio up to `finalized_to`."""
         out: list[TokenEvent] = []
         said: tuple[list[Piece], list[Piece]] = ([], [])
         translated: tuple[list[Piece], list[Piece]] = ([], [])
@@ -127,7 +127,7 @@ class Tokens:
         return [events.Progress(final_to)]
 
     def _piece(self, token: Token, heard_to: int | None) -> Piece:
-        """The token, timed in samples of the caller's sound; without times, it is placed at the end of the previous
+        """The token, timed in samples of the caller's audio; without times, it is placed at the end of the previous
         token."""
         start = self._last_end if token.start_ms is None else self._sample(token.start_ms, heard_to)
         end = start if token.end_ms is None else max(start, self._sample(token.end_ms, heard_to))

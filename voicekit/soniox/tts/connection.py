@@ -49,7 +49,7 @@ TtsEvent: TypeAlias = StreamSound | SoundEnded | StreamFailed | StreamGone | Fai
 
 
 class TtsConnection:
-    """A connection for up to `streams` concurrent streams. It can be used from the start, since the key is sent in the
+    """A connection for up to `streams` concurrent streams. It can be used immediately, since the key is sent in the
     handshake.
 
     `redact` removes keys from the service's error texts.
@@ -84,7 +84,7 @@ class TtsConnection:
     def start(self, config: TtsConfig, now: float, *, stall_s: float = STALL_S) -> str:
         """Start a stream and return its id, unique on this connection.
 
-        Text should follow within a few seconds. When the text is complete, the stream fails if no sound arrives for
+        Text should follow within a few seconds. When the text is complete, the stream fails if no audio arrives for
         `stall_s` seconds. Raises ConfigError for an invalid `config`, and LocalProtocolError if there is no room.
         """
         check_tts(config)

@@ -1,4 +1,4 @@
-"""One stream of a synthesis connection: the events about it, and its sound, joined into whole samples."""
+"""One stream of a synthesis connection: the events about it, and its audio, joined into whole samples."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from voicekit.soniox.api.word_times import SpokenWord, WordTimes
 from voicekit.soniox.tts.states import TtsState
 
 STALL_S: Final = 5.0
-"""Seconds without sound after which a stream whose text is complete counts as dead; live streams are faster than real
+"""Seconds without audio after which a stream whose text is complete counts as dead; live streams are faster than real
 time."""
 FIRST_STALL_S: Final = 2.8
-"""The same for the first sound of a reply, for which the caller waits in silence; it usually comes within 0.5 s."""
+"""The same for the first audio of a reply, for which the caller waits in silence; it usually comes within 0.5 s."""
 LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
-"""The maximum number of seconds of sound in a stream. The service ends a stream sooner, but memory must be bounded in
+"""The maximum number of seconds of audio in a stream. The service ends a stream sooner, but memory must be bounded in
 any case.
 """
 LINGER_S: Final = 5.0
@@ -29,8 +29,8 @@ LINGER_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StreamSound:
-    """Event: more of a stream's sound has arrived, in whole samples, with its text. `seconds` is 0 if the duration does
-    not follow from the number of bytes.
+    """Event: more of a stream's audio has arrived, in whole samples, with its text. `seconds` is 0 if the duration
+    can't be calculated from the number of bytes.
 
     `words` are the words that are now complete; `characters` are all characters that are spoken in this piece.
     """
@@ -43,14 +43,14 @@ class StreamSound:
 
 
 class SoundEnded(Struct, frozen=True):
-    """Event: all of a stream's sound has arrived; `words` contains the last word, if it was still incomplete."""
+    """Event: all of a stream's audio has arrived; `words` contains the last word, if it was still incomplete."""
 
     stream: str
     words: tuple[SpokenWord, ...] = ()
 
 
 class StreamFailed(Struct, frozen=True):
-    """Event: no more of a stream's sound will arrive, although some is missing."""
+    """Event: no more of a stream's audio will arrive, although some is missing."""
 
     stream: str
     failure: Failed
@@ -63,7 +63,7 @@ class StreamGone(Struct, frozen=True):
 
 
 class LiveStream:
-    """A stream's state in the protocol, and the incomplete end of its sound and words."""
+    """A stream's state in the protocol, and the incomplete end of its audio and words."""
 
     __slots__ = ("_left", "_rate", "_rest", "_width", "_words", "moved_at", "stall_s", "state", "text_bytes")
 

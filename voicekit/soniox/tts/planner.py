@@ -1,17 +1,18 @@
-"""Distributes one reply's text over streams of the voice: when to open a stream, what to send, when to end it. Pure.
+"""Distributes one reply's text over streams of speech: decides when to open a stream, what to send, and when to end it.
+Pure.
 
 A stream sounds best when it is long, but the service ends it if it gets no text, becomes too long or is too slow. So
 text is sent as it arrives. A stream is ended (and the text already sent is still spoken) when
 
 - the handler has finished;
-- the stream is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence,
+- the stream is nearly full of text or of audio. The fuller it is, the smaller the unit at which it may end: a sentence,
   a clause, a word;
 - no text has been sent for a while, or text arrives too slowly; the service would end the stream soon after.
 
-Text waits while a lot is *owed* to the listener: text that was sent but not spoken, and sound that was made but not
-taken. In this case, text is sent in small amounts as long as sound is taken; if no sound is taken, the stream is ended.
-The next stream opens when little is owed, and only if there is text for it (the first stream may open before its text).
-If a stream fails, the text that it and later streams have not spoken is sent again.
+Text waits while a lot is *owed* to the listener: text that was sent but has not been spoken, and audio that has arrived
+but has not been taken. In this case, text is sent in small amounts as long as audio is taken; if no audio is taken, the
+stream is ended. The next stream opens when little is owed, and only if there is text for it (the first stream may open
+before its text). If a stream fails, the text that it and later streams have not spoken is sent again.
 
 `decide` turns the known facts into commands, in order; the other methods, and the streams, only record facts.
 """
@@ -33,7 +34,7 @@ from voicekit.soniox.tts.stream import SpeechStream
 from voicekit.writing import whole_clusters
 
 OPEN_BELOW_S: Final = 5.0
-"""A new stream opens when fewer seconds than this are owed: several times the delay of a stream's first sound."""
+"""A new stream opens when fewer seconds than this are owed: several times the delay of a stream's first audio."""
 PIECE: Final = 120
 """The maximum number of characters in one message: ten seconds of speech."""
 READ_AHEAD: Final = 400
@@ -41,7 +42,7 @@ READ_AHEAD: Final = 400
 ATTEMPTS: Final = 4
 """How many streams in a row may fail without a word; after the last of them, the reply fails."""
 FIRST_SOUND_S: Final = 6.0
-"""The maximum number of seconds that a reply with text may take to its first sound, including new attempts: a longer
+"""The maximum number of seconds that a reply with text may take to its first audio, including new attempts: a longer
 silence is dead air.
 """
 
@@ -53,7 +54,7 @@ class Open(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """Send `text`; `end` is set if no more follows in this stream."""
+    """Send `text`; `end` is set if no more text will follow in this stream."""
 
     stream: SpeechStream
     text: str
@@ -74,8 +75,8 @@ class StreamPlanner:
     for it.
 
     `pace` is the time that the voice takes, divided by the estimated time. It comes from earlier replies, until it can
-    be measured in this reply: see `WordTimer`. `roll()` returns a number in [0, 1), which spreads the waits before new
-    attempts.
+    be measured in this reply: see `WordTimer`. `roll()` returns a number in [0, 1), which varies the waits before
+    retries.
     """
 
     def __init__(
@@ -87,8 +88,8 @@ class StreamPlanner:
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest of the text will not be spoken; None if it will."""
         self._failure: ServiceError | ProtocolError | None = None  # the most recent failure of a stream
-        self._silent = True  # true until the first sound arrives
-        self._sound_by = inf  # the deadline for the first sound
+        self._silent = True  # true until the first audio arrives
+        self._sound_by = inf  # the deadline for the first audio
         self._speed = speed
         self._eager = eager  # whether a stream may be opened before there is text
         self._text = ""
@@ -115,7 +116,7 @@ class StreamPlanner:
         self.error = error
 
     def _over(self, stream: SpeechStream, now: float) -> None:
-        """Record that no more sound of `stream` will come. If some is missing, its text and all text after it is spoken
+        """Record that no more audio of `stream` will come. If some is missing, its text and all text after it is spoken
         again."""
         if stream.failure is None:
             self._backoff.reset()
@@ -138,7 +139,7 @@ class StreamPlanner:
 
     @property
     def done(self) -> bool:
-        """Whether the reply is finished: all sound has arrived, or the reply has failed."""
+        """Whether the reply is finished: all audio has arrived, or the reply has failed."""
         spoken = self._finished and not self.waiting and all(stream.over for stream in self.streams)
         return spoken or self.error is not None
 
@@ -153,7 +154,7 @@ class StreamPlanner:
         return len(self._text) - self._next < READ_AHEAD
 
     def owed(self) -> float:
-        """How many seconds of speech have been sent as text or received as sound, but not passed on to the listener."""
+        """How many seconds of speech have been sent as text or received as audio, but not passed on to the listener."""
         return sum(stream.owed for stream in self.streams)
 
     @property

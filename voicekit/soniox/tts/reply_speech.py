@@ -1,6 +1,6 @@
-"""Speaks one reply: takes text and emits sound and word marks, over as many streams as the rules require.
+"""Speaks one reply: takes text and emits audio and word marks, using as many streams as necessary.
 
-`voicekit.soniox.tts.planner` makes the decisions; this module carries out its commands. The sound of the streams may
+`voicekit.soniox.tts.planner` makes the decisions; this module carries out its commands. The audio of the streams may
 arrive in any order; it is joined in the order of the text.
 """
 
@@ -30,7 +30,7 @@ silence is dead air.
 """
 
 UNTOLD_AHEAD_S = 0.3
-"""The maximum number of seconds of sound that may wait for playout if the service does not report the times of words;
+"""The maximum number of seconds of audio that may wait for playout if the service does not report the times of words;
 with the usual two seconds, estimates of these times would be made too early.
 """
 
@@ -56,7 +56,7 @@ class ReplySpeech:
         self._resume: Callable[[], object] = self._changed.unpark_all  # makes text flow again after a pause
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Speak all text. If the rest of the sound can't be obtained, ServiceError is raised after the available sound
+        """Speak all text. If the rest of the audio can't be obtained, ServiceError is raised after the available audio
         has been played.
 
         If `run` is cancelled, the streams are cancelled too.
@@ -99,7 +99,7 @@ class ReplySpeech:
         self._resume()
 
     def _is_playable(self) -> bool:
-        """Whether `_play` may have something to do; text alone, before there is sound, is not enough."""
+        """Whether `_play` may have something to do; text alone, before there is audio, is not enough."""
         if not self._planner.streams:
             return self._planner.done
         stream = self._planner.streams[0]
@@ -151,7 +151,7 @@ class ReplySpeech:
         self.look_again()
 
     async def _play(self, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Pass the sound on, one stream after the other."""
+        """Pass the audio on, one stream after the other."""
         streams = self._planner.streams
         while True:
             stream = streams[0] if streams else None
@@ -163,7 +163,7 @@ class ReplySpeech:
                 streams.remove(stream)
                 self._began_at = self._at
             elif stream is None and self._planner.error is not None:
-                await outbox.until_below(1)  # let the available sound be heard before the error stops everything
+                await outbox.until_below(1)  # let the available audio be heard before the error stops everything
                 raise _of_service(self._planner.error)
             elif stream is None and self._planner.done:
                 return
@@ -171,7 +171,7 @@ class ReplySpeech:
                 await self._changed.park()
 
     async def _send_on(self, stream: SpeechStream, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Pass a piece of sound on, after the marks of the words that begin in it."""
+        """Pass a piece of audio on, after the marks of the words that begin in it."""
         if not stream.voice.told:
             await outbox.until_below(self._sound.samples(UNTOLD_AHEAD_S))
         frame = AudioFrame(stream.pieces.popleft(), self._at, self._sound)

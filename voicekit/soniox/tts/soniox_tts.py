@@ -1,4 +1,4 @@
-"""A stage that lets Soniox speak, over one connection that is kept for the whole session."""
+"""A stage that synthesises speech with Soniox, over one connection for the whole session."""
 
 from __future__ import annotations
 

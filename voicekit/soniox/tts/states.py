@@ -1,7 +1,7 @@
 """The state table of a synthesis stream on the client's side; `api.verdict` explains the cells.
 
 A synthesis connection carries streams. Each stream lives from `start` until the service sends `terminated`; `audio_end`
-ends only its sound:
+ends only its audio:
 
            start        end           audio_end       terminated
     ABSENT ----> OPEN ------> DRAINING ---------> ENDED ----------> ABSENT
@@ -62,9 +62,9 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.END: TtsState.DRAINING,
         TtsInput.CANCEL: TtsState.CANCELLING,
         TtsInput.AUDIO: TtsState.OPEN,
-        TtsInput.AUDIO_END: WRONG,  # the sound has ended, although our text was not complete
+        TtsInput.AUDIO_END: WRONG,  # the audio has ended, although our text was not complete
         TtsInput.ERROR: TtsState.FAILED,
-        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault, since the stream's sound had not ended
+        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault, since the stream's audio had not ended
     },
     TtsState.DRAINING: {
         TtsInput.START: WRONG,
@@ -74,7 +74,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.AUDIO: TtsState.DRAINING,
         TtsInput.AUDIO_END: TtsState.ENDED,
         TtsInput.ERROR: TtsState.FAILED,
-        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault, since the stream's sound had not ended
+        TtsInput.TERMINATED: TtsState.ABSENT,  # a fault, since the stream's audio had not ended
     },
     TtsState.ENDED: {
         TtsInput.START: WRONG,
@@ -83,7 +83,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.CANCEL: IGNORE,
         TtsInput.AUDIO: WRONG,
         TtsInput.AUDIO_END: WRONG,
-        TtsInput.ERROR: IGNORE,  # the sound is already complete, so the failure does not matter
+        TtsInput.ERROR: IGNORE,  # the audio is already complete, so the failure does not matter
         TtsInput.TERMINATED: TtsState.ABSENT,
     },
     TtsState.CANCELLING: {**_CROSSED, TtsInput.START: WRONG, TtsInput.TERMINATED: TtsState.ABSENT},

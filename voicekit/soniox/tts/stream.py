@@ -1,7 +1,7 @@
-"""One stream of a reply: its text, its sound, and how much more text it can take. Pure.
+"""One stream of a reply: its text, its audio, and how much more text it can take. Pure.
 
-The planner sends the text, the connection's events go to `hear`, and playout takes the sound. All times are in seconds.
-Those with names that end in `_at` are clock times; the others are positions or durations in the stream's own sound.
+The planner sends the text, the connection's events go to `hear`, and playout takes the audio. All times are in seconds.
+Those with names that end in `_at` are clock times; the others are positions or durations in the stream's own audio.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from voicekit.writing import whole_clusters
 
 OWED_S: Final = 15.0
 """The maximum number of seconds of speech that may be owed. This limits the speech that is made in vain if the caller
-interrupts, and the sound that waits in memory.
+interrupts, and the audio that waits in memory.
 """
 DRIP_S: Final = 2.0
 """If more would be owed, text is sent when there is room for this many seconds: seldom enough that a message can end
-well, often enough that the stream does not time out while its sound is taken.
+well, often enough that the stream does not time out while its audio is taken.
 """
 IDLE_S: Final = 3.0
 """Seconds without text after which a stream is ended: well before the service would end it (5.2 s)."""
 SILENT_S: Final = 2.0
-"""Seconds after its first text within which the first stream of a reply must produce sound; otherwise it counts as dead
+"""Seconds after its first text within which the first stream of a reply must produce audio; otherwise it counts as dead
 and is ended."""
 SLOW_S: Final = 9.0
 """The age, in seconds, at which a stream is ended if its text comes more slowly than it is spoken; the service checks
 this at 11 s."""
 SLOW_RATE: Final = 0.9
-"""A stream with fewer seconds of sound per second than this is slow; the service ends it below 0.8."""
+"""A stream with fewer seconds of audio per second than this is slow; the service ends it below 0.8."""
 FULL_S: Final = 100.0
-"""The maximum number of seconds of sound in one stream. The service allows 120, but the last 15 are an estimate, which
+"""The maximum number of seconds of audio in one stream. The service allows 120, but the last 15 are an estimate, which
 may be a third too low.
 """
 QUIET_S: Final = 0.5
-"""Seconds without sound after which a voice that reports no times counts as having spoken all of its text. Otherwise a
+"""Seconds without audio after which a voice that reports no times counts as having spoken all of its text. Otherwise a
 fast voice would seem to owe a lot of speech, and text would wait.
 """
 RESCUED_WORD: Final = 40
@@ -67,11 +67,11 @@ def _ignore(stream: SpeechStream, now: float) -> None:
 
 
 class SpeechStream:
-    """A stream with the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound
+    """A stream with the reply's text from character `start` on. `when_over(stream, now)` is called when no more audio
     will arrive.
 
     `pace` is the time that the voice took in earlier streams, divided by the estimated time: see `WordTimer`. A `first`
-    stream belongs to a reply that has had no sound so far; if it stays silent, it is ended sooner than others.
+    stream belongs to a reply that has had no audio so far; if it stays silent, it is ended sooner than others.
     """
 
     def __init__(
@@ -88,19 +88,19 @@ class SpeechStream:
         self.start = start
         self.end = start  # the index, in the reply, of the first character that has not been sent to this stream
         self.voice = WordTimer(speed, pace)
-        self.pieces: deque[bytes] = deque()  # sound that has not been taken yet
-        self.queued = 0.0  # seconds of sound in `pieces`
+        self.pieces: deque[bytes] = deque()  # audio that has not been taken yet
+        self.queued = 0.0  # seconds of audio in `pieces`
         self.ended = False  # true once no more text will be sent
-        self.over = False  # true once no more sound will come
-        self.failure: Failed | None = None  # why some sound is missing; None if nothing is missing
+        self.over = False  # true once no more audio will come
+        self.failure: Failed | None = None  # why some audio is missing; None if nothing is missing
         self.quiet_at = inf  # the time at which to check whether the voice has fallen silent
         self.stall_s = FIRST_STALL_S if first else STALL_S
-        """Seconds without sound after which the stream counts as dead when its text is complete."""
+        """Seconds without audio after which the stream counts as dead when its text is complete."""
         self._first = first
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
-        self._silent_until = inf  # the time at which the stream must end if no sound has come
+        self._silent_until = inf  # the time at which the stream must end if no audio has come
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:
@@ -138,8 +138,8 @@ class SpeechStream:
 
     @property
     def owed(self) -> float:
-        """How many seconds of sound have arrived but not been taken, plus an estimate for text that has no
-        sound yet.
+        """How many seconds of audio have arrived but have not been taken, plus an estimate for text that has no audio
+        yet.
         """
         return self.queued + self._unsounded
 

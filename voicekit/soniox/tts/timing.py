@@ -21,11 +21,11 @@ from voicekit.soniox.api.word_times import SpokenWord
 from voicekit.writing import begins_word, word_spans
 
 GUESS_AFTER_S: Final = 1.0
-"""Seconds of sound without a timed character after which the times of words are estimated: a pause between sentences is
+"""Seconds of audio without a timed character after which the times of words are estimated: a pause between sentences is
 shorter."""
 
 PACE_AFTER_S: Final = 2.0
-"""Seconds of sound that are needed to measure the pace of a voice."""
+"""Seconds of audio that are needed to measure the pace of a voice."""
 
 JUMP_SHORT: Final = 15
 """How many characters a jump stays behind the estimate, since the aligner finds words only ahead of its position."""
@@ -42,8 +42,8 @@ class PlacedWord(Struct, frozen=True):
 
 
 class WordTimer:
-    """Follows the voice of one stream. `sound` is how many seconds of sound have arrived, and `told` is True if the
-    service has reported the time of any character.
+    """Follows a voice through one stream of speech. `sound` is how many seconds of audio have arrived, and `told` is
+    True if the service has reported the time of any character.
 
     `pace` is the time that the voice takes for a text, divided by the estimate (`seconds_to_say`); the given value is
     used until the pace can be measured.
@@ -67,7 +67,7 @@ class WordTimer:
         # for each point: a number of characters, and the time by which they had been spoken
         self._points: deque[tuple[int, float]] = deque()
         self._base = _ORIGIN  # the last point before the next word that `words` will return
-        self._told_to = 0.0  # the seconds of sound that had arrived when characters were last reported
+        self._told_to = 0.0  # the seconds of audio that had arrived when characters were last reported
         self._given = 0  # the end, in the text, of the last word that `words` returned
 
     def send(self, text: str) -> None:
@@ -76,7 +76,8 @@ class WordTimer:
         self._text += text
 
     def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord]) -> None:
-        """Take more sound, the characters spoken in it, and the words that are now complete, with their times."""
+        """Record that more audio has arrived, the characters spoken in it, and the words that are now complete, with
+        their times."""
         if characters and self._is_silent:
             self._jump()
         self._place(words)
@@ -88,7 +89,7 @@ class WordTimer:
             self._told_to = self.sound
 
     def finish(self, words: Iterable[SpokenWord]) -> None:
-        """Record that all sound has arrived, so that all text has been spoken."""
+        """Record that all audio has arrived, so that all text has been spoken."""
         self._place(words)
         self.catch_up()
 
@@ -117,7 +118,7 @@ class WordTimer:
         return len(self._text) - len(rest.lstrip()) + len(self._open)
 
     def left(self) -> float:
-        """An estimate of the seconds of sound still to come."""
+        """An estimate of the seconds of audio still to come."""
         if self.told:
             return seconds_to_say(self._text[self.spoken :], self._speed)
         place, at = self._last

@@ -1,7 +1,6 @@
-"""Sends requests with httpx, with time limits and our own errors, and repeats a request if that is safe.
-
-This code checks that each answer has the expected form, and never follows a redirect, since a key must not go to an
-address that nobody chose.
+"""Sends requests with httpx, with time limits and our own errors, and retries a failed request if that is safe. This
+code checks that each answer has the expected form. It never follows a redirect, since the key must not be sent to an
+address that the user did not choose.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ R = TypeVar("R")
 @dataclass(frozen=True, slots=True)
 class RestQuery:
     """One request: its method, its address, its content, and the expected answer. `repeat` says after which failures
-    the request may be repeated."""
+    the request may be retried."""
 
     method: str
     url: str
@@ -179,7 +178,7 @@ class Http:
         """Make one attempt and wait for the headers of its answer, within `answer` seconds."""
         with trio.move_on_after(self.patience.connect + self.patience.answer):
             return await self._opened(ask)
-        raise lost(ask, f"no answer began within {self.patience.answer:g} s")
+        raise lost(ask, f"no response started within {self.patience.answer:g} s")
 
     def _limit(self, scope: trio.CancelScope) -> None:
         scope.deadline = trio.current_time() + self.patience.answer

@@ -1,6 +1,6 @@
 """Decides how long to wait for the service, and which requests may be repeated. Pure.
 
-A request is repeated only if this can't make the service do the work twice: either requests of this kind may safely be
+A request is retried only if this can't make the service do the work twice: either requests of this kind may safely be
 repeated, or the request was refused before any work began.
 """
 
@@ -18,7 +18,7 @@ LONGEST_WAIT_S: Final = 60.0
 
 
 class Repeat(Enum):
-    """After which failures a request may be repeated. It may always be repeated if it never reached the service."""
+    """The failures after which a request may be retried. It may always be retried if it never reached the service."""
 
     ALWAYS = "always"
     """After any failure: the request only reads, or deletes an object that can be deleted only once."""
@@ -44,9 +44,9 @@ class Patience:
     """How many seconds to wait, and how often to try.
 
     `connect` limits the time for opening a connection. `answer` limits the wait for a whole answer after the request
-    was sent, or for each 256 KiB of a long answer. `stall` limits each pause in an upload or in the sound of an answer.
-    `speech` limits the time for all sound of one request, without the time that your own code takes. `attempts` is the
-    total number of attempts.
+    was sent, or for each 256 KiB of a long answer. `stall` limits each pause in an upload or in the audio of an answer.
+    `speech` limits the time for all audio of one request, not counting the time that your own code takes. `attempts` is
+    the total number of attempts.
     """
 
     connect: float = 10.0
@@ -67,7 +67,7 @@ _UNSTARTED: Final = (errors.Retry.LONG_BACKOFF, errors.Retry.NEW_KEY)
 
 
 def may_repeat(failed: errors.Failed, trouble: RequestTrouble, repeat: Repeat) -> bool:
-    """Whether a request can be repeated without making the service do the work twice."""
+    """Whether a request can be retried without making the service do the work twice."""
     if trouble is RequestTrouble.UNSENT or repeat is Repeat.ALWAYS:
         return True
     if trouble is RequestTrouble.LOST:

@@ -66,7 +66,7 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
 
 class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
-    """A piece of a word, including any space before it. Times are in milliseconds from the start of the sound;
+    """A piece of a word, including any space before it. Times are in milliseconds from the start of the audio;
     translations have no times.
 
     If a translation was requested, `translation_status` is "none", "original" or "translation".
@@ -208,7 +208,7 @@ class TemporaryKey(Struct, frozen=True, kw_only=True):
 
 
 class Violation(Struct, frozen=True, kw_only=True):
-    """One wrong field of a request."""
+    """One invalid field in a request."""
 
     error_type: str = ""
     location: str = ""

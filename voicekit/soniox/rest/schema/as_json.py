@@ -8,5 +8,5 @@ import msgspec
 
 
 def as_json(what: Any, indent: int = 2) -> str:
-    """`what` as indented JSON; `what` may consist of the service's structures, lists and dicts."""
+    """Return `what` as indented JSON. It may consist of the service's structures, of lists and of dicts."""
     return msgspec.json.format(msgspec.json.encode(what), indent=indent).decode()

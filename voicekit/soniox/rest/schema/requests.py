@@ -1,7 +1,7 @@
 """The requests over HTTP, as typed JSON, and checks for their fields, for clients and servers.
 
-A field that is None is omitted, so that the service uses its default. `wrongs` names every field that is out of bounds:
-a client raises ConfigError for the first one before anything is sent, and a server answers with all of them.
+A field that is None is omitted, so the service uses its default. `wrongs` names every field that is out of bounds: a
+client raises ConfigError for the first one before anything is sent, and a server answers with all of them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class TranscriptionRequest(Struct, frozen=True, kw_only=True):
 
 
 class SpeechRequest(Struct, frozen=True, kw_only=True):
-    """A text of at most 5000 UTF-8 bytes, and how to speak it. Formats without a header need a `sample_rate`."""
+    """The text to speak (at most 5000 bytes of UTF-8), and how to speak it. Formats without a header need a
+    `sample_rate`."""
 
     text: str
     voice: str = realtime.TTS_VOICE
@@ -113,7 +114,7 @@ class RecomputeRequest(Struct, frozen=True, kw_only=True):
 
 
 def check(request: Struct) -> None:
-    """Raise ConfigError for the first field of `request` that the service would refuse, or that can't be sent."""
+    """Raise ConfigError for the first field of `request` that the service would reject, or that can't be sent."""
     for wrong in wrongs(request):
         raise wrong.error
     try:

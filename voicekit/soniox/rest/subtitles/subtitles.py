@@ -106,7 +106,7 @@ def vtt(cues: Sequence[Caption]) -> str:
 
 
 def readable(tokens: Iterable[TranscriptToken], *, translated: bool = False) -> str:
-    """The text, with a paragraph for each turn of a speaker; speakers are named if there are several."""
+    """The text, with a new paragraph whenever the speaker changes; speakers are named if there are several."""
     words = list(words_of(timed(tokens, translated)))
     several = len({word.speaker for word in words if word.speaker is not None}) > 1
     paragraphs: list[list[CaptionWord]] = []

@@ -1,4 +1,4 @@
-"""The part that the two realtime servers share: the client's key, the server's offer, and the messages to send."""
+"""What the two realtime servers have in common: the client's key, the server's offer, and the messages to send."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class KeptAlive:
 
 
 class ServedConnection:
-    """One connection; `key` is the key in its handshake, if there was one. `closing` is set when the socket should be
-    closed."""
+    """One connection from a client. `key` is the key in its handshake, if there was one; `closing` is set when the
+    socket should be closed."""
 
     service: ClassVar[Service]
 

@@ -22,7 +22,7 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextCame:
-    """Event: more text has arrived (it may be empty); `end` is set if no more follows."""
+    """Event: more text has arrived (it may be empty); `end` is set if no more text will follow."""
 
     stream: str
     text: str
@@ -31,8 +31,7 @@ class TextCame:
 
 @dataclass(frozen=True, slots=True)
 class StreamOver:
-    """Event: a stream has ended, and no more of it may be spoken: the client has cancelled it, or it was refused for
-    the given reason."""
+    """Event: a stream was cancelled by the client, or refused for the given reason. No more of it may be spoken."""
 
     stream: str
     refusal: Refusal | None = None
@@ -46,7 +45,7 @@ class StreamEnded:
 
 
 class ServedStream:
-    """A stream's state, how much text and sound it has had, and its timeouts."""
+    """A stream's state, its timeouts, and how much text and audio it has had so far."""
 
     __slots__ = (
         "_any_sound", "_config", "_ends_at", "_fed_at", "_judged", "_per_second", "_started_at",
@@ -62,7 +61,7 @@ class ServedStream:
         self._started_at = self._fed_at = now
         self._ends_at = ends_at  # the time at which the stream reaches the time limit of its key
         self._any_sound = False
-        self._judged = False  # whether the pace of the sound has been checked
+        self._judged = False  # whether the pace of the audio has been checked
 
     def feed(self, text: str, now: float) -> None:
         self.text_bytes += len(text.encode())
@@ -70,8 +69,8 @@ class ServedStream:
         self._fed_at = now
 
     def speak(self, data: bytes, seconds: float | None) -> None:
-        """Count sound that is sent; `seconds` must be given if the duration does not follow from the number of
-        bytes."""
+        """Count audio that is being sent. If its duration can't be calculated from its size in bytes, give
+        `seconds`."""
         if seconds is None:
             seconds = len(data) / self._per_second if self._per_second else 0.0
         self.sound += seconds
@@ -97,7 +96,8 @@ class ServedStream:
         return starves_at if self._judged else min(starves_at, self._started_at + limits.TTS_RATE_CHECK_S)
 
     def judge(self, now: float) -> Refusal | None:
-        """Why the stream must end now; None if it may continue. The pace of its sound is checked only once."""
+        """Return the reason why the stream must end now; None if it may continue. Whether its audio arrives fast enough
+        is checked only once."""
         if now >= self._ends_at:
             return Refusal("temp_api_key_session_expired", "The session duration limit was exceeded.")
         if self.state is ServedTts.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:

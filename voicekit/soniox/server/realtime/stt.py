@@ -54,7 +54,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class AudioCame:
-    """Event: sound in the configured format has arrived; its first byte is byte `at` of the session."""
+    """Event: audio in the configured format has arrived; its first byte is byte `at` of the session's audio."""
 
     data: bytes = field(repr=False)
     at: int
@@ -62,8 +62,8 @@ class AudioCame:
 
 @dataclass(frozen=True, slots=True)
 class FinalizeAsked:
-    """Event: the client asks for final results for all sound before byte `at`, followed by a `<fin>`. According to the
-    client, the sound ends with `trailing_silence_ms` of silence.
+    """Event: the client asks for final results for all audio before byte `at`, followed by a `<fin>`. According to the
+    client, the audio ends with `trailing_silence_ms` of silence.
     """
 
     at: int
@@ -72,7 +72,7 @@ class FinalizeAsked:
 
 @dataclass(frozen=True, slots=True)
 class EndAsked:
-    """Event: the client has sent all its sound. The rest of the results should follow, and then a call to `finish`."""
+    """Event: the client has sent all its audio. The rest of the results should follow, and then a call to `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class SttServer(ServedConnection):
         self._ends_at = self._most_bytes = math.inf
         self._bytes = 0
         self._fins = 0  # the number of requests to finalize that have not been answered
-        self._per_second = 0  # bytes of sound per second, if the format is raw
-        self._finals, self._total_ms = 0, 0.0  # the number of final tokens, and the milliseconds of sound processed
+        self._per_second = 0  # bytes of audio per second, if the format is raw
+        self._finals, self._total_ms = 0, 0.0  # the number of final tokens, and the milliseconds of audio processed
 
     # --- from the client ---
 
@@ -118,8 +118,8 @@ class SttServer(ServedConnection):
         if message.lstrip().startswith("{"):
             return self._control(message)
         try:
-            # The documentation does not state how the service distinguishes text that carries sound from control
-            # messages. Sound is base64, which never begins with a brace, and a control message is a JSON object.
+            # The documentation does not state how the service distinguishes text that carries audio from control
+            # messages. Audio is base64, which never begins with a brace, and a control message is a JSON object.
             return self._audio(binascii.a2b_base64(message.encode(), strict_mode=True))
         except (binascii.Error, UnicodeError):
             return self.refuse(invalid("Invalid base64."))

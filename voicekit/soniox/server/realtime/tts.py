@@ -32,7 +32,7 @@ from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY, CloseConnection, Re
 from voicekit.soniox.tts.states import TtsInput
 
 AUDIO_BYTES: Final = 256 * 1024
-"""The maximum number of bytes of sound in one message: as base64, they are well below the 1 MiB that clients accept.
+"""The maximum number of bytes of audio in one message: as base64, they are well below the 1 MiB that clients accept.
 The service's limit is not known.
 """
 
@@ -109,11 +109,11 @@ class TtsServer(ServedConnection):
         seconds: float | None = None,
         end: bool = False,
     ) -> list[TtsServerEvent]:
-        """Send more of a stream's sound; `end` marks the last piece. Raises LocalProtocolError for more sound than a
+        """Send more of a stream's audio; `end` marks the last piece. Raises LocalProtocolError for more audio than a
         message may contain.
 
-        `seconds` must be given if the duration does not follow from the number of bytes. A message that would exceed
-        the limit for a stream's sound is not sent, and the stream ends with an error.
+        If the duration can't be calculated from the number of bytes, give `seconds`. A message that would exceed the
+        limit for a stream's audio is not sent, and the stream ends with an error.
         """
         if len(data) > AUDIO_BYTES:
             raise LocalProtocolError(
@@ -130,7 +130,7 @@ class TtsServer(ServedConnection):
         return []
 
     def terminated(self, stream: str, now: float) -> None:
-        """Tell the client that a stream has ended. Call this after its last sound has been sent."""
+        """Tell the client that a stream has ended. Call this after its last audio has been sent."""
         if self._engine(stream, TtsInput.TERMINATED) is not None:
             self._drop(stream, now)
 

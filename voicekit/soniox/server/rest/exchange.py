@@ -1,4 +1,5 @@
-"""Handles one request to the REST API until it is answered: its address, its key, its body, and its effects."""
+"""Handles one request to the REST API until it is answered: checks its address, key and body, and returns its
+effects."""
 
 from __future__ import annotations
 
@@ -102,7 +103,7 @@ class RestExchange:
         return self._effects()
 
     def end(self, now: float) -> list[Effect]:
-        """Record that the body is complete. After this call there is an answer, or a text to speak."""
+        """Record that the body is complete. After this call, there is either an answer or text to speak."""
         if self.answer is not None:
             return []
         self._call.now, self._call.body = now, self.body
@@ -131,7 +132,7 @@ class RestExchange:
     # --- speech ---
 
     def speaking(self) -> RestAnswer:
-        """Return the headers of the answer to a request for speech; the body will be sound of unknown length."""
+        """Return the headers of the answer to a request for speech; the body will be audio of unknown length."""
         if self._speaking is None:
             raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
@@ -140,11 +141,11 @@ class RestExchange:
 
     @property
     def ends_at(self) -> float:
-        """The time at which a temporary key's limit ends the sound; inf if there is no limit."""
+        """The time at which a temporary key's limit ends the audio; inf if there is no limit."""
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """Record that the speech has ended, whether complete or not, after `seconds` of sound. A second call has no
+        """Record that the speech has ended, whether complete or not, after `seconds` of audio. A second call has no
         effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)

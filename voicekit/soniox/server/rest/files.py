@@ -1,4 +1,4 @@
-"""Files on the service's side: names and sizes are kept here, and the bytes wherever the driver stores them."""
+"""Files on the service's side. The names and sizes are kept here; the driver stores the bytes."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ BROKEN_STREAM: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 @dataclass(frozen=True, slots=True)
 class SpokenPiece:
-    """A piece of sound, and its duration in seconds."""
+    """A piece of audio, and its duration in seconds."""
 
     data: bytes
     seconds: float
@@ -120,7 +120,7 @@ class RestConnection:
     # --- answering ---
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
-        """Send the answer or, if `speech` is requested, the sound, and return the status of the answer."""
+        """Send the answer or, if `speech` is requested, the audio, and return the status of the answer."""
         if speech is not None:
             spoken = self._speak(speech.request)
             if not isinstance(spoken, Refusal):
@@ -130,7 +130,7 @@ class RestConnection:
         return await self.whole(exchange.answer)
 
     async def whole(self, answer: RestAnswer) -> int:
-        """Send an answer with a known body."""
+        """Send an answer whose body is complete."""
         await self.head(answer, [] if answer.status == 204 else [("content-length", str(len(answer.body)))])
         await self.body(answer.body)
         await self.finish()

@@ -103,7 +103,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, offer: Offer) -> Catalogue:
-        """The models for `offer`, and the voices that it names, or else some of the service's voices."""
+        """The models in `offer`, and its voices. If it accepts any voice, some of the service's voices are listed."""
         known = {voice.id: voice for voice in _VOICES}
         voices = _VOICES if offer.voices is None else tuple(known.get(name) or _neutral(name) for name in offer.voices)
         return cls(_stt_models(offer), _tts_models(offer), voices)

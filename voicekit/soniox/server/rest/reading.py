@@ -21,7 +21,8 @@ S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """At most `most` objects of one kind, by id. Pages list them in the order in which they were added."""
+    """Stores up to `most` objects of one kind under their ids. Pages list them in the order in which they were
+    added."""
 
     def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
         self._kind, self._most, self._view = kind, most, view
@@ -84,8 +85,8 @@ def page(
     most: tuple[int, int] = limits.PAGE,
     usual: int | None = None,
 ) -> RestAnswer:
-    """An answer with one page of `things` in the field `name`; each thing comes with its number. Raises Problem for an
-    invalid limit or cursor.
+    """An answer with one page of `things`, which are pairs of a number and an object; the objects are put into the
+    field `name`. Raises Problem for an invalid limit or cursor.
 
     A cursor is the number of the last object on a page, so it stays valid when objects are added or deleted.
     """
@@ -112,7 +113,7 @@ def answer(status: int, body: Any = None) -> RestAnswer:
 
 
 def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
-    """The body, decoded as the type `kind`. Raises Problem if a field is out of bounds. A field that is null counts as
+    """Decode the body as the type `kind`. Raises Problem if a field is out of bounds. A field that is null counts as
     absent."""
     try:
         said = _without_nulls(msgspec.json.decode(call.body or b"{}"))
@@ -124,7 +125,7 @@ def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
-    """`said`, the fields of a request, converted to the type `kind`. Raises a Problem that names the invalid fields."""
+    """Convert `said`, the fields of a request, to the type `kind`. Raises a Problem that names the invalid fields."""
     missing = [name for name in required if name not in said]
     if missing:
         message = f"Missing required field: {missing[0]}"

@@ -58,7 +58,7 @@ class Problem(Exception):
 
 
 def invalid(wrong: Iterable[Violation], message: str = "Request validation failed.") -> Problem:
-    """The refusal of a request with wrong fields."""
+    """The refusal of a request with invalid fields."""
     return Problem("invalid_request", message, wrong)
 
 

@@ -8,8 +8,8 @@
 
 Effects are instructions for the driver: keep bytes under an id, drop them, transcribe, prepare a voice, call a webhook.
 The engine reports to `server.jobs` (`processing`, `completed`, `failed`, `notified`) and `server.voices` (`prepared`).
-After a Speak, the driver calls `speaking`, sends the returned headers and then the sound, and calls `spoken`. If there
-is no sound, it calls `refuse` instead.
+After a Speak, the driver calls `speaking`, sends the returned headers and then the audio, and calls `spoken`. If there
+is no audio, it calls `refuse` instead.
 """
 
 from __future__ import annotations

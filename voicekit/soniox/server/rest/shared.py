@@ -75,7 +75,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe the file `request.file_id`, or the sound at `request.audio_url`; then report the progress to
+    """Transcribe the file `request.file_id`, or the audio at `request.audio_url`; then report the progress to
     `server.jobs`.
     """
 
@@ -85,7 +85,7 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class PrepareVoice:
-    """Make a voice from the bytes under `id`, for `model`; then report that it is ready, or that it failed."""
+    """Make a voice for `model` from the bytes stored under `id`; then report that it is ready, or that it failed."""
 
     id: str
     model: str
@@ -93,7 +93,7 @@ class PrepareVoice:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise speech: call `speaking`, send the sound, and call `spoken`. If there is no sound, call `refuse`
+    """Synthesise speech: call `speaking`, send the audio, and call `spoken`. If there is no audio, call `refuse`
     instead."""
 
     request: SpeechRequest
@@ -117,7 +117,7 @@ Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Sp
 
 @dataclass(slots=True)
 class ReceivedUpload:
-    """A file uploaded in a form; possibly only part of it has arrived."""
+    """A file that is uploaded in a form; part of it may not have arrived yet."""
 
     id: str
     filename: str = ""

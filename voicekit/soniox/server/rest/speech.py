@@ -1,4 +1,4 @@
-"""Speech from a complete text: the answer to a request is sound, or an error in the speech service's format."""
+"""Speech from complete text: the answer to a request is audio, or an error in the speech service's format."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ServedSpeech:
             raise Problem.of(refusal)
 
     def end(self, request: SpeechRequest, began: float, now: float, seconds: float) -> None:
-        """Record that the speech has ended, after `seconds` of sound."""
+        """Record that the speech has ended, after `seconds` of audio."""
         reference = request.client_reference_id or ""
         self._desk.account.end(StreamUse(Service.TTS, request.model, reference, began, now, len(request.text), seconds))
 

@@ -80,7 +80,7 @@ class ServedTranscriptions:
     # --- from the engine ---
 
     def processing(self, name: str, *, duration_ms: int | None = None) -> None:
-        """Record that the engine has begun; it may already know the length of the sound."""
+        """Record that the engine has begun; it may already know the length of the audio."""
         self._move(name, "processing", audio_duration_ms=duration_ms)
 
     def completed(
