@@ -3,7 +3,7 @@
 The packages, from the lowest layer to the highest; each imports only from packages earlier in this list:
 
     api                 the realtime services' messages, options, limits, errors and addresses; pure
-    connection          the only websocket code: transport, the shell that reads and writes, keys
+    connection          the only websocket code: the transport, keys, and the tasks that read and write
     stt, tts            each the client side of one protocol: pure code, and the stage that drives it
     rest                the REST API over HTTP
     server              the service's side of stt, tts and rest; pure, used by the scripted peer and the local server

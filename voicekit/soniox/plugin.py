@@ -1,4 +1,4 @@
-"""The plugin "voicekit-soniox": the default service. It is loaded like any other plugin."""
+"""The plugin "voicekit-soniox", which provides the default service. It is loaded like any other plugin."""
 
 from __future__ import annotations
 

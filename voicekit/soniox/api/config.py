@@ -19,7 +19,8 @@ _TTS_NAMES = {"pcm16": "pcm_s16le", "float32": "pcm_f32le", "mulaw": "pcm_mulaw"
 
 
 def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
-    """Fill in and check `config`, for recognising speech in the format `sound`. The default is the current model."""
+    """Fill in and check `config` for recognising speech in the format `sound`. By default, the current model is
+    used."""
     made = msgspec.structs.replace(
         config,
         model=config.model or limits.STT_MODEL,
@@ -32,7 +33,7 @@ def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
 
 
 def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
-    """Fill in and check `config`, for speaking in the format `sound`. The defaults are the current model, one of its
+    """Fill in and check `config` for speaking in the format `sound`. The defaults are the current model, one of its
     voices, and English."""
     if sound.channels != 1:
         raise ConfigError(f"Soniox speech: expected a mono format, got {sound}")

@@ -33,7 +33,7 @@ class Retry(Enum):
 
 
 class RetryRule(Struct, frozen=True):
-    """One row of the table: which exception to raise, when to try again, and a sentence of advice, if any."""
+    """One row of `RULES`: which exception to raise, when to try again, and a sentence of advice, if any."""
 
     error: type[ServiceError]
     retry: Retry

@@ -117,8 +117,8 @@ class ApiKey:
         return [("Authorization", f"Bearer {self._secret}")]
 
     def subprotocols(self) -> list[str]:
-        """The subprotocols that carry the key in the handshake, for browsers; the server answers with the first of the
-        two. Raises ConfigError for a key that can't be a subprotocol.
+        """The two subprotocols that carry the key in the handshake, for browsers; the server answers with the first
+        one. Raises ConfigError for a key that can't be a subprotocol.
         """
         if not _HTTP_TOKEN.fullmatch(self._secret):
             raise ConfigError(

@@ -1,8 +1,9 @@
-"""The verdicts that a state table may have in place of a next state, for clients and servers. Every cell is the next
-state or a verdict. WRONG is a mistake, made by our side (LocalProtocolError) or by the other side
-(RemoteProtocolError). REFUSE is a mistake by the client; the server answers it with an error frame. IGNORE is for
-messages that crossed others on the wire, so that neither side is to blame: messages about a stream that was cancelled
-or terminated in the meantime, and messages to a stream whose failure was still in transit.
+"""The verdicts that a state table may contain in place of a next state, for clients and servers.
+
+Every cell of a state table is the next state or a verdict. WRONG is a mistake, made by our side (LocalProtocolError) or
+by the other side (RemoteProtocolError). REFUSE is a mistake by the client; the server answers it with an error frame.
+IGNORE is for messages that crossed others on the wire, so neither side is to blame: messages about a stream that was
+cancelled or terminated in the meantime, and messages to a stream whose failure was still in transit.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The websocket connections to Soniox: keys, proxies, transports, and the shell that reads and writes."""
+"""The websocket connections to Soniox: keys, proxies, transports, and the tasks that read and write."""

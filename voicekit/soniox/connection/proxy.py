@@ -1,4 +1,4 @@
-"""Finds the proxy that the environment names for an address, and opens a tunnel through it.
+"""Finds the proxy for an address in the environment variables, and opens a tunnel through it.
 
 HTTPS_PROXY is for wss addresses, HTTP_PROXY for ws, and ALL_PROXY for both. NO_PROXY names the hosts that are reached
 directly. These variables have the same meaning as in httpx, so the REST client and the websockets use the same proxies.
@@ -44,7 +44,7 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
-    """The proxy for connections to `host` with `scheme` ("http" or "https"); None if they are made directly.
+    """The proxy for connections to `host` with `scheme` ("http" or "https"); None if no proxy is used.
 
     Raises ConfigError for a proxy that can't be used, such as a SOCKS proxy.
     """

@@ -1,5 +1,5 @@
-"""The trio shell around a protocol core, for stt and tts: one reader, one writer, keepalives, and pings to check the
-peer.
+"""Connects a protocol core (of stt or tts) to its socket under trio: one reader, one writer, keepalives, and pings to
+check the peer.
 
 The reader never stops reading: it passes each message to the core, and the core's events to `handle`, which must not
 wait. The writer is the only task that sends, and it lives until the connection ends, so a cancelled turn can't leave

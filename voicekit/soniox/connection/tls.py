@@ -13,7 +13,7 @@ _making = threading.Lock()
 
 
 async def tls_context(make: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLContext:
-    """Return the context that `make()` creates; it is called only once. The default context trusts the system's
+    """Return the context that `make()` creates; `make` is called only once. The default context trusts the system's
     certificates."""
     make = make or ssl.create_default_context
     if make not in _contexts:

@@ -1,4 +1,4 @@
-"""The parts of the client for the account itself: its models, temporary keys, usage and concurrency."""
+"""The parts of the client that concern the account itself: its models, temporary keys, usage and concurrency."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Frames:
 
 
 def mp3(head: bytes) -> int | None:
-    """The length of an MP3 frame, or of the tag that may come before the first frame."""
+    """The length of an MP3 frame, or of the tag that may come before the first frame, as its header declares it."""
     if head.startswith(b"ID3"):
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return MP3_HEAD + size + (10 if head[5] & 0x10 else 0)

@@ -87,7 +87,7 @@ class _Pages(Generic[T]):
 
 class Resource(Generic[T_struct]):
     """Lists, looks up, counts and deletes the objects of one kind. Every method may raise ServiceError, or ConfigError
-    for values that the service would refuse."""
+    for values that the service would reject."""
 
     def __init__(self, http: Http, url: str, kind: type[T_struct]) -> None:
         self._http = http

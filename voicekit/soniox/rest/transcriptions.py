@@ -35,8 +35,10 @@ FORGET_S: Final = 0.5
 
 class Transcriptions(Resource[Transcription]):
     """`soniox.transcriptions`. An attempt to delete a transcription that is being processed raises ServiceError with
-    code 409. The vendor's reference and the vendor's own client disagree on whether a transcription's file is deleted
-    with it. So delete the file too, and be prepared for a 404.
+    code 409.
+
+    The vendor's reference and the vendor's own client disagree on whether a transcription's file is deleted with it. So
+    delete the file too, and be prepared for a 404.
     """
 
     def __init__(self, http: Http, url: str, files: Files) -> None:

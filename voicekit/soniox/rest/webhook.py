@@ -40,8 +40,8 @@ brings."""
 
 @dataclass(frozen=True, slots=True)
 class WebhookCall:
-    """The service's message that a transcription has ended: its id, the status "completed" or "error", and whether the
-    same message was handled before (see `WebhookReceiver.done`)."""
+    """The service's message that a transcription has ended: the transcription's id, the status "completed" or "error",
+    and whether the same message was handled before (see `WebhookReceiver.done`)."""
 
     id: str
     status: str

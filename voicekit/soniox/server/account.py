@@ -22,7 +22,7 @@ TEMPORARY: Final = "snx_temp_"  # the prefix of temporary keys
 
 
 class Service(Enum):
-    """A realtime service; its value is the usage type of its temporary keys."""
+    """A realtime service; the value is the usage type of temporary keys for it."""
 
     STT = "transcribe_websocket"
     TTS = "tts_rt"
@@ -106,7 +106,7 @@ class Account:
             heappush(self._expiring, (key.expires_at, key.secret))
 
     def request_id(self) -> str:
-        """A new id in the service's format; ids are numbered in order, so that a run can be repeated exactly."""
+        """A new id in the service's format; ids are numbered in order, so runs are reproducible."""
         return f"00000000-0000-4000-8000-{next(self._requests):012x}"
 
     def authenticate(self, secret: str | None, service: Service, now: float) -> Key | Refusal:

@@ -73,10 +73,11 @@ class Connects(Protocol):
 
 
 class Listening:
-    """Transcribes one stream of audio: `fill` takes the audio, and `listen` lets the service transcribe it. `fill`
-    feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all audio has
-    arrived, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`; lost
-    audio is reported to the voicekit session. `new_keys` is True if each connection gets a new key.
+    """Transcribes one stream of audio: `fill` takes the audio, and `listen` lets the service transcribe it.
+
+    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. `fill` ends when all audio
+    has arrived, and `listen` when all of it has been transcribed. Transcripts, SttDown and SttUp are sent to `said`;
+    lost audio is reported to the voicekit session. `new_keys` is True if each connection gets a new key.
     """
 
     def __init__(

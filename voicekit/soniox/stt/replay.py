@@ -79,8 +79,8 @@ class ReplayRing:
         return self._capacity - self._unsent_samples
 
     def add(self, item: RingItem) -> None:
-        """Add the next piece of audio or mark. If the ring is full, the oldest audio is dropped, which counts as an
-        overrun if that audio had not been sent."""
+        """Add the next item: a piece of audio or a mark. If the ring is full, the oldest audio is dropped, which counts
+        as an overrun if that audio had not been sent."""
         if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
             before = self._unsent.pop()
             item = Gap(item.end - before.at, before.at)

@@ -73,7 +73,7 @@ class SttSession:
 
     `config` is filled in to match `sound`. If `sound` is None, `config` must be complete; pass bytes in its format to
     `audio`, and times are in samples at its rate. With `finalize_on_pause`, a request to finalize is sent whenever
-    speech stops. `redact` removes keys from the service's texts. Raises ConfigError for an invalid configuration.
+    speech stops. `redact` removes keys from the service's messages. Raises ConfigError for an invalid configuration.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ FINALIZE_ANSWER_S: Final = 3.0
 
 
 class Liveness:
-    """Detects whether the service still responds to the audio that it gets."""
+    """Detects whether the service still responds to the audio that is sent to it."""
 
     __slots__ = ("_last", "_since")
 

@@ -1,8 +1,8 @@
 """Joins the transcripts of several sessions: adds missing spaces, and removes outdated interim words. Pure.
 
-If one session ends before the words of some audio are final, this audio is sent again to the next session. A recogniser
-puts white space before each word except the first one that it recognises, but the first word of a new session may be in
-the middle of a sentence.
+Audio for which a session has returned no final words is sent again to the next session. A recogniser puts white space
+before each word except the first one that it recognises, but the first word of a new session may be in the middle of a
+sentence.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class TtsConnection:
     """A connection for up to `streams` concurrent streams. It can be used immediately, since the key is sent in the
     handshake.
 
-    `redact` removes keys from the service's error texts.
+    `redact` removes keys from the service's error messages.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class TtsConnection:
         self.text(stream, "", now, end=True)
 
     def cancel(self, stream: str, now: float) -> None:
-        """Stop a stream; after this call, its only event is StreamGone."""
+        """Stop a stream; its only event after this call is StreamGone."""
         if self._ours(stream, TtsInput.CANCEL, now) is not None:
             self._send(encode(StreamCancel(stream_id=stream)), now)
 
@@ -153,7 +153,7 @@ class TtsConnection:
         return min([self._sent_at + KEEPALIVE_S, *(known.expires_at for known in self._streams.values())])
 
     def tick(self, now: float) -> list[TtsEvent]:
-        """Send a keepalive if one is due, and fail streams that no longer receive anything."""
+        """Send a keepalive if one is due. Streams that have received nothing for too long fail."""
         if self.failure is not None:
             return []
         events: list[TtsEvent] = []

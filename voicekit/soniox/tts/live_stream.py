@@ -63,7 +63,7 @@ class StreamGone(Struct, frozen=True):
 
 
 class LiveStream:
-    """A stream's state in the protocol, and the incomplete end of its audio and words."""
+    """A stream's state in the protocol, and the sample and the word that are still incomplete."""
 
     __slots__ = ("_left", "_rate", "_rest", "_width", "_words", "moved_at", "stall_s", "state", "text_bytes")
 

@@ -154,7 +154,8 @@ class StreamPlanner:
         return len(self._text) - self._next < READ_AHEAD
 
     def owed(self) -> float:
-        """How many seconds of speech have been sent as text or received as audio, but not passed on to the listener."""
+        """How many seconds of speech have been sent as text or received as audio, but have not been passed on to the
+        listener."""
         return sum(stream.owed for stream in self.streams)
 
     @property

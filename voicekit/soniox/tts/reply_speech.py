@@ -36,7 +36,7 @@ with the usual two seconds, estimates of these times would be made too early.
 
 
 class ReplySpeech:
-    """Speaks one reply when `run` is called; `stop` immediately cancels all speech that is still being made."""
+    """Speaks one reply when `run` is called; `stop` immediately cancels all speech that is still being synthesised."""
 
     def __init__(self, pool: TtsPool, config: TtsConfig, sound: AudioFormat, planner: StreamPlanner) -> None:
         self._pool = pool

@@ -72,16 +72,16 @@ class SonioxTts(Pipeable):
         self._pace = 1.0  # the voice's pace, learned from the last reply
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
-        """Return a mono format with the sink's encoding, and with its rate or, if the service does not support that,
-        the next higher one."""
+        """Return a mono format with the sink's encoding. The rate is the sink's or, if the service does not support
+        that rate, the next higher one."""
         rate = next((rate for rate in TTS_RATES if rate >= wanted.rate), TTS_RATES[-1])
         self.produces = AudioFormat(rate, wanted.encoding)
         self._config = msgspec.structs.replace(tts_config(self._config, self.produces), return_timestamps=True)
         return self.produces
 
     def cut(self) -> None:
-        """Cancel the speech that is being made for the current reply; the `cancel` message to the service is queued
-        before this method returns."""
+        """Cancel the speech that is being synthesised for the current reply; the `cancel` message to the service is
+        queued before this method returns."""
         if self._current is not None:
             self._current.stop()
 

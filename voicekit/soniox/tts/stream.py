@@ -71,7 +71,7 @@ class SpeechStream:
     will arrive.
 
     `pace` is the time that the voice took in earlier streams, divided by the estimated time: see `WordTimer`. A `first`
-    stream belongs to a reply that has had no audio so far; if it stays silent, it is ended sooner than others.
+    stream belongs to a reply for which no audio has arrived so far; if it stays silent, it is ended sooner than others.
     """
 
     def __init__(

@@ -45,8 +45,8 @@ class WordTimer:
     """Follows a voice through one stream of speech. `sound` is how many seconds of audio have arrived, and `told` is
     True if the service has reported the time of any character.
 
-    `pace` is the time that the voice takes for a text, divided by the estimate (`seconds_to_say`); the given value is
-    used until the pace can be measured.
+    `pace` is the time that the voice takes, divided by the estimate (`seconds_to_say`); the given value is used until
+    the pace can be measured.
     """
 
     __slots__ = (
@@ -89,7 +89,7 @@ class WordTimer:
             self._told_to = self.sound
 
     def finish(self, words: Iterable[SpokenWord]) -> None:
-        """Record that all audio has arrived, so that all text has been spoken."""
+        """Record that all audio has arrived, which means that all text has been spoken."""
         self._place(words)
         self.catch_up()
 

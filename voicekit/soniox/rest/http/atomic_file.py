@@ -34,7 +34,7 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
 
 
 def check_writable(path: Path) -> None:
-    """Raise ConfigError if `written` could not write to `path`. Call this early, before there is anything to lose."""
+    """Raise ConfigError if no file can be written to `path`. Call this early, before there is anything to lose."""
     file, beside = _opened(path)
     file.close()
     beside.unlink()

@@ -24,7 +24,7 @@ class RequestBody(httpx.AsyncByteStream):
 
 
 class InOne:
-    """Yields the single piece of a body, if there is one."""
+    """Yields a body as a single piece, or nothing if there is no body."""
 
     def __init__(self, data: bytes | None) -> None:
         self._left = [] if data is None else [data]

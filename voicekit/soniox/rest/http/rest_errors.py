@@ -44,7 +44,7 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
 def unexpected(
     status: int, headers: Mapping[str, str], body: bytes, wanted: str, *, redact: Callable[[str], str] = errors.as_said
 ) -> ProtocolError:
-    """The error for an answer that the API never gives: a web page, a redirect, or nothing at all."""
+    """The error for an answer that the API itself never gives: a web page, a redirect, or nothing at all."""
     kind = redact(headers.get("content-type", "")).partition(";")[0][:QUOTED] or "no content type"
     if 300 <= status < 400:
         where = redact(headers.get("location", "nowhere"))[: 4 * QUOTED]

@@ -1,4 +1,4 @@
-"""Decides how long to wait for the service, and which requests may be repeated. Pure.
+"""Decides how long to wait for the service, and which requests may be retried. Pure.
 
 A request is retried only if this can't make the service do the work twice: either requests of this kind may safely be
 repeated, or the request was refused before any work began.

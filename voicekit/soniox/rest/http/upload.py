@@ -23,7 +23,7 @@ UploadProgress: TypeAlias = Callable[[int, int | None], None]
 
 
 class Upload:
-    """The body of one upload. `sent` is how many of the file's bytes were passed to the connection.
+    """The body of one upload. `sent` is how many of the file's bytes have been passed to the connection.
 
     `again` is True if the body can be sent a second time. Raises ConfigError for a file that can't be read, is too
     large, or changes while it is being read.

@@ -133,7 +133,7 @@ class SttModel(Struct, frozen=True, kw_only=True):
 
 
 class ModelVoice(Struct, frozen=True, kw_only=True):
-    """A voice in the list of models."""
+    """A voice, as it appears in the list of models."""
 
     id: str
     description: str = ""
@@ -141,7 +141,7 @@ class ModelVoice(Struct, frozen=True, kw_only=True):
 
 
 class TtsModel(Struct, frozen=True, kw_only=True):
-    """A model for speech; the speeds are None if the model has only one speed."""
+    """A model for speech; `speed_min` and `speed_max` are None if the model has only one speed."""
 
     id: str
     aliased_model_id: str | None = None

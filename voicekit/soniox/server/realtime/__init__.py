@@ -1,1 +1,1 @@
-"""The service's side of both websocket protocols, pure."""
+"""The service's side of both websocket protocols. Pure."""

@@ -1,1 +1,1 @@
-"""The service's side of the REST API, pure."""
+"""The service's side of the REST API. Pure."""

@@ -42,7 +42,7 @@ FIELD_BYTES: Final = 64 * 1024
 
 
 class RestExchange:
-    """The handling of one request, up to its answer."""
+    """Handles one request until it is answered."""
 
     def __init__(
         self,
@@ -84,12 +84,12 @@ class RestExchange:
 
     @property
     def body(self) -> bytes:
-        """The body so far; empty for an upload, which is never kept."""
+        """The part of the body that has arrived; empty for an upload, which is never kept."""
         return bytes(self._body)
 
     @property
     def upload(self) -> ReceivedUpload | None:
-        """The form of an upload so far: its fields, and the name and size of its file."""
+        """The part of an upload's form that has arrived: its fields, and the name and size of its file."""
         return self._call.upload
 
     def receive(self, data: bytes, now: float) -> list[Effect]:

@@ -1,4 +1,4 @@
-"""Reads multipart forms (RFC 7578) piece by piece: a file passes through and is never kept.
+"""Reads multipart forms (RFC 7578) piece by piece: a file's data is passed on and never kept.
 
     form = ReceivedForm(content_type)
     for event in form.feed(data): ...       a PartBegun for each part, then its bytes

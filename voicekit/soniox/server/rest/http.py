@@ -48,7 +48,7 @@ class RestGone(Exception):
 
 
 class RestConnection:
-    """One connection from a client, on `stream`."""
+    """One connection from a client; `stream` is its byte stream."""
 
     def __init__(self, server: RestServer, act: Act, speak: MakeSpeech, stream: trio.abc.Stream) -> None:
         self._server, self._act, self._speak, self._stream = server, act, speak, stream

@@ -36,8 +36,7 @@ class Shelf(Generic[T]):
         return (thing for _, thing in self._things.values())
 
     def routes(self, delete: Callable[[RestCall], RestAnswer], counts: Callable[[int], Any]) -> list[RestRoute]:
-        """Routes for the list of the objects, for their number, and for a single object; `delete` handles a
-        deletion."""
+        """Routes for the list of the objects, for their number, and for a single object; `delete` handles deletions."""
         path = f"/v1/{self._kind}s"
         return [
             RestRoute("GET", path, self._page),
@@ -67,7 +66,7 @@ class Shelf(Generic[T]):
         return found
 
     def drop(self, call: RestCall) -> RestAnswer:
-        """Delete the object that the path names."""
+        """Delete the object whose id is in the path."""
         self.find(call.ids[0])
         del self._things[call.ids[0]]
         return answer(204)

@@ -75,7 +75,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe the file `request.file_id`, or the audio at `request.audio_url`; then report the progress to
+    """Transcribe the file `request.file_id`, or the audio at `request.audio_url`, and report the progress to
     `server.jobs`.
     """
 
@@ -101,7 +101,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Post `body` to a webhook; then report `notified`."""
+    """Post `body` to a webhook; then report the status of its answer with `notified`."""
 
     id: str
     url: str
@@ -156,8 +156,7 @@ class RestRoute:
 
 
 class RestDesk:
-    """What all routes share: the account, the dates, and new ids, which come in a fixed order so that a run can be
-    repeated."""
+    """What all routes share: the account, the dates, and new ids, whose fixed order makes runs reproducible."""
 
     def __init__(
         self, account: Account, epoch: datetime = EPOCH, mint: Callable[[], str] = secrets.token_urlsafe

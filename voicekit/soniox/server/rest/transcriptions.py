@@ -80,7 +80,8 @@ class ServedTranscriptions:
     # --- from the engine ---
 
     def processing(self, name: str, *, duration_ms: int | None = None) -> None:
-        """Record that the engine has begun; it may already know the length of the audio."""
+        """Record that the engine has begun. `duration_ms` is the length of the audio, if the engine already knows
+        it."""
         self._move(name, "processing", audio_duration_ms=duration_ms)
 
     def completed(
