@@ -82,7 +82,7 @@ class TtsConnection:
         return TtsState.ABSENT if known is None else known.state
 
     def start(self, config: TtsConfig, now: float, *, stall_s: float = STALL_S) -> str:
-        """Start a stream and return its id, unique on this connection.
+        """Start a stream and return its id, which is unique on this connection.
 
         Text should follow within a few seconds. When the text is complete, the stream fails if no audio arrives for
         `stall_s` seconds. Raises ConfigError for an invalid `config`, and LocalProtocolError if there is no room.

@@ -76,7 +76,7 @@ class WordTimer:
         self._text += text
 
     def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord]) -> None:
-        """Record that more audio has arrived, the characters spoken in it, and the words that are now complete, with
+        """Record the arrival of more audio, the characters spoken in it, and the words that are now complete, with
         their times."""
         if characters and self._is_silent:
             self._jump()
