@@ -179,7 +179,7 @@ class Http:
         """Make one attempt and wait for the headers of its answer, within `answer` seconds."""
         with trio.move_on_after(self.patience.connect + self.patience.answer):
             return await self._opened(ask)
-        raise lost(ask, f"no answer began within {self.patience.answer:g} s")
+        raise lost(ask, f"no response started within {self.patience.answer:g} s")
 
     def _limit(self, scope: trio.CancelScope) -> None:
         scope.deadline = trio.current_time() + self.patience.answer
