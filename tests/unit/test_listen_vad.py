@@ -72,7 +72,7 @@ def test_every_detector_keeps_the_contract_at_each_of_its_rates(vad: Vad) -> Non
 @pytest.mark.parametrize("vad", [WebRtcVad(), EnergyVad(), ConfirmedBy(WebRtcVad(), EnergyVad())], ids=repr)
 def test_another_rate_is_refused_by_name(vad: Vad) -> None:
     """A rate that the detector can't judge raises ConfigError with the ones it can."""
-    with pytest.raises(ConfigError, match=r"expected a rate of 8000, .*48000 Hz, got 7999"):
+    with pytest.raises(ConfigError, match=r"expected one of the rates 8000, .*48000 Hz, got 7999"):
         vad.start(7_999)
 
 

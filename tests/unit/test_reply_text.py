@@ -110,7 +110,7 @@ def test_sentences_refuses_a_limit_that_makes_no_sense(max_chars):
 @pytest.mark.parametrize("language", ["de", "", "english", None, 5])
 def test_spoken_forms_refuses_a_language_without_rules(language):
     """A language that has no rules is a ConfigError that names those that have."""
-    with pytest.raises(ConfigError, match=rf"expected a language from en, got {language!r}"):
+    with pytest.raises(ConfigError, match=rf"expected one of the languages en, got {language!r}"):
         spoken_forms(language)
 
 

@@ -17,7 +17,9 @@ def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
     if not isinstance(message, str):
         raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")
     if len(message) > LONGEST_MESSAGE:
-        raise RemoteProtocolError(f"{wire}: expected at most {LONGEST_MESSAGE} characters, got {len(message)}")
+        raise RemoteProtocolError(
+            f"{wire}: expected a message of at most {LONGEST_MESSAGE} characters, got {len(message)}"
+        )
     try:
         value = json.loads(message)
     except (ValueError, RecursionError):

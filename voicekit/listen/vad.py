@@ -36,7 +36,7 @@ FULL_SCALE = 32_768.0
 
 def _require_rate(name: str, rates: Sequence[int], rate: int) -> None:
     if rate not in rates:
-        raise ConfigError(f"{name}: expected a rate of {', '.join(map(str, rates))} Hz, got {rate!r}")
+        raise ConfigError(f"{name}: expected one of the rates {', '.join(map(str, rates))} Hz, got {rate!r}")
 
 
 @dataclass(frozen=True, slots=True)

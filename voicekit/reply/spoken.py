@@ -47,7 +47,8 @@ def spoken_forms(language: str = "en") -> TransformPart[Any, Any]:
     """
     rules = LANGUAGES.get(language.lower().partition("-")[0]) if isinstance(language, str) else None
     if rules is None:
-        raise ConfigError(f"spoken_forms(): expected a language from {', '.join(sorted(LANGUAGES))}, got {language!r}")
+        known = ", ".join(sorted(LANGUAGES))
+        raise ConfigError(f"spoken_forms(): expected one of the languages {known}, got {language!r}")
     reading = _Reading(rules)
     return TransformPart("spoken forms", lambda context: Rewriting(reading))
 

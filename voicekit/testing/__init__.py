@@ -1,4 +1,6 @@
-"""The public test kit: whole calls in virtual time, for voicekit's tests and yours. No other package imports it.
+"""The public test kit: whole calls in virtual time, for voicekit's tests and yours.
+
+No other part of voicekit imports it.
 
 from voicekit.testing import Script, hold_call
 

@@ -1,10 +1,10 @@
-"""An in-memory carrier in virtual time: it plays the sound of a call at normal speed, and records what was heard.
+"""An in-memory carrier in virtual time: it plays the audio it receives at normal speed, and records what was heard.
 
     carrier = ScriptedCarrier(TwilioPeer(), AudioFormat(8000, "mulaw"), delay=0.05)
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-`played` holds the sound that was played, with its times; `marks` holds the marks that were sent back. To run a whole
+`played` holds the audio that was played, with its times; `marks` holds the marks that were sent back. To run a whole
 conversation over such a carrier, pass a `PhoneLine` to `hold_call`.
 """
 
@@ -31,12 +31,12 @@ UNDER_WAY = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneLine:
-    """A transport (its name or its dialect) and how badly its line behaves; times are in seconds since the call began.
+    """A transport, given by name or as a Dialect, and its line's faults; times are in seconds since the call began.
 
     In either direction, each message takes `delay` seconds plus up to `jitter`; messages stay in order, as on TCP.
-    Every `swap`-th message with the caller's sound comes after the next one (only Telnyx does this), and every
+    Every `swap`-th message with the caller's audio arrives after the next one (only Telnyx does this), and every
     `lose`-th such message is lost. Marks come back `late_marks` seconds late, and every `lose_marks`-th mark is lost.
-    During `silences`, given as pairs of start and end, no sound comes from the far side; during `holds`, the far side
+    During `silences`, given as pairs of start and end, no audio comes from the far side; during `holds`, the far side
     has put the call on hold. At `dies_at`, the connection is lost without a goodbye. From `stuck_at` on, the far side
     accepts no more messages from our side. `control`, for example a `ScriptedControl`, carries out requests to the
     carrier.
@@ -58,7 +58,7 @@ class PhoneLine:
 
 
 class ScriptedCarrier:
-    """The far end of one call. `hung_up` is set when our side has closed the connection."""
+    """The carrier's end of one call. `hung_up` is set when our side has closed the connection."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class ScriptedCarrier:
         return self._device.position(trio.current_time())
 
     def settle(self) -> None:
-        """Add to `played` all sound that has been completely played by now."""
+        """Add to `played` all audio that has been played completely by now."""
         self._device.position(trio.current_time())
 
     def say(self, *messages: WireMessage, late: float = 0.0) -> None:
@@ -114,7 +114,7 @@ class ScriptedCarrier:
         self.vanish(1000)
 
     def vanish(self, code: int | None = 1006) -> None:
-        """End the connection with the close code `code`; with 1006, there is no goodbye."""
+        """End the connection with the close code `code`; 1006 means that it is lost without a goodbye."""
         self._theirs.put(StreamClosed(code), 0.0)
 
     def get_stuck(self) -> None:
@@ -122,7 +122,7 @@ class ScriptedCarrier:
         self._ours.stuck = True
 
     async def run(self) -> None:
-        """Play sound and answer messages until our side closes the connection."""
+        """Play the audio and answer the messages from our side until it closes the connection."""
         self.say(*self.peer.begin())
         self.begun.set()
         while True:
@@ -196,7 +196,7 @@ class _Way:
         self._changed.unpark_all()
 
     async def put_soon(self, message: Any) -> None:
-        """Put `message` as `put` does, but first wait until there is room for it."""
+        """Wait until there is room for `message`, and then put it on its way, as `put` does."""
         await trio.lowlevel.checkpoint()
         while self.stuck or len(self._items) >= UNDER_WAY:
             await self._changed.park()

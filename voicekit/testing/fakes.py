@@ -1,7 +1,8 @@
-"""A voice whose sound encodes its characters, so that the text that was heard can be read from the samples.
+"""A fake voice that encodes its text in the audio, so that the text that was heard can be read from the samples.
 
 Each character lasts 60 ms, and all its samples have the value of its `to`: how many characters of the handler's text
-count as heard after it. So even without word marks, the highest value in a recording shows how much the caller heard.
+count as heard once this character has been played. So even without word marks, the highest value in a recording shows
+how much the caller heard.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from voicekit.flow.transform import Pipeable
 from voicekit.writing import word_spans
 
 PER_CHARACTER = 0.06
-"""Seconds of sound per character, as of a brisk speaker."""
+"""Seconds of audio per character, as of a brisk speaker."""
 
 FIRST_SOUND = 0.137
 """Seconds until the first sample. This is typical of a good service, and not a multiple of a frame, so that nothing in
@@ -33,7 +34,7 @@ VALUES = 32_000
 
 
 class FakeTts(Pipeable):
-    """A tts that speaks at a fixed pace, with a mark before each word and 60 ms of sound per character."""
+    """A tts that speaks at a fixed pace, with a mark before each word and 60 ms of audio per character."""
 
     name = "fake voice"
     accepts = None
@@ -45,7 +46,7 @@ class FakeTts(Pipeable):
         first_sound: float = FIRST_SOUND,
         levels: Sequence[int] = range(VALUES),
     ) -> None:
-        """Every sample of a character has the value `levels[to % len(levels)]`, with that character's `to`."""
+        """A character's samples have the value `levels[to % len(levels)]`, where `to` is taken from the Text."""
         self.produces: AudioFormat | None = None
         self.cuts = 0
         self._per_character = per_character
@@ -82,5 +83,5 @@ class FakeTts(Pipeable):
 
 
 def heard_to(pcm: bytes) -> int:
-    """How many characters of the handler's text were heard, judging only by the samples from a FakeTts."""
+    """How many characters of the handler's text were heard, according to `pcm`, which comes from a FakeTts."""
     return max(array("h", pcm), default=0)

@@ -34,8 +34,8 @@ from voicekit.turn.policy import Policy
 
 @dataclass
 class HeldCall:
-    """A finished call: its session, the sound that its sink kept, its events with their times, and the number of tasks
-    that it left behind."""
+    """A finished call: its session, the sink that recorded its audio, its events with their times, and the number of
+    tasks that it left behind."""
 
     session: Session
     sink: Any
@@ -74,12 +74,12 @@ def hold_call(
 
     If `bot` is a Bot, its policy, greeting and text transforms are used; `policy` overrides the Bot's policy. With
     `strict` (the default), an error in the handler is raised; otherwise, the bot apologises and the call continues.
-    `parts` replace the scripted source, vad and stt, or the fake tts. `during(session)`, if given, is an async function
-    that runs alongside the call from its start. By default, all installed plugins are used.
+    `parts` can replace the scripted source, vad and stt, and the fake tts. `during(session)`, if given, is an async
+    function that runs alongside the call from its start. By default, all installed plugins are used.
 
     If `over` is given, the call runs over a wire: `over` is the name of a transport, such as "twilio", or a `PhoneLine`
-    that defines how badly the line behaves. In that case, a scripted carrier speaks the script, and the call brings its
-    own sink.
+    that defines how badly the line behaves. In that case, a scripted carrier acts as the caller, and the call brings
+    its own sink.
     """
     plugins = plugins if plugins is not None else installed_plugins()
     if over is not None:

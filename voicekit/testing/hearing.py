@@ -30,24 +30,24 @@ class ScriptHearing:
 
     @property
     def to(self) -> int:
-        """The position up to which sound has arrived."""
+        """The position up to which audio has arrived."""
         return self._to
 
     def take(self, end: int) -> None:
-        """Record that sound has arrived up to `end`."""
+        """Record that audio has arrived up to `end`."""
         self._to = end
 
     def miss(self, gap: Gap) -> None:
-        """Record that the sound in `gap` will never arrive."""
+        """Record that the audio in `gap` will never arrive."""
         self._to = gap.end
         self._gaps.append(gap)
 
     def finalize(self, at: int) -> None:
-        """Request final words for all sound before `at`."""
+        """Request final words for all audio before `at`."""
         self._asked.append(at)
 
     def say(self, endpoints: bool) -> list[ScriptHeard]:
-        """Return the transcripts that are due once sound up to `to` has arrived."""
+        """Return the transcripts that are due now that audio has arrived up to `to`."""
         out: list[ScriptHeard] = []
         while self._asked and self._asked[0] + self._fin <= self._to:
             out += self._finalized(self._asked.popleft())
@@ -85,7 +85,7 @@ class ScriptHearing:
         return out
 
     def finish(self) -> list[ScriptHeard]:
-        """At the end of the sound, return the remaining words that have arrived, as final words."""
+        """At the end of the audio, return the remaining words that have arrived, as final words."""
         if not self._utterances:
             return []
         heard = [word for word in self._utterances[0] if not self._missed(word) and word.end <= self._to]

@@ -1,4 +1,4 @@
-"""Makes calls over a scripted carrier: speaks a script over a wire as the caller, and finds a transport's wire."""
+"""Makes calls over a scripted carrier: acts as the caller of a script, and finds the dialect of a transport."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def dialect_of(line: PhoneLine, plugins: Plugins) -> Dialect:
 
 
 def carrier_of(line: PhoneLine, dialect: Dialect) -> ScriptedCarrier:
-    """The far end of one call on `line`."""
+    """The carrier's end of a new call on `line`."""
     return ScriptedCarrier(
         dialect.peer(),
         dialect.format,
@@ -57,7 +57,7 @@ async def dial(
 ) -> None:
     """Act as the caller of `script` on `line`, until the caller or our side hangs up, or the line is lost.
 
-    `sound` replaces the caller's usual sound, which only `PhoneEars` understands.
+    `sound`, if given, makes the caller's audio; the usual audio is understood only by `PhoneEars`.
     """
     if any(isinstance(act, Typed) for _, act in script.acts):
         raise ConfigError("a script over a wire: expected words, sounds and keys, got typed text")

@@ -1,6 +1,6 @@
-"""The sounds of a scripted caller and of a voice, encoded so that the far end of a telephone line can decode them.
+"""Encodes the audio of a scripted caller and a fake voice so that the far end of a telephone line can decode it.
 
-G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's sound is cut into
+G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's audio is cut into
 slots of 20 ms. Each slot spells out its own number in 20 bits, each a millisecond long. The bits are loud while the
 caller makes a sound:
 
@@ -29,7 +29,7 @@ from voicekit.testing.hearing import ScriptHeard, ScriptHearing
 from voicekit.testing.scripted import Script, ScriptedStt
 
 SLOT = 0.02
-"""Seconds of sound that spell one number."""
+"""Seconds of audio that spell one number."""
 
 BITS = 20
 """Bits of a slot's number: enough for 5.8 hours."""
@@ -41,15 +41,14 @@ at most 4 %."""
 
 
 def spell(number: int, loud: bool, rate: int) -> bytes:
-    """Slot `number` of a caller's sound: PCM16 at `rate`."""
+    """Slot `number` of a caller's audio, as PCM16 at `rate`."""
     levels = LOUD if loud else QUIET
     each = round(SLOT * rate) // BITS
     return b"".join(array("h", [levels[number >> bit & 1]]).tobytes() * each for bit in range(BITS))
 
 
 def read_slots(frame: AudioFrame) -> Iterator[int]:
-    """The numbers of the complete slots in `frame`, which is PCM16. Sound may be missing at the beginning of the
-    frame."""
+    """The numbers of the complete slots in `frame`, which is PCM16 and may begin with an incomplete slot."""
     size = frame.format.samples(SLOT)
     samples = array("h", frame.pcm)
     step = size // BITS
@@ -60,7 +59,7 @@ def read_slots(frame: AudioFrame) -> Iterator[int]:
 
 
 def caller_sound(script: Script, number: int, slots: int, form: AudioFormat) -> bytes:
-    """The sound of the caller in `script`: `slots` slots, beginning with slot `number`, in the wire's format."""
+    """The caller's audio for `script` in the format `form`: `slots` slots, beginning with slot `number`."""
     pcm = b"".join(spell(n, _sounds(script, (n + 0.5) * SLOT), form.rate) for n in range(number, number + slots))
     return convert(pcm, AudioFormat(form.rate), form)
 
@@ -70,10 +69,10 @@ def _sounds(script: Script, at: float) -> bool:
 
 
 class PhoneEars(ScriptedStt):
-    """Understands a script's words over a telephone. A word is not heard if half of its slots are missing.
+    """Understands a script's words over a telephone line. A word is not heard if half of its slots are missing.
 
     The times of a word are those at which its sound arrived. A Gap counts as silence, but only up to the end of the
-    next word, since a delayed wire may still send that word.
+    next word, since the audio of that word may still arrive late.
     """
 
     name = "ears on a telephone"
@@ -108,7 +107,7 @@ class PhoneHearing(ScriptHearing):
         self._offset = 0  # the number to add to a position in the script to get the position in the stream
 
     def hear(self, frame: AudioFrame) -> None:
-        """Take the slots of `frame`; a slot that comes after a later one is ignored."""
+        """Take the slots of `frame`, and ignore any slot that arrives after a later one."""
         for place, number in enumerate(read_slots(frame)):
             if number >= self._expected:
                 to = self.to
@@ -119,7 +118,7 @@ class PhoneHearing(ScriptHearing):
                 self.take(max(to, self._expected * self._slot))
 
     def wait(self, gap: Gap) -> None:
-        """Record that time has passed without sound."""
+        """Record that time has passed without audio."""
         nothing_before = min((end - 1 for end in self._ends if end > self.to), default=self.to + gap.samples)
         self.take(max(self.to, min(self.to + gap.samples, nothing_before)))
 

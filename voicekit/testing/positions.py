@@ -1,4 +1,4 @@
-"""Sound that encodes its position in each sample, so that lost or doubled samples can be detected anywhere.
+"""Audio in which each sample encodes its position, so that lost or doubled samples can be detected anywhere.
 
 Sample number n has the value n modulo 8,192, plus 16,384 while the user makes a sound. Within each block of 8,192
 samples, the bit that stands for 8,192 spells out the block's number in 32 bits, one bit per sample, over and over. So

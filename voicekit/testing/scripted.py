@@ -1,9 +1,9 @@
-"""A scripted user with timed words, coughs, typed lines and keys, and a transcriber that knows these words.
+"""A scripted user with timed words, coughs, typed lines and key presses, and a transcriber that knows these words.
 
 Each sample encodes its position (see `positions`), and whether the user is making a sound. So a dropped or doubled
 sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only if the samples of
-that word have arrived. All results are timed by the samples received and not by a clock, so in virtual time the same
-script always produces the same call.
+that word have arrived. All results are timed by the samples received, so in virtual time the same script always
+produces the same call.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from voicekit.testing.hearing import ScriptHearing
 from voicekit.testing.positions import POSITIONS, SOUNDING, sounding
 
 FRAME = 0.02
-"""Seconds of sound in each frame of the source, as in frames from telephones and browsers."""
+"""Seconds of audio in each frame of the source, as in frames from telephones and browsers."""
 
 _IS_LOUD = bytes(high >= SOUNDING >> 8 for high in range(256))
 
@@ -96,7 +96,7 @@ class Script:
         ]
 
     def pcm(self, at: int, samples: int, rate: int) -> bytes:
-        """The sound that the source sends at `rate`: `samples` samples of PCM16 mono, from sample `at` on."""
+        """The audio that the source sends at `rate`: `samples` samples of PCM16 mono, from sample `at` on."""
         first = max(0, bisect_right(self.sounds, at / rate, key=_start) - 1)
         last = bisect_right(self.sounds, (at + samples) / rate, key=_start)
         spans = ((round(sound.start * rate), round(sound.end * rate)) for sound in self.sounds[first:last])
@@ -109,7 +109,7 @@ class Script:
 
 
 class ScriptedSource(Pipeable):
-    """Plays a Script as a live source: a frame every 20 ms, with typed lines and keys as signals between them."""
+    """Plays a Script as a live source: a frame every 20 ms, with signals for typed lines and key presses in between."""
 
     name = "scripted source"
     accepts = None
@@ -150,7 +150,8 @@ class ScriptedVad:
 
     def start(self, rate: int) -> ScriptedVadStream:
         if rate not in self.rates:
-            raise ConfigError(f"scripted VAD: expected a rate of {', '.join(map(str, self.rates))} Hz, got {rate!r}")
+            rates = ", ".join(map(str, self.rates))
+            raise ConfigError(f"scripted VAD: expected one of the rates {rates} Hz, got {rate!r}")
         return ScriptedVadStream(rate // 50)
 
 
@@ -166,10 +167,10 @@ class ScriptedVadStream:
 class ScriptedStt(Pipeable):
     """Understands the words of a Script when their samples have arrived; a word is not heard if half of it is missing.
 
-    A word is reported as interim `interim` seconds after its last sample, and as final `final` seconds after it. An
+    After the last sample of a word, an Interim comes `interim` seconds later, and a Final `final` seconds later. An
     Endpoint comes `endpoint` seconds after the last word of an utterance, unless the next utterance has begun or
-    `endpoints` is False. If `fin` is given, the transcriber can be asked to finalise, and answers `fin` seconds of
-    sound after the requested position.
+    `endpoints` is False. If `fin` is given, the transcriber can be asked to finalise, and answers once `fin` seconds
+    of audio after the requested position have arrived.
     """
 
     name = "scripted ears"

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from voicekit.events import Dtmf, Typed, Word, joined
 from voicekit.writing import letters
 
-# The number of questions remembered; final words for older questions no longer arrive.
+# The number of questions to remember; by the time a question is dropped, its final words can no longer arrive.
 REMEMBERED = 8
 
 

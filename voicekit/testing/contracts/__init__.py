@@ -3,10 +3,10 @@
 async def test_my_voice_keeps_the_contract(autojump_clock):
     await check_tts(lambda: MyVoice(speed=1.2))
 
-Each check gets a factory, because it needs many parts. It runs some to their end several times, cancels others at many
-awaits, reads the output of some slowly, and leaves the output of others unread. If a part breaks a promise of its
-contract, the check raises an AssertionError that names the promise. The checks run in virtual time (pytest-trio's
-`autojump_clock`), and run the functions passed to `in_thread` in the event loop.
+Each check takes a factory, because it needs many copies of the part. It runs some to their end several times, cancels
+others at many awaits, reads the output of some slowly, and leaves the output of others unread. If a part breaks a
+promise of its contract, the check raises an AssertionError that names the promise. The checks run in virtual time
+(pytest-trio's `autojump_clock`), and run functions passed to `in_thread` in the event loop, not in threads.
 """
 
 from voicekit.testing.contracts.call import check_call

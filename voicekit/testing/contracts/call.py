@@ -1,4 +1,4 @@
-"""Checks the contracts of a wire and of a call over it."""
+"""Checks a wire, and a call over it, against their contracts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST_LEAD = 0.4
 """The maximum number of seconds by which playout sends sound ahead of the clock."""
 
 SECONDS = 3.0
-"""Seconds of sound that are written: not a multiple of a packet, so that the last packet is padded."""
+"""Seconds of audio that are written: not a multiple of a packet, so that the last packet is padded."""
 
 GARBAGE = 300
 """How many invalid messages a wire gets."""
@@ -48,9 +48,9 @@ LINES: tuple[dict[str, Any], ...] = (
 async def check_call(dialect: Dialect) -> None:
     """Check the wire of `dialect` against its peer.
 
-    The caller's sound and keys must arrive exactly once, complete and in order. Written sound must reach the far end in
+    The caller's audio and keys must arrive exactly once, complete and in order. Written audio must reach the far end in
     the same way, even on a line that is slow or shaky, or that loses all marks. The position must never decrease, never
-    exceed the written sound, and never exceed the played sound by more than the declared error. A cut must silence the
+    exceed the written audio, and never exceed the played audio by more than the declared error. A cut must silence the
     far end. Invalid messages may raise only RemoteProtocolError. A goodbye, a lost connection and our own hang-up must
     each end the call in time and with the right reason; the connection must be closed only once. The call's sink must
     fulfil the sink contract.

@@ -1,4 +1,4 @@
-"""Checks the contract of a handler."""
+"""Checks a handler against its contract."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicekit.testing.contracts.stream import Plan
 
 
 async def check_handler(make: Callable[[], Answer], turn: Turn | str = "Good morning", *, within: float = 60.0) -> None:
-    """Check the handlers that `make` returns (anything that `as_handler` takes), by calling each with `turn`.
+    """Check the handlers that `make` returns (anything that `as_handler` accepts), by calling each with `turn`.
 
     A handler must end within `within` seconds, and emit only text (str). It must be cancellable at any await, and able
     to answer again afterwards. It must end when its text is no longer read. If `turn` is a str, the turn does not

@@ -68,8 +68,8 @@ def _nothing() -> None:
 
 
 async def check_opening(make: Callable[[], Any], equip: Equip, *, once: bool = False) -> None:
-    """Check all promises that this module covers; `equip` is called for each use of a part. If `once` is true, a part
-    need not open again."""
+    """Check that the parts from `make` keep all promises of `open()`; `equip` is called for each use of a part. If
+    `once` is true, a part need not open a second time."""
     await _opens(make(), equip, ["only"] if once else ["first", "second"])
     await _lets_errors_pass(make())
     await _can_be_cancelled(make, equip)

@@ -1,4 +1,4 @@
-"""Reports broken promises, and runs checks in virtual time, making sure that no task is left behind."""
+"""Reports broken promises; runs checks in virtual time, and makes sure that they leave no task behind."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
 
 @asynccontextmanager
 async def bench(part: object) -> AsyncIterator[None]:
-    """Require virtual time, unwrap an error group with only one error, and check that no task is left behind."""
+    """Require virtual time, unwrap error groups that hold only one error, and check that no task is left behind."""
     clock = trio.lowlevel.current_clock()
     if not isinstance(clock, MockClock) or clock.autojump_threshold == inf:
         raise ConfigError("contract checks run in virtual time: add pytest-trio's fixture autojump_clock to the test")
@@ -107,7 +107,7 @@ def telling(part: object, when: str) -> Iterator[None]:
 
 
 def call_now(part: object, plain: Callable[[], object]) -> None:
-    """Call `plain`, which must be a plain function and must not raise an error."""
+    """Call `plain`, which must be a plain function (not async) and must not raise an error."""
     name = getattr(plain, "__name__", "it")
     with telling(part, f"when {name}() was called"):
         result = plain()

@@ -1,4 +1,4 @@
-"""Checks the contract of a sink."""
+"""Checks a sink against its contract."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ FRAME = 0.02
 """Seconds per frame; this is typical of voices."""
 
 AHEAD = 10.0
-"""The maximum number of seconds of sound that a sink may have taken but not yet played: playout never needs more than
+"""The maximum number of seconds of audio that a sink may have taken but not yet played: playout never needs more than
 0.4, but a carrier may buffer more.
 """
 
 MORE = AHEAD + 2.0
-"""Seconds of sound: more than any sink may take without playing some."""
+"""Seconds of audio: more than any sink may take without playing some."""
 
 SOME = 2.0
-"""Seconds of sound in writes that are cancelled at many points: more than a device usually buffers."""
+"""Seconds of audio in writes that are cancelled at many points: more than a device usually buffers."""
 
 STUCK = 60.0
 """Seconds after which a write counts as stuck: longer than a very slow device needs for a frame."""
@@ -59,12 +59,12 @@ A_WHILE = 1.0
 async def check_sink(make: Callable[[], Any]) -> None:
     """Check the sinks that `make` returns.
 
-    `write` must wait while the device is full, and a cancelled `write` must not have taken the frame. All written sound
-    must be heard in the end. `position` must begin at 0, never decrease, never exceed the written sound, and stay the
+    `write` must wait while the device is full, and a cancelled `write` must not have taken the frame. All written audio
+    must be heard in the end. `position` must begin at 0, never decrease, never exceed the written audio, and stay the
     same during a hold and after a `discard`. `hold` (if the sink is pausable), `release` and `discard` must be plain
     functions; calling one of them a second time must have no effect. `lead`, `packet` and `position_error`, if
-    declared, must be in seconds and within their bounds. The sink must open again, close within half a second, and be
-    cancellable at any await.
+    declared, must be in seconds and within their bounds. The sink must be able to open again, close within half a
+    second, and be cancellable at any await.
     """
     part = make()
     async with bench(part):
@@ -94,7 +94,7 @@ class _Listener:
         self._why = ""
 
     async def write(self, seconds: float) -> None:
-        """Write `seconds` of silence, frame by frame."""
+        """Write `seconds` seconds of silence, frame by frame."""
         sound = self.sink.format
         for _ in range(round(seconds / FRAME)):
             frame = AudioFrame(sound.silence(sound.samples(FRAME)), self.written, sound)
@@ -124,7 +124,7 @@ class _Listener:
         return position
 
     async def hear_all(self) -> None:
-        """Wait until all written sound has been heard, and then a while longer."""
+        """Wait until all written audio has been heard, and then for a while longer."""
         since, last = trio.current_time(), self.position()
         while (position := self.position()) < self.written:
             if position > last:

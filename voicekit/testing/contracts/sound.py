@@ -1,4 +1,4 @@
-"""Checks a stream of sound: one format, whole samples, and every sample at its position."""
+"""Checks a stream of audio: all frames in one format, with whole samples, and at the right positions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_sound(part: Any, said: Iterable[Any], format: AudioFormat) -> int:  # 
 
 
 def cut(sound: AudioFrame, seconds: float, at: int = 0) -> Iterator[AudioFrame]:
-    """`sound` cut into frames of `seconds`, each with a copy of its bytes; the first sample is number `at`."""
+    """Yield `sound` as frames of `seconds` seconds, each with its own copy of the bytes; positions begin at `at`."""
     size = sound.format.samples(seconds) * sound.format.sample_bytes
     for start in range(0, len(sound.pcm), size):
         frame = AudioFrame(bytes(bytearray(sound.pcm[start : start + size])), at, sound.format)

@@ -1,4 +1,4 @@
-"""Checks the contract of a source."""
+"""Checks a source against its contract."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STUCK = 600.0
 """Seconds for which the source's output is not read."""
 
 HOARD = 120.0
-"""The maximum number of seconds of sound that a source may buffer while its output is not read."""
+"""The maximum number of seconds of audio that a source may buffer while its output is not read."""
 
 
 async def check_source(
@@ -40,8 +40,8 @@ async def check_source(
 
     In addition to the Stage contract, a source must ignore its inbox. It must emit frames in the format `produces`,
     with whole samples and without gaps between positions. If it is `live`, it must keep pace with the clock; otherwise,
-    no sound may be lost when the consumer is slow. While its output is not read, it may store only a bounded amount of
-    sound.
+    no audio may be lost when the consumer is slow. While its output is not read, it may store only a bounded amount of
+    audio.
     """
     part = make()
     async with bench(part):

@@ -50,7 +50,7 @@ async def check_streams(
     before_cancel: Callable[[Any], object] = lambda part: None,
     once: bool = False,
 ) -> None:
-    """Check every promise that does not depend on the stage's items, with streams that follow `plan`.
+    """Check all promises that hold for any kind of items, with streams that follow `plan`.
 
     `before_cancel(part)` is called before each cancellation that leaves the stage open. If `once` is true, each stage
     is run with only one stream.
@@ -90,7 +90,7 @@ async def run_once(part: Any, plan: Plan) -> CheckedStream:
 
 
 async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[CheckedStream], object]) -> None:
-    """Run the stage while its output is not read, and call `look` after `seconds`, unless the stage ends before
+    """Run the stage without reading its output, and call `look` after `seconds` seconds, unless the stage ends before
     that."""
     plan = replace(plan, within=2 * seconds)
     async with stream(part, plan, reads=False) as held, open_part(part) as run, trio.open_nursery() as nursery:

@@ -35,7 +35,7 @@ class Plan:
 
     The stage is fed `items` (if `paced`, in real time), and then the end of the stream if `ends` is true. From then on,
     the stage has `within` seconds to end. Its output is read from a link of capacity `room`, with a pause of `slow`
-    seconds after each item, and passed to `judge`. After `enough` items, the stage is stopped.
+    seconds after each item, and passed to `judge`. After `enough` items of output, the stage is stopped.
     """
 
     items: Iterable[Any] = ()
@@ -49,7 +49,8 @@ class Plan:
 
 
 class CheckedStream:
-    """One stream and its output: the items in `said`, and their `times` in seconds since the stage began to run."""
+    """One stream through a stage. `said` holds the output items; `times` says how many seconds after the stage's start
+    each of them came."""
 
     def __init__(self, part: Any, plan: Plan, reads: bool) -> None:
         self.part = part

@@ -1,4 +1,4 @@
-"""Checks the contract of a transcriber."""
+"""Checks a transcriber against its contract."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ FRAME = 0.02
 """Seconds per frame; telephones and browsers send such frames."""
 
 LONG_FRAME = 0.2
-"""Seconds per frame for long sound."""
+"""Seconds per frame for long audio."""
 
 WARM_UP, LONG = 90.0, 240.0
-"""Seconds of sound before and during the check of the transcriber's memory; after WARM_UP, its buffer for a lost
+"""Seconds of audio before and during the check of the transcriber's memory; after WARM_UP, its buffer for a lost
 connection is full."""
 
 
 async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: float = 60.0) -> None:
-    """Check the transcribers that `make` returns. They hear, in real time, `speech`, which must contain words.
+    """Check the transcribers that `make` returns by sending them `speech`, which must contain words, in real time.
 
     In addition to the Stage contract, `negotiate` must return a format, and `accepts` must declare it. The transcriber
-    must emit only transcripts, and all their words must be within the sound that was sent. Finals must be in order, and
-    each word must be final only once. There must be no Endpoint unless `endpoints` is true. Marks and Gaps in the sound
-    must do no harm. The transcriber must end within `within` seconds of the end of its inbox, and may store only a
+    must emit only transcripts, and all their words must be within the audio that was sent. Finals must be in order, and
+    no word may be final twice. There must be no Endpoint unless `endpoints` is true. Marks and Gaps in the audio must
+    do no harm. The transcriber must end within `within` seconds of the end of its inbox, and may store only a
     bounded part of a long call.
     """
     part = make()

@@ -1,4 +1,4 @@
-"""Checks the contract of a voice."""
+"""Checks a voice against its contract."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ async def check_tts(
     word.
 
     In addition to the Stage contract, `negotiate` must return a format; `produces` must declare it, and all frames must
-    use it. Positions must begin at 0 and have no gaps. Each WordMark must be at a position within the sound. From mark
+    use it. Positions must begin at 0 and have no gaps. Each WordMark must be at a position within the audio. From mark
     to mark, neither `at` nor `said_to` may decrease, and the last mark must reach the end of the text. `cut` must be a
-    plain function that is harmless at any time. After a cut and a cancellation, no more sound may be emitted, and the
-    next reply must be spoken completely. While its sound is not read, the voice must stop taking text.
+    plain function that is harmless at any time. After a cut and a cancellation, no more audio may be emitted, and the
+    next reply must be spoken completely. While its audio is not read, the voice must stop taking text.
     """
     part = make()
     async with bench(part):

@@ -1,4 +1,4 @@
-"""Checks the contract of a voice activity detector."""
+"""Checks a voice activity detector against its contract."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SAME = 1e-6
 def check_vad(make: Callable[[], Any]) -> None:
     """Check the detectors that `make` returns, with generated silence, noise and buzzing.
 
-    `start` must return a judge for each of `rates`, and raise ConfigError for any other rate. A judge must declare its
-    `window` in samples, and return a probability from 0 to 1 for each window. Judges that are used alternately must not
-    affect each other.
+    `start` must return a VadStream for each of `rates`, and raise ConfigError for any other rate. A VadStream must
+    declare its `window` in samples, and return a probability from 0 to 1 for each window. VadStreams that are used
+    alternately must not affect each other.
     """
     part = make()
     check_members("vad", part)

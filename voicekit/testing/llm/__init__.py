@@ -1,12 +1,12 @@
-"""A stand-in for language model services: it sends scripted answers over the real wires, on loopback or in memory.
+"""A stand-in for language model services: it sends scripted answers in the real formats, over loopback or in memory.
 
     server = ModelServer("Good morning!", ScriptedAnswer(AnswerCalls("weather")), Status(429, retry_after=1))
 
     async with server.serve() as url: ...            # over loopback: base_url=f"{url}/v1"
     openai(model="any", transport=server.transport)  # in memory, for virtual time
 
-Like the services, it refuses invalid conversations, such as those in which a tool call has no result, or the roles
-don't alternate.
+Like the services, it rejects invalid conversations, for example if a tool call has no result, or if the roles don't
+alternate.
 """
 
 from voicekit.testing.llm.answering import Asked

@@ -1,4 +1,4 @@
-"""One request to the stand-in and its answer, on any wire."""
+"""One request to the stand-in for a language model, and the answer, in any wire format."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ JSON = "application/json"
 
 
 class ConnectionCut(Exception):
-    """Raised at the point at which the script ends the connection."""
+    """Raised where the script ends the connection."""
 
 
 @dataclass
 class Asked:
-    """One request, and whether its answer was sent completely (`complete`) or the client left before that (`left`).
+    """One request. `complete` says whether the whole answer was sent; `left` is set if the client left before that.
 
     `sent` holds the times, by trio's clock, at which the tokens of the answer were sent.
     """
@@ -48,13 +48,13 @@ class Asked:
 
     @property
     def said(self) -> str:
-        """The caller's last words."""
+        """The caller's last message."""
         texts = [text for role, text in self.transcript if role == "user"]
         return texts[-1] if texts else ""
 
     @property
     def transcript(self) -> list[tuple[str, str]]:
-        """The roles and texts of the conversation, without tool calls and results, in the same form for every wire."""
+        """The conversation as (role, text) pairs, without tool calls and results; the same for every wire format."""
         items = self.body.get("messages") or self.body.get("input") or []
         spoken = [(item.get("role", ""), _text(item.get("content"))) for item in items]
         return [(role, text) for role, text in spoken if text and role in ("user", "assistant")]
@@ -74,7 +74,7 @@ Take: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[Asked, Respons
 
 
 async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> AsyncGenerator[bytes, None]:
-    """Yield the events of `answer`. Raises ConnectionCut at the point at which the script ends the connection."""
+    """Yield the events of `answer`. Raises ConnectionCut where the script ends the connection."""
     for chunk in wire.begin():
         yield chunk
     stop, calls = "end", 0

@@ -17,8 +17,8 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 class AnswerCalls:
     """The model calls a tool. If `arguments` is a str, it is sent unchanged, valid or not.
 
-    `index` replaces the number of the call within the answer: some services give all calls the same number, and some
-    give them none (None).
+    `index` replaces the call's index within the answer: some services give all calls the same index, and some give
+    them no index (None).
     """
 
     name: str
@@ -28,7 +28,7 @@ class AnswerCalls:
     index: int | Literal["its own"] | None = "its own"
 
     def numbered(self, name: str, own: int) -> Mapping[str, int]:
-        """A field called `name` with the call's index; `own` is the correct index."""
+        """The call's index, as a field called `name`; `own` is the correct index."""
         index = own if self.index == "its own" else self.index
         return {} if index is None else {name: index}
 
@@ -69,8 +69,8 @@ class AnswerStall:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCut:
-    """The connection is lost at this point in the answer. If `behind` is given, it is lost only after the event that
-    ends the answer ("stop"), or after the one that ends the stream ("done")."""
+    """The connection is lost at this point in the answer or, with `behind`, only after the event that ends the answer
+    ("stop") or the one that ends the stream ("done")."""
 
     behind: Behind = None
 

@@ -1,4 +1,4 @@
-"""The stand-in without a network: an in-memory httpx transport, for virtual time."""
+"""An in-memory httpx transport to the stand-in for a language model, for virtual time."""
 
 from __future__ import annotations
 

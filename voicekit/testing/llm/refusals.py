@@ -1,4 +1,4 @@
-"""Refuses requests with invalid conversations, as language model services do, and as strictly as the strictest of them.
+"""Rejects requests with invalid conversations, as strictly as the strictest of the language model services do.
 
 For example, some services accept two messages in a row with the same role, but the templates of self-hosted models
 don't.
@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def why_refused(path: str, body: JsonObject) -> str | None:
-    """Why the service would refuse the request `body` to `path` with status 400; None if it would accept the
+    """Why the service would reject the request `body` to `path` with status 400; None if it would accept the
     request."""
     if not isinstance(body.get("model"), str) or body.get("stream") is not True:
         return "expected a model, and stream: true"

@@ -1,4 +1,4 @@
-"""The stand-in server: takes requests over loopback or in memory, answers them as scripted, and remembers them."""
+"""A stand-in model server: takes requests over loopback or in memory, answers them as scripted, and remembers them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ModelServer:
     """Answers each request with the next of `replies`; when `replies` is used up, the function `otherwise` provides the
     answers.
 
-    If `key` is given, any other key is refused with 401. `asked` holds the requests so far, oldest first, including
-    those that were refused. `greetings` counts requests other than POST, which only open a connection; `connections`
-    counts all connections over loopback so far, and `open_connections` those that are still open.
+    If `key` is given, any other key is rejected with status 401. `asked` holds the requests so far, oldest first,
+    including those that were rejected. `greetings` counts requests other than POST, which only open a connection;
+    `connections` counts all connections over loopback so far, and `open_connections` those that are still open.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ModelServer:
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Serve on a port of 127.0.0.1, and yield the address, without a path."""
+        """Serve on a port of 127.0.0.1, and yield the server's URL, without a path."""
         listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
         with alone():
             async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""The service's side of the three wires for language models: writes answers and refusals."""
+"""The service's side of the three wire formats for language models: writes answers and refusals."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class At:
     """A moment during a connection. Exactly one of the fields must be given.
 
     `received` is the number of a message from the client, `sent` that of a message from the peer. `bytes_received` and
-    `bytes_sent` are how many bytes precede the moment. `seconds` are counted from the opening of the connection.
+    `bytes_sent` give the number of bytes before the moment. `seconds` are counted from the opening of the connection.
     """
 
     received: int | None = None
@@ -86,21 +86,21 @@ class WireFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Cut(WireFault):
-    """The connection is lost without a closing frame. For the next `away` seconds, the service accepts no other
-    connection."""
+    """The connection is lost without a closing frame. For the next `away` seconds, the service accepts no new
+    connections."""
 
     away: float = field(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen(WireFault):
-    """From this moment on, the peer accepts everything and answers nothing, not even pings."""
+    """Once this fault happens, the peer accepts everything but answers nothing, not even pings."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopReading(WireFault):
-    """From this moment on, the peer reads nothing, so the client soon can't send anything more. The peer still sends
-    its messages."""
+    """Once this fault happens, the peer reads nothing, so the client soon can't send anything more. The peer still
+    sends its messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,7 @@ class Refuse(Fault):
 
 @dataclass(frozen=True, slots=True)
 class SayMessage(Fault):
-    """In addition to the protocol's messages, the peer sends a message with any content: garbage, nulls, ten
-    megabytes."""
+    """The peer sends an extra message with any content: garbage, nulls, ten megabytes."""
 
     message: Message = "not even JSON"
 

@@ -149,7 +149,7 @@ def _seconds(timeout: float | None) -> float:
 
 
 class Doors:
-    """The addresses of a simulated service, and the nursery in which its method `_serve` serves connections."""
+    """The base class of simulated services: their addresses, and the nursery in which `_serve` serves connections."""
 
     _nursery: trio.Nursery | None = None
 

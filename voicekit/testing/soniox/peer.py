@@ -37,7 +37,7 @@ class SonioxPeer(Doors):
     """Simulates Soniox's two realtime services for one account, with a scripted recogniser, its own voice, and faults.
 
     Speech to text understands only `script`, played by a ScriptedSource in pcm_s16le mono at any rate. Text to speech
-    supports every format without a header; `spoken` decodes its sound. `faults` is a list that may be extended: it is
+    supports every format without a header; `spoken` decodes its audio. `faults` is a list that may be extended: it is
     read when a connection is opened. Without an `account`, every key is accepted.
 
         peer = SonioxPeer(script, faults=[Cut(At(received=20))])
@@ -69,8 +69,7 @@ class SonioxPeer(Doors):
 
     @property
     def transport(self) -> PeerInMemory:
-        """An in-memory transport to this peer; the peer's side of each connection lasts as long as the client's
-        side."""
+        """An in-memory transport to this peer."""
         return PeerInMemory(self)
 
     async def open_stream(self, host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
@@ -82,17 +81,17 @@ class SonioxPeer(Doors):
 
     @property
     def hearings(self) -> list[ConnectionRecord]:
-        """The connections to speech to text."""
+        """All connections to the speech-to-text service."""
         return [record for record in self.connections if record.service is Service.STT]
 
     @property
     def speakings(self) -> list[ConnectionRecord]:
-        """The connections to text to speech."""
+        """All connections to the text-to-speech service."""
         return [record for record in self.connections if record.service is Service.TTS]
 
     @property
     def transcripts(self) -> list[str]:
-        """The final words on each connection to speech to text."""
+        """The final words on each speech-to-text connection."""
         return [record.transcript for record in self.hearings]
 
     @property

@@ -1,10 +1,10 @@
 """Recognises pieces of words from their samples, for the scripted peer. Pure.
 
-The samples from a ScriptedSource encode their position. A piece of a word is understood only if all of its samples have
+Each sample from a ScriptedSource encodes its position. A piece of a word is understood only if all its samples have
 arrived exactly once and in order. If a piece is torn, only the letters that arrived are understood, followed by TORN.
 So 20 ms that are dropped or doubled within a word change the transcript; within silence, they shift the times of the
-following words. At either end of a piece, less than SLACK_S may be missing, since times on the wire are whole
-milliseconds. Other sound is not understood, but its samples are counted.
+following words. Less than SLACK_S may be missing at either end of a piece, since times on the wire are whole
+milliseconds. Other audio is not understood, but its samples are counted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SoundRun:
     """A run of `samples` consecutive samples, which starts at sample `at` of the session and at sample `source` of the
     script.
 
-    `source` is None if the sound is not from the script.
+    `source` is None if the audio is not from the script.
     """
 
     source: int | None
@@ -51,7 +51,7 @@ class SoundRun:
 
 class PeerStt:
     """Listens to the PCM16 of one session at `rate`. Pieces of words, timed in the session's samples, are added to
-    `said`; the user of this class removes them.
+    `said`; whoever reads them there also removes them.
     """
 
     def __init__(self, script: Script, rate: int) -> None:
@@ -75,7 +75,7 @@ class PeerStt:
         self._pending = pcm
 
     def skip(self, samples: int) -> None:
-        """Take `samples` samples of sound that is certainly not from the script."""
+        """Take `samples` samples of audio that is certainly not from the script."""
         self._take_unknown(samples)
 
     def pause(self) -> None:
@@ -170,7 +170,7 @@ class PeerStt:
 
 
 def until(piece: SoundingPiece, end: int) -> SoundingPiece:
-    """The part of `piece` that is understood by sample `end`, which must be after the start of the piece."""
+    """The part of `piece` that has been understood at sample `end`, which must be after the start of the piece."""
     if piece.end <= end:
         return piece
     return replace(piece, text=_letters(piece, piece.start, end), end=end)

@@ -18,7 +18,7 @@ from voicekit.soniox.api.wire import Timestamps, TtsConfig
 from voicekit.soniox.server.realtime.tts import AUDIO_BYTES
 
 PER_CHARACTER: Final = 0.06
-"""Seconds of sound per character, as of a brisk speaker; the same as for `voicekit.testing.fakes`."""
+"""Seconds of audio per character, as of a brisk speaker; the same as for `voicekit.testing.fakes`."""
 VALUES: Final = 32_768
 WIDEST: Final = 4  # bytes per sample
 
@@ -32,8 +32,8 @@ class Speaking:
     """How a peer speaks: it begins `first_sound` seconds after a stream's first text, and then speaks `faster` times as
     fast as real time.
 
-    A message contains `chunk` seconds of sound. The voice does not begin until `holds` characters, or the end of the
-    text, have arrived.
+    Each message contains `chunk` seconds of audio. The voice does not begin until `holds` characters have arrived or
+    the text has ended.
     """
 
     per_character: float = PER_CHARACTER
@@ -46,7 +46,7 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """A piece of a stream's sound, and the times of its characters; `end` says whether it is the last piece."""
+    """A piece of a stream's audio, and the times of its characters; `end` says whether it is the last piece."""
 
     data: bytes
     seconds: float
@@ -73,11 +73,11 @@ class PeerTts:
 
     @property
     def ready(self) -> bool:
-        """Whether sound, or the end of the sound, can be sent."""
+        """Whether audio, or the end of the audio, can be sent now."""
         return self.ended or (len(self.text) >= self._speaking.holds and self.at < len(self.text) * self._letter)
 
     def next(self) -> SpokenChunk:
-        """The next piece of sound to send."""
+        """The next piece of audio to send."""
         there = len(self.text) * self._letter
         start, end = self.at, min(self.at + self._chunk, there)
         first, last = -(-start // self._letter), -(-end // self._letter)  # the characters that begin in this sound
@@ -115,7 +115,7 @@ class PeerTts:
 
 
 def can_speak(config: TtsConfig) -> bool:
-    """Whether the voice can speak in this format; only formats without a header are supported."""
+    """Whether the voice supports the audio format of `config`; all formats without a header are supported."""
     return config.audio_format in _ENCODINGS
 
 

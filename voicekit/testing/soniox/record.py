@@ -17,7 +17,7 @@ KEPT: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class KeptMessage:
-    """A message, and its time by trio's clock: for a text message, the text; for binary data, "" and the length."""
+    """A message's text, or only the length (`data_bytes`) if it is binary, and its time by trio's clock."""
 
     at: float
     text: str
@@ -39,7 +39,7 @@ class SpokenStream:
     text: str = ""
     text_ended_at: float | None = None
     first_sound_at: float | None = None
-    seconds: float = 0.0  # the length of the generated sound, in seconds
+    seconds: float = 0.0  # the length of the generated audio, in seconds
     sound_ended_at: float | None = None
     cancelled_at: float | None = None
     over_at: float | None = None
@@ -52,8 +52,8 @@ class ConnectionRecord:
     no key.
 
     For speech to text, `config` is the client's configuration, `transcript` holds the final words, and `runs` holds the
-    stretches of the script's sound that arrived. `most_ahead` is the maximum number of seconds by which the received
-    sound was ahead of real time. For text to speech, `streams` holds the streams of speech.
+    stretches of the script's audio that arrived. `most_ahead` is the maximum number of seconds by which the received
+    audio was ahead of real time. For text to speech, `streams` holds the streams of speech.
     """
 
     service: Service

@@ -1,4 +1,4 @@
-"""A simulated Soniox REST API (a test double) for tests of clients, with scripted results and faults on demand.
+"""A simulated Soniox REST API (a test double), with scripted results and faults on demand.
 
     peer = RestPeer(outcomes={"bad.wav": Outcome(error=("invalid_audio_file", "No audio."))})
     async with peer.listening():                              # in memory, for virtual time
@@ -60,8 +60,7 @@ def said(text: str) -> tuple[TranscriptToken, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The course of a transcription: how many seconds it is queued, how many seconds the work takes, and then the words
-    or an error."""
+    """The course of a transcription: the seconds in the queue, the seconds of work, and then the words or an error."""
 
     tokens: tuple[TranscriptToken, ...] = said("this is what was said")
     error: tuple[str, str] | None = None
@@ -98,7 +97,7 @@ class RestPeer(Doors):
     """Simulates the REST API for one account, with scripted transcriptions, its own voice, and faults.
 
     `outcomes` gives the outcome for each file name; the one for "" applies to all other files. `faults` may be
-    extended. Without an `account`, every key is accepted. Webhook calls are not posted, but kept in `notified`.
+    extended. Without an `account`, every key is accepted. Webhook calls are not sent, but kept in `notified`.
     """
 
     def __init__(

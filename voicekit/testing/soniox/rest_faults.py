@@ -1,9 +1,9 @@
-"""Faults of the REST double, and the requests at which they happen.
+"""Faults of the REST double, and the requests that they affect.
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 
-A fault happens at the first `times` requests with its method and a path that begins with its path. Only the bytes of
-the body are counted.
+A fault affects the first `times` requests that have its `method` and a path that begins with its `path`. Only the bytes
+of the body are counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class RestFault:
-    """A fault, and the requests at which it happens: an empty method or path matches any."""
+    """A fault, and the requests that it affects: an empty `method` or `path` matches any request."""
 
     method: str = ""
     path: str = ""
@@ -48,7 +48,7 @@ class Instead(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequest(RestFault):
-    """The service does no work, and answers with an error of a type in
+    """The service does not do what is requested, and answers with an error whose type is in
     `voicekit.soniox.server.rest.refusal.REST_CODES`."""
 
     error_type: str = field(default="internal_error", kw_only=True)

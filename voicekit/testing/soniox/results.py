@@ -23,7 +23,7 @@ LANGUAGE: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """How quickly a peer recognises speech: delays in seconds of sound, and the `latency` of each answer.
+    """How quickly a peer recognises speech: delays in seconds of audio, and the `latency` of each message.
 
     A letter is shown `interim` seconds after it has been spoken, with at most one message every `cadence` seconds. A
     piece becomes final `final` seconds after its end. A silence that lasts `endpoint` seconds, or the configured delay
@@ -40,7 +40,7 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """One message. Words are final up to `final_ms`, and sound has been heard up to `total_ms`."""
+    """One message. Words are final up to `final_ms`, and audio has been processed up to `total_ms`."""
 
     tokens: tuple[Token, ...]
     final_ms: int
@@ -48,7 +48,7 @@ class PeerResult:
 
 
 class Recogniser:
-    """One session of a peer that understands `script`."""
+    """A peer's recogniser for one session, which understands only `script`."""
 
     def __init__(self, script: Script, config: SttConfig, hearing: Hearing) -> None:
         self.config = config
@@ -83,7 +83,7 @@ class Recogniser:
 
     @property
     def seconds(self) -> float:
-        """How many seconds of sound have arrived."""
+        """How many seconds of audio have arrived."""
         return self.ears.total / self._rate
 
     def finalize(self) -> PeerResult:
@@ -91,7 +91,7 @@ class Recogniser:
         return self._result([*self._rest(), FIN], (), self.ears.total)
 
     def finish(self) -> PeerResult:
-        """Make all tokens final, since the sound has ended."""
+        """Make all tokens final, since the audio has ended."""
         return self._result(self._rest(), (), self.ears.total)
 
     def _listen(self, data: bytes) -> None:

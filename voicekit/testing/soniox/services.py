@@ -1,7 +1,7 @@
 """The scripted peer's service on one connection: the protocol code, with a scripted engine behind it.
 
-Neither speech to text nor text to speech ever waits: `due_at` is the time at which to act next, and `tick` does
-everything that is due.
+A service never waits: `due_at` is the time at which it has something to do next, and `tick` does everything that is
+due.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Answering(Protocol):
 
 
 def answering(record: ConnectionRecord, key: str | None, how: Behaviour, now: float) -> Answering:
-    """The service that `record` names, on a connection; `key` is the key in the handshake, if any."""
+    """The service named by `record`, for one connection; `key` is the API key in the handshake, if any."""
     if key is not None:
         judged = how.account.authenticate(key, record.service, now)
         record.refusal = judged if isinstance(judged, Refusal) else None
