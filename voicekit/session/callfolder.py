@@ -1,4 +1,4 @@
-"""Records a call in a folder: the sound of both sides, the event log and the wire log, written during the call.
+"""Records a call in a folder: the audio of both sides, the event log and the wire log, all written during the call.
 
     async with open_call_folder("calls/monday") as folder:
         session = Session(...)
@@ -169,7 +169,7 @@ class _Tape:
 
     @property
     def empty(self) -> bool:
-        """Whether no sound was ever recorded."""
+        """True until some sound has been recorded."""
         return not self._file.samples
 
     @property

@@ -69,7 +69,7 @@ class Performance(Protocol):
     def reply(self) -> Reply: ...
     @property
     def queued(self) -> float:
-        """How many seconds of sound have been produced but not heard yet."""
+        """How many seconds of audio have been produced but not heard yet."""
         ...
 
     async def run(self) -> None: ...
@@ -131,7 +131,7 @@ class Conductor:
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
-        """Wait until the caller is not speaking, and all words that were understood have been answered."""
+        """Wait until the caller is not speaking, and all recognised words have been answered."""
         while self._machine.caller_has_floor:
             await self._free.park()
 

@@ -88,10 +88,10 @@ __all__ = ["TurnState", "TurnMachine"]
 class TurnMachine:
     """Decides the turn-taking of one call.
 
-    `rate` is the rate of the caller's sound in Hz, `endpoints` is whether the transcriber emits Endpoints, and `now` is
-    the time at which the call begins, in WAITING. All times are in seconds on one clock that never goes back.
+    `rate` is the sample rate of the caller's audio in Hz, `endpoints` is whether the transcriber emits Endpoints, and
+    `now` is the time at which the call begins, in WAITING. All times are in seconds on one clock that never goes back.
     `languages` are the languages that the recogniser expects, for words whose language is unknown. `levels` returns the
-    level of the sound between two samples, which distinguishes the caller from background sound; without `levels`, no
+    level of the audio between two samples, which distinguishes the caller from background sound; without `levels`, no
     sound counts as too faint. `finalizes` is whether the stt responds to Finalize, and `scores` is whether there is a
     sound model that answers ScorePause.
 

@@ -313,7 +313,7 @@ class TurnMemory(CallerMemory):
 
     def await_key(self) -> None:
         """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, the caller is
-        no longer owed another one."""
+        no longer owed another reply."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -411,7 +411,7 @@ class TurnMemory(CallerMemory):
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """Record that the source has ended, so no more sound will arrive."""
+        """Record that the source has ended, so no more audio will arrive."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

@@ -150,7 +150,7 @@ def queue(floor: TurnMemory, event: Prompt) -> None:
 
 
 def end(floor: TurnMemory, event: End) -> None:
-    """End the call while no reply is live: gracefully, after the waiting prompts, or immediately."""
+    """End the call while no reply is live: either gracefully (after the waiting prompts) or immediately."""
     if event.graceful:
         floor.order_end(event)
         floor.rest()

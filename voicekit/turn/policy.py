@@ -153,9 +153,9 @@ class CallPolicy:
     `greeting_interruptible`: whether speech can cut the greeting; if not, words spoken over it are answered after it.
     `idle_after`: how long a silence lasts before the bot prompts the caller; with None, it never does. `idle_prompt`:
     the words with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after
-    this many prompts in a row, the next silence ends the call; with 0, the first silence does; with None, none does.
-    `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at most
-    10 s later. `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of
+    this many prompts in a row, the next silence ends the call; with 0, the first silence does; with None, no silence
+    does. `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at
+    most 10 s later. `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of
     `max_duration` if that is less. `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures
     end the call. `apology`: the text that is spoken when a reply has failed, unless a plugin provides another. The call
     continues; after three failed replies in a row, it ends. `open_timeout`: how long each stage may take to open.

@@ -163,7 +163,7 @@ class Whose:
     def foreign(
         self, words: Sequence[Word], *, replying: bool, quiet_from: float = math.inf
     ) -> tuple[frozenset[int], str]:
-        """`words` are the utterance so far. Returns the indexes of those that are not the caller's, and the reason.
+        """The indexes of those of `words` (the utterance so far) that are not the caller's, and the reason.
 
         From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 

@@ -155,7 +155,7 @@ class QuestionMemory:
         self.noted.tail = [word for word in new if not self._asked or not self._asked[-1].has(word, self._near)]
 
     def hear_finals(self, words: Iterable[Word]) -> list[PendingQuestion]:
-        """Take the words of a final: words that belong to a question amend it, all others are noted. Returns the
+        """Take the words of a final: words that belong to a question amend it, and all others are noted. Returns the
         changed questions."""
         late: list[tuple[PendingQuestion, Word]] = []
         new: list[Word] = []
