@@ -68,7 +68,7 @@ class Vad(Protocol):
 
 @runtime_checkable
 class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
-    """A stage that takes audio (frames and gaps) and speech marks, and emits transcripts. Their times count the samples
+    """A stage that takes audio (frames and gaps) and speech marks, and emits transcripts, with times counted in samples
     of that audio.
 
     `negotiate` is called once, before `open`, with the format that is available, and returns the format that the stage

@@ -145,7 +145,7 @@ class CallerHeld(Struct, frozen=True):
 
 
 class CollectKeys(Struct, frozen=True):
-    """The request to make one turn, with the reason "keys", from the keys that the caller presses next.
+    """A request to collect the caller's next keys into one turn, with the reason "keys".
 
     The collection is complete after `most` keys, or `within` seconds after the last key. A key in `end` or `stop` also
     completes it; a key in `end` is dropped, and one in `stop` is kept. If no key is pressed, the collection ends
@@ -209,7 +209,7 @@ class AnswerExpected(Struct, frozen=True):
 
 
 class PauseScored(Struct, frozen=True):
-    """The sound model's answer: how probable it is that the utterance before the pause at sample `at` is finished."""
+    """How probable it is, judging by the sound, that the utterance before the pause at sample `at` is finished."""
 
     at: int
     probability: float
@@ -231,7 +231,7 @@ class Prompt(Struct, frozen=True):
 
 
 class End(Struct, frozen=True):
-    """The request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
+    """A request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
     spoken.
 
     `limit` is True if the call has reached its maximum duration or its maximum silence.
@@ -345,8 +345,8 @@ class Finalize(Struct, frozen=True):
 
 
 class ScorePause(Struct, frozen=True):
-    """Ask the sound model whether the utterance before the pause at sample `at` is finished; the answer is
-    PauseScored.
+    """Ask the model that judges pauses by their sound whether the utterance before sample `at` is finished; the answer
+    is PauseScored.
     """
 
     at: int
@@ -503,7 +503,7 @@ class BargeInTimed(Struct, frozen=True):
 
 
 class TurnTimed(Struct, frozen=True):
-    """Reply `turn` has become audible; the times state how long the caller waited for it, in seconds.
+    """Reply `turn` has become audible; the times, in seconds, show how long the caller waited for it.
 
     `decision` is the time from the detected end of the caller's speech until the turn was committed; it includes the
     time for the recogniser, the pause and the judgement. `stt` is the part of `decision` until the last final words

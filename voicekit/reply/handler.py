@@ -55,7 +55,7 @@ class CallView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoCall:
-    """Replaces the call when a handler is used outside of a session."""
+    """Stands in for the call when a handler is used outside of a session."""
 
     stash: Stash = field(default_factory=Stash)
     call: CallEnds | None = None

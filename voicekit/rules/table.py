@@ -121,8 +121,8 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note the slots that the lines of `doing` need and `sure` lacks. Raises ConfigError if there are any and no
-        earlier turn can have filled them."""
+        """Note the slots that the lines of `doing` need but that `sure` does not contain. Raises ConfigError if there
+        are any and no earlier turn can have filled them."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:

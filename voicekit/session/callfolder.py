@@ -7,7 +7,7 @@
 
     call.wav      each side as the other heard it, aligned to the sample: the caller left, the bot right
     events.jsonl  every event with its time; `voicekit log` prints the events, `voicekit trace` draws the waits
-    wire.jsonl    every message from and to the services, without sound or API keys
+    wire.jsonl    every message from and to the services, without audio or API keys
 
 In all three files, time 0 is the start of the session. If the program is killed, at most the last half second is lost;
 the rest can be played and read.
@@ -169,7 +169,7 @@ class _Tape:
 
     @property
     def empty(self) -> bool:
-        """True until some sound has been recorded."""
+        """True until some audio has been recorded."""
         return not self._file.samples
 
     @property

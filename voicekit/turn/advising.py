@@ -86,7 +86,7 @@ class Advising:
         self._final_to = max(self._final_to, event.at)
 
     def score(self, at: int, probability: float) -> None:
-        """Note the sound model's answer; an answer about an earlier pause is dropped."""
+        """Record the sound model's score; a score for an earlier pause is dropped."""
         if at == self._paused_at and self._score_asked_at is not None:
             self._score = probability
 

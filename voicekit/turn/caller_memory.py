@@ -87,8 +87,8 @@ class CallerMemory:
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last. It is shorter than usual when there is no point in waiting for an Endpoint,
-        because the stt is down or has ended, or hears somebody who keeps talking in the background.
+        """How long a pause must last to end the turn. It is shorter than usual when there is no point in waiting for an
+        Endpoint, because the stt is down or has ended, or hears somebody who keeps talking in the background.
         """
         if not self.stt or self.ears_down or self.source_ended:
             return self.policy.turn.settle
@@ -154,8 +154,7 @@ class CallerMemory:
             self.close_utterance(noted.end + 1)
 
     def judge(self, *, talking: bool | None = None) -> DoubtVerdict:
-        """Whether the caller's sound or words interrupt the live reply; `talking`: whether the detector hears speech.
-        """
+        """Whether the caller interrupts the live reply; `talking` is whether the detector hears speech."""
         noted, speech = self.book.noted, self.speech
         least = self.policy.interrupt.min_words if self.reply.audible else 1
         sounds = speech.talking if talking is None else talking

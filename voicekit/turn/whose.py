@@ -76,9 +76,7 @@ CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """Estimates when a given sample was captured, based on the report that has arrived with the least
-    delay so far.
-    """
+    """Estimates when a given sample was captured, based on the report that has arrived with the least delay so far."""
 
     __slots__ = ("_now", "_offset", "_rate")
 
