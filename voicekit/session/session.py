@@ -146,8 +146,8 @@ class Session:
         return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """How full each link of the call is now and has been at most, and how much it has dropped. The links of the
-        latest reply are included."""
+        """For each link of the call (including those of the latest reply): its current level, its peak level, and how
+        much it has dropped."""
         lines = (link for line in self._lines for link in line.statistics())
         return (*lines, *self._reporter.statistics())
 

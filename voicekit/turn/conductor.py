@@ -1,4 +1,4 @@
-"""The conductor: the thin trio driver of the turn machine, which carries out its commands and runs the replies.
+"""The conductor: a thin trio driver that carries out the turn machine's commands and runs the replies.
 
 It waits only for the machine's deadline: signals are judged in the same step in which they are sent, and every command
 is carried out synchronously. So the conductor can't be late, and a cut takes effect the moment it is decided. The
