@@ -116,7 +116,7 @@ async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIt
 
     Raises ConfigError if the folder can't be written, or contains a call. If the disk fills up during the call, the
     `async with` block is cancelled and DeviceError is raised; everything written until then is kept. If no call starts,
-    and so nothing is written, the files are removed, and so is the folder if it was created here.
+    and so nothing is written, the files are removed, and so is the folder, unless it already existed.
     """
     folder = Path(path)
     tape, was_there = await in_thread(_made, folder)

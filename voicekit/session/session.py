@@ -76,7 +76,7 @@ signals."""
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
-    A `call` (`voicekit.call`) is a connection that serves as both source and sink, and replaces `source` and `sink`.
+    A `call` (`voicekit.call`) is a connection that serves as both source and sink, so it replaces `source` and `sink`.
 
     `handler` is anything that `as_handler` takes. For `tts`, `stt` and `vad`, `...` stands for the default that a
     plugin registers: Soniox for recognition and speech (SONIOX_API_KEY). `stt=None` allows only typed words and keys,
