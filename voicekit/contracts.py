@@ -43,7 +43,7 @@ class VadStream(Protocol):
     """Judges, window by window, whether one stream of audio contains speech.
 
     Optional attribute `trail`: the detector's own hangover, in samples. The detector reports speech for at least this
-    long after the speech has ended, so the gate subtracts this time.
+    long after the speech has ended, so the gate moves the end of the speech back by this time.
     """
 
     @property

@@ -34,7 +34,7 @@ def vary(*texts: str) -> Vary:
     """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
     Rules accept it wherever they accept text.
 
-    Raises ConfigError if `texts` is empty, or if two of the texts are the same or one is empty.
+    Raises ConfigError if no texts are given, if two of them are the same, or if one is empty.
     """
     if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")
