@@ -1,4 +1,4 @@
-"""`python -m voicekit`: the command line."""
+"""Runs the command line, as `python -m voicekit`."""
 
 import sys
 

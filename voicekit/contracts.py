@@ -1,7 +1,7 @@
 """The interfaces that voicekit's packages ("rooms") share, so that they need not import each other.
 
 A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) that make a few more promises. A sink is not
-a stage: whichever reply is live writes its sound to the sink. Sound and words pass through the parts in this order:
+a stage: whichever reply is live writes its audio to the sink. Audio and words pass through the parts in this order:
 source -> vad -> transcriber -> handler -> voice -> sink.
 """
 
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Source(Stage[object, Sound | Signal | CallNews], Protocol):
-    """A stage that ignores its inlet, and emits AudioFrames in the format `produces`, Gaps, and signals that later
+    """A stage that ignores its inlet. It emits AudioFrames in the format `produces`, Gaps, and signals that later
     stages pass on.
 
     `live` sources (a microphone, a telephone) can't wait: if the links after them are full, the links drop the oldest
-    sound. Other sources (a file) are paced by their consumer, and none of their sound is dropped. `run` returns when
-    the sound ends.
+    audio. Other sources (a file) are paced by their consumer, and none of their audio is dropped. `run` returns when
+    the audio ends.
     """
 
     @property
@@ -40,10 +40,10 @@ class Source(Stage[object, Sound | Signal | CallNews], Protocol):
 
 
 class VadStream(Protocol):
-    """Judges, window by window, whether one stream of sound contains speech.
+    """Judges, window by window, whether one stream of audio contains speech.
 
     Optional attribute `trail`: the detector's own hangover, in samples. The detector reports speech for at least this
-    long after the speech has ended, so the gate ends the speech that much earlier.
+    long after the speech has ended, so the gate moves the end of the speech back by this time.
     """
 
     @property
@@ -58,7 +58,7 @@ class VadStream(Protocol):
 
 @runtime_checkable
 class Vad(Protocol):
-    """Creates a VadStream for sound at one of the sample rates in `rates` (Hz). `start` raises ConfigError for any
+    """Creates a VadStream for audio at one of the sample rates in `rates` (Hz). `start` raises ConfigError for any
     other rate."""
 
     @property
@@ -68,21 +68,22 @@ class Vad(Protocol):
 
 @runtime_checkable
 class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
-    """A stage that takes sound (frames and gaps) and speech marks, and emits transcripts timed in samples of that
-    sound.
+    """A stage that takes audio (frames and gaps) and speech marks, and emits transcripts, with times counted in samples
+    of that audio.
 
-    `negotiate` is called once, before `open`, with the format on offer, and returns the format that the stage wants.
-    `endpoints` is True if the stage emits Endpoint, which then ends the caller's turn. The optional attribute
-    `languages` lists the codes of the expected languages, which are assumed for words that come without a language.
+    `negotiate` is called once, before `open`, with the format that is available, and returns the format that the stage
+    wants. `endpoints` is True if the stage emits Endpoint, which then ends the caller's turn. The optional attribute
+    `languages` lists the codes of the expected languages; a word that arrives without a language is assumed to be in
+    one of them.
 
     Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`, which requests that the words
-    up to sample `at` become final as soon as that sound has been processed, unless a SpeechStarted comes first. The
-    stage may answer with Finalized, or not at all. The method never waits or raises, and has no effect before or after
-    `run`.
+    up to sample `at` become final as soon as the audio has been processed up to there, unless a SpeechStarted comes
+    first. The stage may answer with Finalized, or not at all. The method never waits or raises, and has no effect
+    before or after `run`.
 
     Optional attribute `scores`, usually set by a layer: True if there is a method `score(at: int) -> None`. The method
-    asks how likely it is that the sound before the pause at sample `at` is a finished utterance; the answer is
-    PauseScored. An stt with `scores = False` prevents layers from adding the method.
+    asks how likely it is that the caller had finished before the pause at sample `at`; the answer is PauseScored. An
+    stt with `scores = False` prevents layers from adding the method.
     """
 
     @property
@@ -96,7 +97,7 @@ class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
 
     `negotiate` is called once, before `open`, with the sink's format, and returns the format in which the stage will
     speak. `cut` is called synchronously when a reply is cut, before the reply's scope is cancelled. `cut` stops
-    everything that still produces sound for that reply. It never waits, and may be called when there is no reply.
+    everything that still produces audio for that reply. It never waits, and may be called when there is no reply.
 
     Optional attribute `reads_tags`: True if the voice understands speech tags such as `<break time="1s"/>`; otherwise
     they are removed from the text.
@@ -110,7 +111,7 @@ class Speaker(Protocol):
     """An open sink. Only `write` waits; the other members act immediately.
 
     Optional attribute `position_error`: if `position` is an estimate, how many seconds it may lag behind what the
-    listener has heard (default 0.0). An estimate must be a lower bound: it never counts sound that was not heard.
+    listener has heard (default 0.0). An estimate must be a lower bound: it never counts audio that was not heard.
     """
 
     async def write(self, frame: AudioFrame) -> None:
@@ -127,7 +128,7 @@ class Speaker(Protocol):
         ...
 
     def hold(self) -> None:
-        """Stop playing, and keep the unplayed sound. This is called only on a pausable sink; a second call has no
+        """Stop playing, and keep the unplayed audio. This is called only on a pausable sink; a second call has no
         effect."""
         ...
 
@@ -136,18 +137,18 @@ class Speaker(Protocol):
         ...
 
     def discard(self) -> None:
-        """Drop all sound that has not been heard, and end any hold."""
+        """Drop all audio that has not been heard, and end any hold."""
         ...
 
 
 @runtime_checkable
 class Sink(Protocol):
     """Where replies are played. `pausable` is True if `hold` works; otherwise, to hold a reply, playout discards its
-    unheard sound, and writes it again later.
+    unheard audio, and writes it again later.
 
-    Two optional attributes, in seconds, control how playout writes sound. `lead` is how far ahead of the clock playout
+    Two optional attributes, in seconds, control how playout writes audio. `lead` is how far ahead of the clock playout
     writes (default 0.1, at most 0.4). A sink across a network needs a longer lead, but then up to `lead` seconds of
-    sound may remain in the sink after a cut. `packet` is the length of the sink's packets, at most `lead`. If it is
+    audio may remain in the sink after a cut. `packet` is the length of the sink's packets, at most `lead`. If it is
     set, no frame from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins
     frames, and pads the last packet.
     """
@@ -295,7 +296,7 @@ class ReplyLease(Protocol):
         ...
 
     def mark(self, mark: WordMark) -> None:
-        """Note where a word begins; call this before the beginning of the word's sound is written."""
+        """Note where a word begins; call this before any audio of that word is written."""
         ...
 
     def listen(self) -> None:
@@ -303,7 +304,7 @@ class ReplyLease(Protocol):
         ...
 
     def next_moment(self) -> float:
-        """The time at which to call `listen` again; infinity if no sound is in transit."""
+        """The time at which to call `listen` again; infinity if no audio is in transit."""
         ...
 
     async def write(self, frame: AudioFrame) -> None: ...

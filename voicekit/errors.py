@@ -2,13 +2,13 @@
 
     VoicekitError
     ├─ ConfigError              before anything opens: a bad option, an unknown name, an unreadable file
-    │  └─ FormatMismatch        two neighbours in a pipeline disagree about the sound between them
+    │  └─ FormatMismatch        two neighbours in a pipeline disagree about the format of the audio
     ├─ PluginError              a plugin could not load, or broke a hook's contract
     ├─ LinkOverflow             a FAIL link was full: a bug, with the link's statistics in the message
     ├─ ProtocolError
     │  ├─ LocalProtocolError    we (or code that uses a protocol core) broke the rules
     │  └─ RemoteProtocolError   the peer did
-    ├─ ServiceError             a service refused, or could not be reached
+    ├─ ServiceError             a service refused a request, or could not be reached
     │  ├─ Unauthenticated       the key is missing, wrong, expired or for another region
     │  ├─ QuotaExceeded         a budget is used up, or a rate or concurrency limit has been reached
     │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
@@ -44,11 +44,11 @@ class VoicekitError(Exception):
 
 
 class ConfigError(VoicekitError):
-    """The configuration is wrong; raised before any sound flows."""
+    """The configuration is wrong; raised before any audio flows."""
 
 
 class FormatMismatch(ConfigError):
-    """Two neighbours in a pipeline disagree about the format of the sound between them."""
+    """Two neighbours in a pipeline disagree about the format of the audio between them."""
 
 
 class PluginError(VoicekitError):
@@ -72,7 +72,7 @@ class RemoteProtocolError(ProtocolError):
 
 
 class FieldError(Struct, frozen=True):
-    """One field that a service refused: where it is, and the service's error type and message for it."""
+    """One invalid field in a request: where it is, and the service's error type and message for it."""
 
     location: str
     error_type: str
@@ -80,12 +80,12 @@ class FieldError(Struct, frozen=True):
 
 
 class ServiceError(VoicekitError):
-    """A service refused, failed or could not be reached.
+    """A service refused a request, failed or could not be reached.
 
     `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id to quote to
     the service's support team. Each is None if the service did not send it. `retryable` states whether the same request
-    may succeed later. `validation_errors` are the fields that were wrong, and `more_info` is the address of a page with
-    more information, if there is one.
+    may succeed later. `validation_errors` are the invalid fields in the request, and `more_info` is the address of a
+    page with more information, if there is one.
     """
 
     def __init__(
@@ -127,7 +127,8 @@ class DeviceError(VoicekitError):
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """Return `text` without `secrets`, even if encoded for URLs, JSON or HTML, and without the credentials in URLs.
+    """Return `text` without `secrets` (even where they are encoded for URLs, JSON or HTML) and without the credentials
+    in URLs.
 
     Every text from a peer passes through this function on its way into an error, an event or a log. Redact before you
     cut a text short, because half a secret can't be recognised.

@@ -1,7 +1,7 @@
-"""The vocabulary: every mark, signal, command and session event, grouped by emitter.
+"""The vocabulary of a call: every mark, signal, command and session event, grouped by the part that emits it.
 
 All are immutable. `at`, `start`, `end` and `final_to` count samples from the first sample of a stream. The stream is
-either the caller's sound, at the rate that the stt accepts, or a reply, at the sink's rate. A `turn` is the number of a
+either the caller's audio, at the rate that the stt accepts, or a reply, at the sink's rate. A `turn` is the number of a
 reply, counted from 1. Words keep the white space that the recogniser put before them, so that they can be joined
 without guessing.
 """
@@ -18,13 +18,13 @@ from msgspec import Struct
 
 
 class SpeechStarted(Struct, frozen=True):
-    """Someone began to speak at sample `at` of the caller's sound."""
+    """Someone began to speak at sample `at` of the caller's audio."""
 
     at: int
 
 
 class SpeechStopped(Struct, frozen=True):
-    """The speech ended at sample `at` of the caller's sound; emitted after the gate's hangover."""
+    """The speech ended at sample `at` of the caller's audio; emitted after the gate's hangover."""
 
     at: int
 
@@ -42,7 +42,7 @@ class WordMark(Struct, frozen=True):
 
 
 class Word(Struct, frozen=True):
-    """One recognised word with the white space before it, from sample `start` to `end` of the caller's sound."""
+    """One recognised word with the white space before it, from sample `start` to `end` of the caller's audio."""
 
     text: str
     start: int
@@ -53,7 +53,7 @@ class Word(Struct, frozen=True):
 
 
 def joined(words: Iterable[Word]) -> str:
-    """The text of `words` with their own white space, stripped at both ends."""
+    """The text of `words`, joined by their own white space and stripped at both ends."""
     return "".join(word.text for word in words).strip()
 
 
@@ -84,7 +84,7 @@ class Endpoint(Struct, frozen=True):
 
 
 class Finalized(Struct, frozen=True):
-    """As requested, all words up to `at` are now final; this does not mean that the turn is over."""
+    """All words up to sample `at` are now final, as requested; this does not mean that the turn is over."""
 
     at: int
 
@@ -96,7 +96,7 @@ class Progress(Struct, frozen=True):
 
 
 class Translated(Struct, frozen=True):
-    """Translated words: either final ones, each emitted once, or all those that may still change. Times are
+    """Translated words: either final words, each emitted once, or all words that may still change. Times are
     approximate.
     """
 
@@ -145,7 +145,7 @@ class CallerHeld(Struct, frozen=True):
 
 
 class CollectKeys(Struct, frozen=True):
-    """The request to make one turn, with the reason "keys", from the keys that the caller presses next.
+    """A request to collect the caller's next keys into one turn, with the reason "keys".
 
     The collection is complete after `most` keys, or `within` seconds after the last key. A key in `end` or `stop` also
     completes it; a key in `end` is dropped, and one in `stop` is kept. If no key is pressed, the collection ends
@@ -209,7 +209,7 @@ class AnswerExpected(Struct, frozen=True):
 
 
 class PauseScored(Struct, frozen=True):
-    """The sound model's answer: how probable it is that the utterance before the pause at sample `at` is finished."""
+    """How probable it is, judging by the sound, that the utterance before the pause at sample `at` is finished."""
 
     at: int
     probability: float
@@ -231,7 +231,7 @@ class Prompt(Struct, frozen=True):
 
 
 class End(Struct, frozen=True):
-    """The request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
+    """A request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
     spoken.
 
     `limit` is True if the call has reached its maximum duration or its maximum silence.
@@ -338,15 +338,15 @@ class AmendTurn(Struct, frozen=True):
 
 
 class Finalize(Struct, frozen=True):
-    """Ask the stt to make all words up to sample `at` final, as soon as it has sent the sound up to that sample; the
+    """Ask the stt to make all words up to sample `at` final, as soon as it has sent the audio up to that sample; the
     answer is Finalized."""
 
     at: int
 
 
 class ScorePause(Struct, frozen=True):
-    """Ask the sound model whether the utterance before the pause at sample `at` is finished; the answer is
-    PauseScored.
+    """Ask the model that judges pauses by their sound whether the utterance before sample `at` is finished; the answer
+    is PauseScored.
     """
 
     at: int
@@ -363,7 +363,7 @@ TurnCommand: TypeAlias = (
 
 
 class SessionStarted(Struct, frozen=True):
-    """Everything is open, and sound flows from now on. `vad` is the speech detector's name; it is empty if there is
+    """Everything is open, and audio flows from now on. `vad` is the speech detector's name; it is empty if there is
     none."""
 
     vad: str = ""
@@ -400,7 +400,7 @@ class Decided(Struct, frozen=True):
 
     @property
     def what(self) -> str:
-        """The act and its object in words: "cut 1"."""
+        """The act and the number of the reply in words: "cut 1"."""
         about = "" if self.about is None else f" {self.about!r}"
         return f"{self.act.value}{about}" + ("" if self.turn is None else f" {self.turn}")
 
@@ -426,7 +426,7 @@ class TurnEnded(Struct, frozen=True):
 
 
 class Overrun(Struct, frozen=True):
-    """A link was full, so `samples` samples of sound were dropped; a Gap takes their place."""
+    """A link was full, so `samples` samples of audio were dropped; a Gap takes their place."""
 
     link: str
     samples: int
@@ -503,7 +503,7 @@ class BargeInTimed(Struct, frozen=True):
 
 
 class TurnTimed(Struct, frozen=True):
-    """Reply `turn` has become audible; the times state how long the caller waited for it, in seconds.
+    """Reply `turn` has become audible; the times, in seconds, show how long the caller waited for it.
 
     `decision` is the time from the detected end of the caller's speech until the turn was committed; it includes the
     time for the recogniser, the pause and the judgement. `stt` is the part of `decision` until the last final words

@@ -57,10 +57,10 @@ _BEHIND_WORD = re.compile(r"[^\w\s]*(?=\s|[up]|$)")
 
 
 class Aligner:
-    """Follows a voice through the text of one reply; the results of `mark` never decrease.
+    """Tracks how far a voice has come in the text of one reply; the results of `mark` never decrease.
 
-    It keeps the text that has been sent but not yet spoken, plus the last few spoken words. A voice is fed only a
-    little ahead, so this text stays short.
+    It keeps the text that has been sent but not yet spoken, plus the last few spoken words. A voice receives text only
+    a little ahead of its speech, so the kept text stays short.
 
         >>> aligner = Aligner()
         >>> aligner.sent(Text.raw("It costs 5 euros.", 0))
@@ -77,11 +77,11 @@ class Aligner:
         self._said_to = 0
 
     def sent(self, text: Text) -> None:
-        """Record that `text` was sent to the voice, after all earlier text."""
+        """Record that `text` was sent to the voice, after the earlier text."""
         self._text += text
 
     def mark(self, word: str) -> int:
-        """Return how many characters of the handler's text count as heard when the voice begins `word`, its next word.
+        """Return how many characters of the handler's text count as heard when the voice begins its next word, `word`.
 
         The result does not change for a word that has no letters or digits, or that was never sent.
         """
@@ -126,7 +126,7 @@ class _Sent(Struct, frozen=True):
     at_most: int = 1
 
     def begun(self) -> float:
-        """The cost of assuming that the voice begins to speak this sent word with a different word."""
+        """The cost of assuming that the voice speaks a different word where this sent word begins."""
         return NUMBER if self.usually else OTHER
 
     def gone_on(self, words: int) -> float:

@@ -1,4 +1,4 @@
-"""Removes emoji, which a voice would skip, name ("grinning face") or stumble over.
+"""Removes emoji, which a voice would skip, read out by name ("grinning face") or stumble over.
 
 It removes emoji, symbols and dingbats, and the characters that only modify them (skin tones, joiners, selectors,
 flags). It keeps letters and signs that are read aloud: the digits of keycaps, circled numbers, musical sharps and

@@ -10,7 +10,7 @@ from voicekit.events import AnswerKind, ExpectedAnswer
 
 
 def checked_answer(answer: object) -> ExpectedAnswer:
-    """Return `answer` if it is a kind of answer to expect, or a number of seconds; otherwise raise ConfigError.
+    """Return `answer` if it is a known kind of answer, or a number of seconds; otherwise raise ConfigError.
 
     >>> checked_answer("number"), checked_answer(1)
     ('number', 1.0)

@@ -1,9 +1,10 @@
 """Provides standby voices: if one fails during a reply, the next continues at the word that was cut off.
 
-    text ─log─▶ voice 1 ─▶ sound      fails, or is more than `patience` seconds late
-           └──▶ voice 2 ─▶ sound      speaks the text that the log shows as unspoken; positions continue
+    text ─log─▶ voice 1 ─▶ audio      fails, or is more than `patience` seconds late
+           └──▶ voice 2 ─▶ audio      speaks the text that, according to the log, is unspoken
 
-The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).
+The positions of the second voice's frames continue those of the first voice. The next reply begins with the first voice
+that is not resting (see `voicekit.flow.fallback`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The handler contract: `async def handler(turn, say)` answers one turn of the caller; simpler forms are accepted too.
 
 A handler sends its words with `await say(...)`. This waits while the voice has enough text, so a model does not write
-far ahead of the sound. When the caller interrupts, the handler is cancelled at its current `await`, like any other
+far ahead of the voice. When the caller interrupts, the handler is cancelled at its current `await`, like any other
 stage, and has nothing to clean up. The simpler forms are a string, a function that returns a string, and a generator of
-strings. The form is determined when the call is set up, so a mistake raises ConfigError before any sound is heard.
+strings. The form is determined when the call is set up, so a mistake raises ConfigError before anything is heard.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class CallView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoCall:
-    """Replaces the call when a handler is used outside of a session."""
+    """Stands in for the call when a handler is used outside of a session."""
 
     stash: Stash = field(default_factory=Stash)
     call: CallEnds | None = None

@@ -34,7 +34,7 @@ class SpeechLog:
 
     def give(self, text: Text) -> None:
         """Record that `text` has been sent to the voice. After an empty text, or at the end of a sentence, the voice
-        must speak all the text so far.
+        must speak all text that it has received.
         """
         self._text += text
         if not text.text or ends_sentence(self._text.text[-120:]):
@@ -45,7 +45,7 @@ class SpeechLog:
         self._due = len(self._text)
 
     def sound(self, item: AudioFrame | WordMark) -> None:
-        """Record that the voice has produced `item`."""
+        """Record that the voice has produced `item`, a frame or a word mark."""
         if isinstance(item, WordMark):
             self._marks.append((item.said_to, self._seconds))
         else:

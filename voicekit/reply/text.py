@@ -67,7 +67,7 @@ class Rewriting:
 
 
 def joined(texts: Iterable[Text]) -> Text:
-    """Join several texts into one."""
+    """Join several Texts into one."""
     texts = list(texts)
     return Text("".join(text.text for text in texts), tuple(chain.from_iterable(text.to for text in texts)))
 

@@ -79,8 +79,8 @@ Perform: TypeAlias = Callable[[Occasion], Awaitable[RuleOutcome]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an answer does. `known` is the action's result, if that is known in advance. If `speaks` is true, the action
-    may call `say` itself."""
+    """What happens when the bot gives an answer. `known` is the action's result, if that is known in advance. If
+    `speaks` is true, the action may call `say` itself."""
 
     perform: Perform
     known: RuleOutcome | None = None

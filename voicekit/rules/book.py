@@ -1,4 +1,4 @@
-"""Turns rules into a handler: the phrases, keys and dialogues of a bot that needs no model.
+"""Turns rules (phrases, keys and dialogues) into a handler, for a bot that needs no model.
 
     rules = Rules()
 
@@ -55,7 +55,7 @@ def same_each_call() -> Random:
 
 
 class Rules(Table):
-    """The phrases and keys that a bot answers, their answers, and the dialogues that they lead to.
+    """The phrases and keys that a bot reacts to, with their answers and the dialogues that they lead to.
 
     `choices` are lists of choices by name; each name can be used as the kind of a slot. For `coverage`, see COVERAGE.
     `random` creates the random generator that `vary` uses in a call; if you pass `random.Random`, the choices differ

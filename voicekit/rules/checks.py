@@ -10,7 +10,7 @@ from voicekit.rules.table import Table
 
 
 def check_rules(table: Table, states: Sequence[State], forms: Sequence[Form]) -> None:
-    """Raise ConfigError for a question that no step follows, a gap that no slot fills, or a slot that has two kinds."""
+    """Raise ConfigError for a question without a next step, a gap that no slot fills, or a slot that has two kinds."""
     _check_ends(states, forms)
     asked = {state.question.slot.name: state for state in states if state.question is not None}
     known = set(asked)

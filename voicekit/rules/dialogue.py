@@ -1,4 +1,4 @@
-"""Follows a call's dialogue as actions move it from place to place (pure).
+"""Tracks a call's dialogue as actions move it from place to place (pure).
 
 The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So the dialogue can be restored
 when the caller rephrases the last sentence, and each step can be tested separately.

@@ -1,4 +1,4 @@
-"""The lines that a bot speaks. Each line is one text, or one of several texts, chosen at random; slots fill its gaps.
+"""The lines that a bot speaks. A line may have several wordings, one of which is chosen at random; slots fill its gaps.
 
 The random generator is an argument, so that a call can be repeated word for word.
 """
@@ -18,12 +18,12 @@ _GAP = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 @dataclass(frozen=True, slots=True)
 class Vary:
-    """A line that is one of several texts; made by `vary`."""
+    """A line with several wordings; made by `vary`."""
 
     texts: tuple[str, ...]
 
     def choose(self, random: Random, last: str | None = None) -> str:
-        """One of the texts, at random, but not `last`."""
+        """One of the wordings, chosen at random, but not `last`."""
         return random.choice([text for text in self.texts if text != last] or self.texts)
 
 
@@ -32,9 +32,9 @@ RuleLine: TypeAlias = str | Vary
 
 def vary(*texts: str) -> Vary:
     """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
-    It is accepted wherever rules take a text.
+    Rules accept it wherever they accept text.
 
-    Raises ConfigError if there are no texts, if two are the same, or if one is empty.
+    Raises ConfigError if no texts are given, if two of them are the same, or if one is empty.
     """
     if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")
@@ -55,7 +55,7 @@ class Saying:
 
 
 class LineSpeaker:
-    """Chooses the texts of one call's lines and fills their gaps; remembers the last choice of each `vary`."""
+    """Chooses the wording of each line in one call, and fills its gaps; remembers the last choice of each `vary`."""
 
     def __init__(self, random: Random) -> None:
         self._random = random

@@ -34,7 +34,7 @@ KEYS = {
 
 
 def load(cls: type[Rules], path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
-    """Read the file at `path` into an instance of `cls`."""
+    """Read the rules in the file at `path` into a new instance of `cls`."""
     file = read_toml(path)
     choices, coverage = file.section("choices"), file.get("coverage")
     named: dict[str, Any] = {name: choices.get(name) for name in choices.keys}

@@ -93,7 +93,7 @@ class State(Table, Place):
         self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
 
     def then(self, answer: F) -> F:
-        """Set what happens after the question has been answered: a function (`@day.then`), a text, a Step or another
+        """Set what happens after the question has been answered: a function (`@day.then`), a line, a Step or another
         place."""
         if self.question is None:
             raise ConfigError(

@@ -50,7 +50,7 @@ class Table:
     """The rules, in the order in which they were added, and the keys.
 
     `named` holds the named kinds of slots. `coverage` is the smallest share of the caller's words that a matching
-    phrase may account for. `where` is the name of this table in error messages. If `in_dialogue` is true, texts may
+    phrase may account for. `where` is the name of this table in error messages. If `in_dialogue` is true, lines may
     name slots that earlier turns have filled. Such slots are noted in `gaps`, and are checked when all rules are known.
     """
 
@@ -121,8 +121,8 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note the slots that the texts of `doing` need and `sure` lacks. Raises ConfigError if there are any and no
-        earlier turn can have filled them."""
+        """Note the slots that the lines of `doing` need but that `sure` does not contain. Raises ConfigError if there
+        are any and no earlier turn can have filled them."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:
@@ -141,14 +141,14 @@ class Table:
 
 
 class Gaps(NamedTuple):
-    """The slots that a text needs."""
+    """The slots that a line needs in order to be spoken."""
 
     where: str
     names: frozenset[str]
 
 
 class Fills(NamedTuple):
-    """Patterns that may fill slots."""
+    """Patterns, and the slots that they may fill."""
 
     where: str
     patterns: Sequence[Pattern]

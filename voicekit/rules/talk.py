@@ -19,7 +19,7 @@ class CallerInput(NamedTuple):
 
 
 class Talk:
-    """The state of one call: where its dialogue is, and the LineSpeaker for its lines."""
+    """The state of one call: its place in the dialogue, and the LineSpeaker for its lines."""
 
     def __init__(self, start: Memory, random: Random) -> None:
         self.memory = start
@@ -65,4 +65,4 @@ class Talk:
 
 
 class Talks(dict[object, Talk]):
-    """The talks of one call, one for each Rules object, since a bot and its plugins may each have their own rules."""
+    """A Talk for each Rules object used in one call, since a bot and its plugins may each have their own rules."""

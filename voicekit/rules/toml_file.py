@@ -23,7 +23,7 @@ _KEY = re.compile(r"""[\w-]+|"([^"]*)"|'([^']*)'""")
 
 
 class Section:
-    """A table in the file."""
+    """A table in a TOML file."""
 
     def __init__(self, file: str, lines: dict[TomlPath, int], at: TomlPath, values: dict[str, Any]) -> None:
         self._file = file
@@ -46,7 +46,7 @@ class Section:
         return value
 
     def texts(self, key: str) -> list[str] | None:
-        """The list of texts under `key`; a single text becomes a list."""
+        """The list of strings under `key`; a single string becomes a list of one. None if `key` is missing."""
         value = self.get(key)
         if value is None or (isinstance(value, list) and value and all(isinstance(item, str) for item in value)):
             return value
@@ -55,7 +55,7 @@ class Section:
         raise self.wrong(key, "text, or a list of texts")
 
     def line(self, key: str) -> RuleLine | None:
-        """The line under `key`: a text to be spoken, or several texts to choose from."""
+        """The line under `key`: text to be spoken, or several wordings to choose from."""
         texts = self.texts(key)
         if texts is None or len(texts) == 1:
             return texts[0] if texts is not None else None
@@ -76,11 +76,11 @@ class Section:
         return Section(self._file, self._lines, (*self._at, key), value or {})
 
     def sections(self, key: str) -> list[Section]:
-        """The tables under `key`."""
+        """The tables inside the table `key`, such as [key.first] and [key.second]."""
         return [self.section(key).section(name) for name in self.section(key).keys]
 
     def array(self, key: str) -> list[Section]:
-        """The array of tables under `key`."""
+        """The array of tables `key`, each of which is written under [[key]]."""
         value = self.get(key)
         if value is not None and not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
             raise self.wrong(key, f"tables, each under [[{_dotted((*self._at, key))}]]")

@@ -94,7 +94,7 @@ class BareWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text and its bare words; `places` gives the positions of each word."""
+    """Text and its bare words; `places` gives the positions of each word."""
 
     text: str
     tokens: tuple[BareWord, ...]

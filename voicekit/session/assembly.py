@@ -3,7 +3,7 @@
     listen line:  source -> (resample) -> detect -> (encode) => transcriber           => is a link, -> a call
     reply line:   handler -> text transforms => voice -> (resample) => playout
 
-The listening side counts all positions in samples at one rate, the listening rate; sound is converted to this rate
+The listening side counts all positions in samples at one rate, the listening rate; audio is converted to this rate
 directly after the source. The transcriber and the voice choose their formats so that usually no conversion is needed.
 """
 
@@ -231,7 +231,7 @@ def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text
 
 
 def divert() -> TransformPart[Sound | Signal, Sound]:
-    """A transform that leaves only sound in a source's output. Keys, typed lines, hang-ups and the like are emitted as
+    """A transform that passes on only the audio from a source. Keys, typed lines, hang-ups and the like are emitted as
     signals, or reported as events."""
 
     def start(context: StreamContext) -> Each:
@@ -256,7 +256,7 @@ def divert() -> TransformPart[Sound | Signal, Sound]:
 
 @stage(name="deaf")
 async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
-    """A stage that replaces a missing transcriber: it takes the sound and emits nothing."""
+    """A stage that replaces a missing transcriber: it takes the audio and emits nothing."""
     while True:
         try:
             await inbox.receive_all()
@@ -267,9 +267,9 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listening pipeline, and the sound format whose rate is the listening rate.
+    """The listening pipeline, and the audio format in which it counts positions.
 
-    `loudness` measures the level of the sound that the vad judges to be speech.
+    `loudness` measures the level of the audio that the vad judges to be speech.
     """
     source = parts.source
     given = source.produces
@@ -301,7 +301,7 @@ def reply_pipeline(
     speculation: Speculation | None,
 ) -> Pipeline:
     """The reply pipeline, which takes one Turn and emits playout's signals. If `speculation` is given, the pipeline has
-    a gate."""
+    a gate that holds back guessed replies."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")

@@ -41,7 +41,7 @@ class Bot:
         return thing if isinstance(thing, Bot) else cls(thing)
 
     def spoken(self, registry: Registry, **given: Any) -> dict[str, Any]:
-        """The keyword arguments of a Session for a spoken call; `given` takes precedence."""
+        """The keyword arguments to create a Session for a spoken call; `given` takes precedence."""
         parts = {"stt": self.stt, "tts": self.tts, "vad": self.vad, **given}
         spoken: tuple[Role, ...] = SPOKEN if self.language is not None else ()
         for role in spoken:
@@ -49,7 +49,7 @@ class Bot:
         return {"handler": self.handler, "policy": self._policy(), **parts}
 
     def silent(self, usual: Any, /, **given: Any) -> dict[str, Any]:
-        """The keyword arguments of a Session for a typed or scripted call; `usual` is the voice, unless `given`
+        """The keyword arguments to create a Session for a typed or scripted call; `usual` is the voice, unless `given`
         contains another voice.
 
         Of the bot's own parts, only the text transforms are used.

@@ -1,4 +1,4 @@
-"""Records a call in a folder: the sound of both sides, the event log and the wire log, written during the call.
+"""Records a call in a folder: the audio of both sides, the event log and the wire log, all written during the call.
 
     async with open_call_folder("calls/monday") as folder:
         session = Session(...)
@@ -7,7 +7,7 @@
 
     call.wav      each side as the other heard it, aligned to the sample: the caller left, the bot right
     events.jsonl  every event with its time; `voicekit log` prints the events, `voicekit trace` draws the waits
-    wire.jsonl    every message from and to the services, without sound or API keys
+    wire.jsonl    every message from and to the services, without audio or API keys
 
 In all three files, time 0 is the start of the session. If the program is killed, at most the last half second is lost;
 the rest can be played and read.
@@ -116,7 +116,7 @@ async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIt
 
     Raises ConfigError if the folder can't be written, or contains a call. If the disk fills up during the call, the
     `async with` block is cancelled and DeviceError is raised; everything written until then is kept. If no call starts,
-    and so nothing is written, the files are removed, and so is the folder if it was created here.
+    and so nothing is written, the files are removed, and so is the folder, unless it already existed.
     """
     folder = Path(path)
     tape, was_there = await in_thread(_made, folder)
@@ -169,7 +169,7 @@ class _Tape:
 
     @property
     def empty(self) -> bool:
-        """Whether no sound was ever recorded."""
+        """True until some audio has been recorded."""
         return not self._file.samples
 
     @property

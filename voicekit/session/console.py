@@ -1,7 +1,7 @@
 """Runs a conversation in the console: the caller types lines, and the bot's words appear as they would be heard.
 
 The conversation is an ordinary session with silence as its source and a quiet voice. So pacing, interruptions and
-history work as in a call: a line that is typed while the bot is speaking cuts the reply.
+history work as in a spoken call: a line that is typed while the bot is speaking cuts the reply.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Printer:
                 self._troubles.show(f"voicekit: {line}\n")
 
     def asked(self, text: str) -> None:
-        """Print the line `text`, which was read from a file or a pipe; a terminal would already show it. The bot speaks
-        next."""
+        """Print the line `text`, which was read from a file or a pipe (a terminal would already show it), and note that
+        the bot speaks next."""
         self.screen.show(f"{PROMPT}{text}\n")
         self._speaking = True
 

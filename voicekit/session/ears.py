@@ -8,7 +8,7 @@ from voicekit.flow.groups import alone
 
 
 class Ears:
-    """Passes the turn machine's commands to the stt, if the stt supports them. This never waits."""
+    """Passes the turn machine's commands to the stt, if the stt supports them, without ever waiting."""
 
     def __init__(self, stt: Stt | None) -> None:
         self._stt = stt

@@ -49,8 +49,8 @@ class Milestone(Struct, frozen=True):
 
     The milestones are: "user": the turn is complete, and the caller's last audible sample is `seconds` old. "begun":
     the handler has been called. "word": the handler has sent its first word. "text": text has reached the tts. "sound":
-    the tts has produced its first frame. "silence": the first `seconds` of that sound are inaudible. "air": the first
-    sample of the reply was heard `seconds` ago.
+    the tts has produced its first frame. "silence": the first `seconds` of the tts's audio are inaudible. "air": the
+    first sample of the reply was heard `seconds` ago.
     """
 
     turn: int
@@ -176,7 +176,7 @@ class Troubles:
 async def open_event_log(
     path: str | Path, clock: CallClock | None = None, *, digits: bool = False
 ) -> AsyncIterator[Callable[[LoggedEvent], None]]:
-    """Yield a watcher for `Session.watch`, which writes each event to the new file `path`.
+    """Yield a watcher, to be passed to `Session.watch`; it writes each event to the new file `path`.
 
     Times come from `clock`; by default they are seconds since the session started. The watcher also accepts the
     milestones of a traced session. Only the owner can read the file; an existing file at `path` is replaced. Raises

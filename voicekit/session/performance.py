@@ -63,8 +63,8 @@ class ReplyRun:
         self._commitment.make()
 
     def cut(self) -> None:
-        """Silence the reply from now on. The lease must be revoked first, so that no sound is written after the queued
-        sound is discarded."""
+        """Silence the reply from now on. The lease must be revoked first, so that no audio is written after the queued
+        audio is discarded."""
         with alone(stage=Playout.name):
             self._lease.revoke()
         with alone(stage=self._voice.name):

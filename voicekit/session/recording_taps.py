@@ -1,8 +1,8 @@
-"""Layers around the source and the sink of a call that report which sound was received and which was heard, with times.
+"""Layers around a call's source and sink that report what was received and what was heard, and when.
 
 Each frame is reported with its position: `at` counts samples, at the frame's own rate, from time 0 of a clock. The
-caller's frames keep the positions that the source gave them, shifted by the time at which the sound began. The bot's
-sound is placed at the time at which it was heard, according to the sink's position: sound that was held is late, sound
+caller's frames keep the positions that the source gave them, shifted by the time at which the audio began. The bot's
+audio is placed at the time at which it was heard, according to the sink's position: audio that was held is late, audio
 that was discarded is missing, and a slow device leaves gaps.
 """
 
@@ -32,7 +32,7 @@ def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
 
 
 class OverheardSink(Layer):
-    """Wraps a sink: whenever playout reads the sink's position, `tell` is called with the newly heard sound."""
+    """Wraps a sink: whenever playout reads the sink's position, `tell` is called with the newly heard audio."""
 
     def __init__(self, sink: Sink, tell: FrameTap, clock: Clock) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -76,11 +76,11 @@ class _Said:
 
 
 class OverheardSpeaker:
-    """An open sink (`voicekit.contracts.Speaker`) that keeps the written sound until it has been heard, and then
+    """An open sink (`voicekit.contracts.Speaker`) that keeps the written audio until it has been heard, and then
     reports it.
 
-    Between two readings of the position, sound is assumed to continue without a break. New sound begins only with a
-    write during silence, or with a release; the position then shows when it began.
+    Between two readings of the position, playing is assumed to continue without a break. It can begin only with a write
+    during silence, or with a release; the position then shows when it began.
     """
 
     def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, clock: Clock) -> None:  # noqa: A002
@@ -132,7 +132,7 @@ class OverheardSpeaker:
         self._held = False
 
     def look(self) -> int:
-        """Report the sound that has been heard since `look` was last called, and return the position."""
+        """Report the audio that has been heard since `look` was last called, and return the position."""
         position = self._speaker.position
         new = position - self._heard
         self._heard = position

@@ -1,6 +1,6 @@
 """Delivers a session's events to watchers immediately, and to the plugins' observers outside of the time-critical path.
 
-It also reports sound that a link drops, with the exact number of samples. There is at most one such report per second
+It also reports audio that a link drops, with the exact number of samples. There is at most one such report per second
 for each link, so that an outage does not drown out everything else.
 """
 

@@ -76,14 +76,14 @@ signals."""
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
-    A `call` (`voicekit.call`) is a connection that serves as both source and sink, and replaces `source` and `sink`.
+    A `call` (`voicekit.call`) is a connection that serves as both source and sink, so it replaces `source` and `sink`.
 
     `handler` is anything that `as_handler` takes. For `tts`, `stt` and `vad`, `...` stands for the default that a
     plugin registers: Soniox for recognition and speech (SONIOX_API_KEY). `stt=None` allows only typed words and keys,
     and `vad=None` leaves turn-taking to the stt. `tts` may be a sequence: text transforms, followed by the voice. If a
     handler raises, the error is reported as Trouble, an apology is spoken and the call continues; with `strict`, for
     tests, the error ends the call. If the parts do not fit together, ConfigError or PluginError is raised here, or in
-    `run` before any sound flows.
+    `run` before any audio flows.
     """
 
     def __init__(
@@ -146,8 +146,8 @@ class Session:
         return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The links of the call, including those of its latest reply: the current level and the peak level of each
-        link, and how much it has dropped."""
+        """For each link of the call (including those of the latest reply): its current level, its peak level, and how
+        much it has dropped."""
         lines = (link for line in self._lines for link in line.statistics())
         return (*lines, *self._reporter.statistics())
 
@@ -192,7 +192,7 @@ class Session:
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
         """Request the end of the call. A graceful end plays the reply in progress, and then `farewell`.
 
-        A graceful end takes as long as the queued sound, plus a second; any other end takes at most a second. While the
+        A graceful end takes as long as the queued audio, plus a second; any other end takes at most a second. While the
         parts are still being opened, either kind ends the call immediately. A request that comes too late, or a second
         time, has no effect.
         """

@@ -20,7 +20,7 @@ from voicekit.flow.stage import Run
 
 
 class Commitment:
-    """Whether a reply's turn has been committed, and the actions that must wait until it is."""
+    """Whether a reply's turn has been committed, and the actions that must wait for that."""
 
     def __init__(self, *, made: bool) -> None:
         self.event = trio.Event()  # set when the turn is committed

@@ -1,6 +1,6 @@
 """A stereo WAV file with two tracks that are written independently; the file is playable at all times.
 
-The left track is the caller and the right track is the bot. The sound of the two sides arrives in different pieces and
+The left track is the caller and the right track is the bot. The audio of the two sides arrives in different pieces and
 at different times, so the tracks are not merged: each piece is written at its own position, which may be before or
 after the end of the other track. Positions that were never written are silence, and take no space on most disks. The
 header is correct after every batch: if the program is killed, the file can be played to the end of the last batch.
@@ -48,7 +48,7 @@ class TwoTrackFile:
     def write(self, pieces: Iterable[tuple[int, int, bytes]]) -> None:
         """Write each of `pieces` to the file; a piece is a tuple (track, first sample, PCM16 mono).
 
-        Raises DeviceError for more sound than a WAV file can hold, and OSError if the disk fails; the sound written so
+        Raises DeviceError for more audio than a WAV file can hold, and OSError if the disk fails; the audio written so
         far stays playable.
         """
         with FileIO(self.path, "r+", opener=private) as file:
@@ -106,7 +106,7 @@ class Track:
         return self._pieces(self._resampler.feed(frame))
 
     def finish(self) -> list[tuple[int, int, bytes]]:
-        """Return the sound that is still in the resampling filter."""
+        """Return the audio that is still in the resampling filter."""
         return [] if self._resampler is None else self._pieces(self._resampler.finish())
 
     def _pieces(self, sounds: list[Sound]) -> list[tuple[int, int, bytes]]:

@@ -3,10 +3,10 @@
 Python runs a signal's handler in the main thread, between two steps of Python code. This handler requests the stop, but
 it can't run while a bot's code blocks the event loop in C. So a separate thread counts the signals as well: the system
 wakes it through the file descriptor of `signal.set_wakeup_fd`. This descriptor replaces the one that trio uses, so the
-thread also passes each signal on to trio. After a signal, the thread repeatedly asks the event loop for a sign of life,
-which works even while the calls are ending. Code that blocks even the interpreter, such as a slow regular expression,
-also blocks the thread. In that case, `faulthandler` prints all tracebacks and ends the process a little later, from its
-own thread in C.
+thread also passes each signal on to trio. After a signal, the thread repeatedly checks that the event loop still
+responds, which works even while the calls are ending. Code that blocks even the interpreter, such as a slow regular
+expression, also blocks the thread. In that case, `faulthandler` prints all tracebacks and ends the process a little
+later, from its own thread in C.
 
 Signals are sent to the whole process, so all simultaneous calls share one such thread.
 """

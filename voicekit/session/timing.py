@@ -44,7 +44,7 @@ _TIMED = frozenset({SpeechStarted, SpeechStopped, Final, Decided, TurnCommitted,
 
 
 class TurnTimer:
-    """Follows the events of one session. `reply` returns the reply in progress."""
+    """Measures the wait for each reply from a session's events. `reply` returns the reply in progress."""
 
     def __init__(self, reply: Callable[[], Reply | None]) -> None:
         self.rate = 16_000

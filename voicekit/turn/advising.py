@@ -46,7 +46,7 @@ LATE_END = 0.25
 
 class Advising:
     """The advice currently in force in one call. `now` is a time on the turn machine's clock; positions are counted in
-    samples of the caller's sound, `rate` per second.
+    samples of the caller's audio, `rate` per second.
 
     `finalizes` is whether the stt can be asked for its final words, and `scores` is whether there is a sound model.
     """
@@ -86,7 +86,7 @@ class Advising:
         self._final_to = max(self._final_to, event.at)
 
     def score(self, at: int, probability: float) -> None:
-        """Note the sound model's answer; an answer about an earlier pause is dropped."""
+        """Record the sound model's score; a score for an earlier pause is dropped."""
         if at == self._paused_at and self._score_asked_at is not None:
             self._score = probability
 
@@ -102,7 +102,7 @@ class Advising:
 
         `asked` is whether the previous reply ended in a question.
 
-        If nothing has changed since it was last asked, the adviser is not asked again.
+        If nothing has changed since the adviser was last asked, it is not asked again.
         """
         if self._adviser is None or self._knows(words, tail):
             return []

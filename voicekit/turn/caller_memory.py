@@ -87,8 +87,8 @@ class CallerMemory:
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last. It is shorter than usual when there is no point in waiting for an Endpoint,
-        because the stt is down or has ended, or hears somebody who keeps talking in the background.
+        """How long a pause must last to end the turn. It is shorter than usual when there is no point in waiting for an
+        Endpoint, because the stt is down or has ended, or hears somebody who keeps talking in the background.
         """
         if not self.stt or self.ears_down or self.source_ended:
             return self.policy.turn.settle
@@ -134,7 +134,7 @@ class CallerMemory:
         return [word for place, word in enumerate(event.words) if place not in foreign]
 
     def pass_by(self, at: int) -> None:
-        """Record that the recogniser has processed all sound up to sample `at`."""
+        """Record that the recogniser has processed all audio up to sample `at`."""
         self.passed = max(self.passed, at)
 
     def close_utterance(self, upto: int) -> None:
@@ -148,13 +148,13 @@ class CallerMemory:
             self.doubt.let_pass = letters(self.book.noted.text)
 
     def close_stale(self) -> None:
-        """Close an utterance if its end was never reported and the caller has paused for long enough."""
+        """Close an utterance if the recogniser has not reported its end, but the caller has paused for long enough."""
         noted = self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted
         if noted and not self.speech.talking and self.now - self.settling_since >= self.settle_time:
             self.close_utterance(noted.end + 1)
 
     def judge(self, *, talking: bool | None = None) -> DoubtVerdict:
-        """Whether the caller's sound or words interrupt the live reply; `talking` comes from the detector."""
+        """Whether the caller interrupts the live reply; `talking` is whether the detector hears speech."""
         noted, speech = self.book.noted, self.speech
         least = self.policy.interrupt.min_words if self.reply.audible else 1
         sounds = speech.talking if talking is None else talking

@@ -1,4 +1,4 @@
-"""The conductor: the thin trio driver of the turn machine, which carries out its commands and runs the replies.
+"""The conductor: a thin trio driver that carries out the turn machine's commands and runs the replies.
 
 It waits only for the machine's deadline: signals are judged in the same step in which they are sent, and every command
 is carried out synchronously. So the conductor can't be late, and a cut takes effect the moment it is decided. The
@@ -69,7 +69,7 @@ class Performance(Protocol):
     def reply(self) -> Reply: ...
     @property
     def queued(self) -> float:
-        """How many seconds of sound have been produced but not heard yet."""
+        """How many seconds of audio have been produced but not heard yet."""
         ...
 
     async def run(self) -> None: ...
@@ -131,7 +131,7 @@ class Conductor:
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
-        """Wait until the caller is not speaking, and all words that were understood have been answered."""
+        """Wait until the caller is not speaking, and all recognised words have been answered."""
         while self._machine.caller_has_floor:
             await self._free.park()
 

@@ -68,9 +68,9 @@ class DoubtVerdict(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """The facts about the caller's utterance; positions are counted in samples of the caller's sound, at `rate`.
+    """The facts about the caller's utterance; positions count samples of the caller's audio, `rate` per second.
 
-    If `unsure` is true, some of the words may still change. The recogniser has processed the sound up to `passed`.
+    If `unsure` is true, some of the words may still change. The recogniser has processed the audio up to `passed`.
     """
 
     words: Sequence[Word]
@@ -82,7 +82,7 @@ class Evidence(Struct, frozen=True):
 
     @property
     def is_passed(self) -> bool:
-        """Whether the recogniser has processed all of the caller's sound."""
+        """Whether the recogniser has processed all of the caller's audio."""
         return self.passed >= self.stopped_at - NEAR * self.rate
 
     @property

@@ -1,7 +1,7 @@
 """Limits how long a graceful end takes: text that already exists is still played, but no more text is awaited (pure).
 
-The limit is the length of the queued sound plus one second. Text that has not become sound yet adds an unknown length,
-so the limit is extended while more of the text is heard or queued, up to `within` seconds after the request.
+The limit is the length of the queued audio plus one second. Text that has not been synthesised yet adds an unknown
+length, so the limit is extended while more of the text is heard or queued, up to `within` seconds after the request.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def finish_deaf(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
-    """The source has ended: release the reply, and answer the caller's words when it ends."""
+    """The source has ended: release the reply, and answer the caller's words when the reply ends."""
     floor.go_deaf()
     floor.release("the source has ended")
 

@@ -11,12 +11,12 @@ WAITING (idle prompts, if they are on), in HEARING for sound that continues with
 SETTLING if the words that caused a cut have vanished (the regret, which then replaces all other deadlines in these
 states).
 
-**The end of a turn.** In stt mode, the turn ends with an Endpoint, or with a pause of `max_endpoint_delay + 0.5 s`
-without one; while the transcriber is down, and after the source has ended, a pause of `settle` is enough. In vad mode,
-a pause of `settle` ends the turn, and so does a Finalized, but only in a pause: one that arrives while the caller
-is speaking is about earlier sound. A pause is counted from the last sign of speech: the SpeechStopped mark, or a word
-that was spoken after this mark. So a caller whom the detector can't hear is not cut short, and words that merely arrive
-late do not lengthen the pause.
+**The end of a turn.** In stt mode, the turn ends with an Endpoint or, if none arrives, with a pause of
+`max_endpoint_delay + 0.5 s`; while the transcriber is down, and after the source has ended, a pause of `settle` is
+enough. In vad mode, a pause of `settle` ends the turn, and so does a Finalized, but only in a pause: one that arrives
+while the caller is speaking is about earlier audio. A pause is counted from the last sign of speech: the SpeechStopped
+mark, or a word that was spoken after this mark. So a caller whom the detector can't hear is not cut short, and words
+that merely arrive late do not lengthen the pause.
 
 **A question** consists of a question that was put back, then spoken words, then typed lines and keys, joined with
 spaces. All parts are committed together. A question that was put back is committed again even without further words.
@@ -88,10 +88,10 @@ __all__ = ["TurnState", "TurnMachine"]
 class TurnMachine:
     """Decides the turn-taking of one call.
 
-    `rate` is the rate of the caller's sound in Hz, `endpoints` is whether the transcriber emits Endpoints, and `now` is
-    the time at which the call begins, in WAITING. All times are in seconds on one clock that never goes back.
+    `rate` is the sample rate of the caller's audio in Hz, `endpoints` is whether the transcriber emits Endpoints, and
+    `now` is the time at which the call begins, in WAITING. All times are in seconds on one clock that never goes back.
     `languages` are the languages that the recogniser expects, for words whose language is unknown. `levels` returns the
-    level of the sound between two samples, which distinguishes the caller from background sound; without `levels`, no
+    level of the audio between two samples, which distinguishes the caller from background sound; without `levels`, no
     sound counts as too faint. `finalizes` is whether the stt responds to Finalize, and `scores` is whether there is a
     sound model that answers ScorePause.
 

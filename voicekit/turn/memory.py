@@ -133,7 +133,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def pause_time(self) -> float:
-        """How long the pause must last: `settle_time`, unless the adviser wants another length."""
+        """How long the pause must last to end the turn: `settle_time`, unless the adviser wants another length."""
         advised = self.book.noted and not self.source_ended
         return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
@@ -163,8 +163,8 @@ class TurnMemory(CallerMemory):
         self._ask(commands, advice.why)
 
     def ask_for_finals(self, why: str) -> None:
-        """Ask the stt for the final words before this pause, if it can be asked and has not just been asked. Has no
-        effect before the detector has heard the words end, since the request would cut the last word in two.
+        """Ask the stt for the final words before this pause, if it can be asked and has not just been asked. This has
+        no effect before the detector has heard the words end, since the request would cut the last word in two.
         """
         if self.book.noted.end <= self.speech.stopped_at + LATE_END * self.rate:
             self._ask(self.advising.finalize(self.now), why)
@@ -313,7 +313,7 @@ class TurnMemory(CallerMemory):
 
     def await_key(self) -> None:
         """Wait for the next key, in silence or while the caller is speaking. If a reply was cut earlier, the caller is
-        no longer owed another one."""
+        no longer owed another reply."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -332,7 +332,8 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.COMMIT, why, self.turn)
 
     def cut(self, why: str) -> None:
-        """Cut the reply; if none of it was heard, its question is put back. The next state is not decided here."""
+        """Cut the reply; if none of it was heard, the question that it answered is put back. The next state is not
+        decided here."""
         live, self.live, self.sounded_at = self.reply, None, self.now
         if not live.audible and live.question is not None:
             self.book.put_back = live.question
@@ -411,7 +412,7 @@ class TurnMemory(CallerMemory):
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """Record that the source has ended, so no more sound will arrive."""
+        """Record that the source has ended, so no more audio will arrive."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

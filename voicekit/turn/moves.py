@@ -150,7 +150,7 @@ def queue(floor: TurnMemory, event: Prompt) -> None:
 
 
 def end(floor: TurnMemory, event: End) -> None:
-    """End the call while no reply is live: gracefully, after the waiting prompts, or immediately."""
+    """End the call while no reply is live: either gracefully (after the waiting prompts) or immediately."""
     if event.graceful:
         floor.order_end(event)
         floor.rest()
@@ -179,7 +179,7 @@ def hang_up(floor: TurnMemory, event: Signal | None) -> None:
 
 def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
     """Whether `event` ends a turn: it must be an Endpoint in stt mode or a Finalized in vad mode, and its position must
-    be after the watermark (the end of the sound that has already been handled)."""
+    be after the watermark (the end of the audio that has already been handled)."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 

@@ -27,7 +27,7 @@ lists."""
 
 
 class PhraseWord(NamedTuple):
-    """The letters of one word, the index and language of the Word that contains it, and whether it is in a script
+    """The letters of one word, the index and language of the Word that it comes from, and whether it is in a script
     without spaces."""
 
     place: int

@@ -32,7 +32,7 @@ class Speculation:
 
     `after`: how long the words must have been unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s
     old. `most`: how many times per turn a reply may be begun, limited because each attempt may incur a model's fee.
-    `ahead`: "text" holds the handler's words back before the voice; "sound" holds the voice's sound back before the
+    `ahead`: "text" holds the handler's words back before the voice; "sound" holds the voice's audio back before the
     sink. The latter also hides the voice's delay, but you may pay for speech that is then discarded.
     """
 
@@ -90,7 +90,7 @@ class TurnPolicy:
 
     @property
     def fallback(self) -> float:
-        """How long a pause must last in stt mode if there is no Endpoint."""
+        """How long a pause must last to end the turn in stt mode, if there is no Endpoint."""
         return self.max_endpoint_delay + FALLBACK_MARGIN
 
 
@@ -107,8 +107,8 @@ class InterruptPolicy:
     for 0.4 s. Later words can still cut the reply. `sound_cuts`: whether a sound without words cuts the reply if the
     sound lasts until the end of the doubt. This is for a recogniser that takes longer than `doubt` to deliver words.
     `min_speech`: with `sound_cuts`, how many seconds of that sound must be speech. `regret`: if the words that cut a
-    reply vanish, and nothing of that reply was heard, its question is asked again after this many seconds without
-    words.
+    reply vanish, and none of that reply was heard, the caller's question is answered after all, once this many seconds
+    have passed without words.
 
     `ignore_echo`: whether words that the reply is saying at the same moment are ignored. `faint_db`: sound that is this
     many dB below the caller's usual level is ignored (television, side talk, echo); None turns this off. One person's
@@ -153,9 +153,9 @@ class CallPolicy:
     `greeting_interruptible`: whether speech can cut the greeting; if not, words spoken over it are answered after it.
     `idle_after`: how long a silence lasts before the bot prompts the caller; with None, it never does. `idle_prompt`:
     the words with which the bot prompts after such a silence; with None, the handler is called. `idle_limit`: after
-    this many prompts in a row, the next silence ends the call; with 0, the first silence does; with None, none does.
-    `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at most
-    10 s later. `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of
+    this many prompts in a row, the next silence ends the call; with 0, the first silence does; with None, no silence
+    does. `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at
+    most 10 s later. `warning`: the text that is spoken before `max_duration` is reached: 30 s before, or a quarter of
     `max_duration` if that is less. `farewell`: the text that is spoken before `idle_limit`, `max_duration` or failures
     end the call. `apology`: the text that is spoken when a reply has failed, unless a plugin provides another. The call
     continues; after three failed replies in a row, it ends. `open_timeout`: how long each stage may take to open.

@@ -76,9 +76,7 @@ CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """Estimates when a given sample was captured, based on the report that has arrived with the least
-    delay so far.
-    """
+    """Estimates when a given sample was captured, based on the report that has arrived with the least delay so far."""
 
     __slots__ = ("_now", "_offset", "_rate")
 
@@ -163,7 +161,7 @@ class Whose:
     def foreign(
         self, words: Sequence[Word], *, replying: bool, quiet_from: float = math.inf
     ) -> tuple[frozenset[int], str]:
-        """`words` are the utterance so far. Returns the indexes of those that are not the caller's, and the reason.
+        """The indexes of those of `words` (the utterance so far) that are not the caller's, and the reason.
 
         From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 

@@ -10,7 +10,7 @@ A word belongs to a question if the question was asked with the same word at abo
 starts within the question's span. The first rule is needed because recognisers change the times of words by a few
 tenths of a second when the words become final.
 
-The events leave two questions open, which are decided as follows. First, a final settles all sound before its end, so
+The events leave two questions open, which are decided as follows. First, a final settles all audio before its end, so
 tail words that start before then are dropped, even if a newer interim has overtaken the final. Second, a late final
 that reaches past the watermark moves the watermark to its own end: by then the recogniser knows how long the committed
 word was, and the Endpoint that follows is out of date.
@@ -155,7 +155,7 @@ class QuestionMemory:
         self.noted.tail = [word for word in new if not self._asked or not self._asked[-1].has(word, self._near)]
 
     def hear_finals(self, words: Iterable[Word]) -> list[PendingQuestion]:
-        """Take the words of a final: words that belong to a question amend it, all others are noted. Returns the
+        """Take the words of a final: words that belong to a question amend it, and all others are noted. Returns the
         changed questions."""
         late: list[tuple[PendingQuestion, Word]] = []
         new: list[Word] = []
@@ -170,8 +170,8 @@ class QuestionMemory:
         return self._amend(late) if late else []
 
     def read(self, event: Typed | Dtmf, reason: str = "dtmf") -> None:
-        """Note a typed line or a key, and the reason for its turn. The watermark is only for sound, so it does not
-        change."""
+        """Note a typed line or a key, and the reason for its turn. The watermark marks a position in the audio, so it
+        does not change."""
         self.typed.append(event.text.strip() if isinstance(event, Typed) else event.digit)
         self.typed_reason = "typed" if isinstance(event, Typed) else reason
 

@@ -1,4 +1,4 @@
-"""Defines a character, a word and the end of a sentence, in every script that a call may use. Pure.
+"""Defines what a character, a word and the end of a sentence are, in every script that a call may use. Pure.
 
 All code that sends, times, aligns, recognises or counts words uses these definitions, so that a word is the same
 everywhere:

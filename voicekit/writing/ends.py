@@ -110,7 +110,7 @@ def ends_sentence(text: str) -> bool:
 
 
 def sentence_mark(text: str) -> int:
-    """The index at which the final punctuation of `text` begins: its mark, or any closing quotes or brackets just
+    """The index at which the final punctuation of `text` begins: at its mark, or at any closing quotes or brackets just
     before the mark. If there is no mark, the length of `text`.
 
         >>> sentence_mark('He said "no!"'), sentence_mark("no")

@@ -1,9 +1,9 @@
-"""The kind of each character as one letter, so that one pattern can search text in any script.
+"""Represents the kind of each character as one letter, so that one pattern can search text in any script.
 
 `re` has no classes for combining marks or for scripts, and the packages that implement Unicode's segmentation cost more
 than everything else in `import voicekit`: `regex` 37 ms and 3.6 MB, `uniseg` 61 ms and 11 MB, `grapheme` 26 ms and 1.5
-MB. So a text is mapped to its shape, which has one letter (see the kinds below) for each character of the text, and
-plain `re` searches the shape. A character is looked up only once, in the standard library's `unicodedata`; after that,
+MB. So text is mapped to its shape, which has one letter (see the kinds below) for each character of the text, and plain
+`re` searches the shape. A character is looked up only once, in the standard library's `unicodedata`; after that,
 `str.translate` maps it, in 50 to 65 ns.
 
 The kinds follow Unicode's grapheme clusters (UAX #29), with three exceptions, which only make clusters longer. The

@@ -1,4 +1,4 @@
-"""Reads a recorded call from disk: its event log, and usually also the sound of both sides."""
+"""Reads a recorded call from disk: its event log, and usually also the audio of both sides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicekit.session.trace.recording import Recording, read_recording
 
 @dataclass(frozen=True, slots=True)
 class TracedCall:
-    """The waterfalls of a call's turns, and the call's recorded sound, if there is any."""
+    """The waterfalls of a call's turns, and the call's recording, if there is one."""
 
     falls: tuple[Waterfall, ...]
     recording: Recording | None

@@ -1,4 +1,4 @@
-"""Finds which samples of a sound are audible. Pure, and fast enough to be used on every frame of a call.
+"""Finds the audible samples in a frame of audio. Pure, and fast enough to be used on every frame of a call.
 
 A sample is audible if it is loud enough to be heard at all, and at least three times as loud as the background noise.
 The noise is estimated from the quietest recent frames: the estimate falls immediately, but rises by only half a per
@@ -22,7 +22,7 @@ seconds."""
 
 
 class Level:
-    """Follows the level of one channel of PCM16, frame by frame.
+    """Tracks the level of one channel of PCM16, frame by frame.
 
     `noise` is the first estimate of the noise, on a scale from 0 to 32,768. By default it is taken from the first
     frame, which usually comes before any speech.

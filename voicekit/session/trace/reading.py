@@ -20,7 +20,7 @@ class TurnTimes:
 
     `heard` holds the times of "voice detector" (the caller is quiet), "final transcript" and "endpoint". `user_until`
     is the time of the caller's last audible sample; None if the caller has not spoken. `reached` holds the times of the
-    reply's milestones. `silence` is how many seconds at the beginning of the reply's sound are inaudible.
+    reply's milestones. `silence` is how many seconds at the beginning of the reply's audio are inaudible.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Measures the wait in a turn from the recorded sound alone, with the caller on the left and the agent on the right.
+"""Measures the wait in a turn from the recording alone, in which the caller is on the left and the agent on the right.
 
 The log only shows where to look: the caller's last word comes before the moment at which the turn was committed, and
 the agent's reply begins after it. The difference between the wait in the recording and the sum of the bars is reported

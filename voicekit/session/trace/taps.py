@@ -1,8 +1,8 @@
-"""Traces a session: layers and taps watch its sound and text, and report each milestone when it is reached.
+"""Traces a session: layers and taps watch its audio and text, and report each milestone when it is reached.
 
-They see the caller's sound as it leaves the source, the handler's words (after Markdown is removed), the voice's text
-and sound, and the sink's position. This costs about 20 us for each frame from the caller, and nothing for a reply's
-sound after it has become audible.
+They see the caller's audio as it leaves the source, the handler's words (after Markdown is removed), the voice's text
+and audio, and the sink's position. This costs about 20 us for each frame from the caller, and nothing for a reply after
+it has become audible.
 """
 
 from __future__ import annotations
