@@ -1,4 +1,4 @@
-"""One-time tokens, which carry signed facts from the answer to a webhook to the call's socket (pure).
+"""One-time tokens, which carry signed facts from a webhook's response to the call's socket (pure).
 
     token = tokens.mint("CA01", {"caller": "+15550001"}, now)      in the path of the socket's address
     facts = tokens.take(token, now)                                once per process, within LIFE_S
@@ -40,7 +40,7 @@ class CallFacts:
 
 
 class TokenRefused(Exception):
-    """The token is not ours, is too old or was used before; the message states which."""
+    """The token was not issued by us, is too old, or was used before; the message states which."""
 
 
 class CallTokens:

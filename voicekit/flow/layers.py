@@ -1,5 +1,5 @@
-"""Layers: stages around a stage. Each is a stage itself, so layers can be nested, and used wherever a stage can be
-used.
+"""Layers: stages that wrap a stage. A layer is itself a stage, so layers can be nested, and used wherever a stage can
+be used.
 """
 
 from __future__ import annotations

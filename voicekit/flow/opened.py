@@ -63,13 +63,13 @@ class _Keeper:
     def hold(self) -> None:
         """Keep the thing open until `close` is called, even if everything else is cancelled.
 
-        This must be called by the code that receives the opened thing, not by `keep`: if that code were cancelled in
-        the same instant, no task would be left to close the thing.
+        This must be called by the code that receives the opened thing, not by `keep`: if that code were cancelled just
+        as the thing opened, no task would be left to close it.
         """
         self._scope.shield = True
 
     async def close(self, deadline: float) -> None:
-        """Close; at `deadline`, cancel what is still closing."""
+        """Close the thing; if it is still closing at `deadline`, cancel it."""
         self._scope.deadline = deadline
         self._closing.set()
         with trio.CancelScope(shield=True, deadline=deadline):

@@ -1,8 +1,8 @@
 """A watchdog over the event loop: reports which task blocked it, and for how long.
 
 A handler that computes for a long time, or uses a function that blocks, stops every call in the process. Nothing in the
-same loop can prevent this, but the report can name the task. Only this module reads real time. Its findings are
-reported, but no decision depends on them.
+same loop can prevent this, but the report can name the task. Only this module reads real time. The times that it
+measures are reported, but no decision depends on them.
 """
 
 from __future__ import annotations

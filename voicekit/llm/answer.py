@@ -34,8 +34,8 @@ class ModelAnswer:
     """The part of an answer that has arrived so far. `stop` is None until the model has stopped.
 
     `fault` is the error that the service reported instead of the rest of the answer. `over` means that the rest of the
-    stream need not be read, and `refused` that the model has refused in words. `unread` is why the last unreadable
-    event could not be read.
+    stream need not be read, and `refused` that the model has refused in words. `unread` is the reason why the last
+    unreadable event could not be read.
     """
 
     def __init__(self, model: Model) -> None:
@@ -79,7 +79,7 @@ class ModelAnswer:
 
     @property
     def audible(self) -> bool:
-        """Whether any part of the answer can be heard."""
+        """Whether the answer contains anything that can be heard."""
         return is_audible(self._said)
 
     def _taken(self, piece: ModelPiece) -> str:

@@ -64,7 +64,7 @@ class CallState:
     """The state of one handler in one call. `begun` contains, by turn number, the turns in which the handler was
     called, and their tool calls.
 
-    `model` is the model to connect to; connecting may take `patience` seconds.
+    `model` is the model to connect to; connecting may take up to `patience` seconds.
     """
 
     client: httpx.AsyncClient
@@ -146,7 +146,8 @@ class CallStates(dict[object, CallState]):
 async def call_state(
     handler: object, session: CallView, model: Model, transport: httpx.AsyncBaseTransport | None, connect: float
 ) -> AsyncIterator[CallState]:
-    """The state of `handler` in `session`, opened if necessary; without a session, it ends with the block.
+    """The state of `handler` in `session`, opened if necessary. Without a session, a new state is opened, which ends
+    with the block.
 
     The state connects to `model` within `connect` seconds, through `transport` if there is one.
     """

@@ -90,7 +90,7 @@ class NullSink:
             self.told_to_close = True
 
     def _played(self, start: float, frame: AudioFrame) -> None:
-        """Discards the sound."""
+        """Discards the audio."""
 
 
 class HeardPiece(Struct, frozen=True):
@@ -114,7 +114,7 @@ class RecordingSink(NullSink):
 
     @property
     def pcm(self) -> bytes:
-        """The sound that was heard, joined without the silences between the pieces."""
+        """The pieces that were heard, joined without the silences between them."""
         return b"".join(piece.pcm for piece in self.heard)
 
     def track(self, start: float, seconds: float) -> bytes:
