@@ -5,7 +5,7 @@
 
 Nothing is stored for a token in transit, so the webhook and the socket may reach different processes that share
 `secret`. A process accepts a token only once, but another process would accept it again until it is LIFE_S old. `now`
-is the time of day in seconds.
+is a Unix timestamp.
 """
 
 from __future__ import annotations

@@ -113,7 +113,8 @@ class Site(Protocol):
         ...
 
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
-        """Admit a call, begin it by entering `opening`, and run it to its end; `name` is the name of its wire.
+        """Admit a call, enter the context manager `opening` to begin it, and run it to its end; `name` is the name of
+        its wire.
 
         This is for a transport that accepts connections itself. Raises CallRefused if there is no place for the call.
         """

@@ -1,4 +1,6 @@
-"""`voicekit plugins`: lists the plugins: where each comes from, which hooks it implements and what it registers."""
+"""`voicekit plugins`: lists the plugins, with the origin of each, the hooks that it implements and the parts that it
+registers.
+"""
 
 from __future__ import annotations
 

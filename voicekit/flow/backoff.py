@@ -1,4 +1,4 @@
-"""When to try again after a failure, and when to give up. Pure: the time and the random number are arguments.
+"""When to try again after a failure, and when to give up. Pure: the time and a random number are arguments.
 
 A service that works for a while and then fails is tried again soon. A service that fails every time is tried at growing
 intervals, and abandoned after a certain number of attempts, or after a certain time without a sign of life.

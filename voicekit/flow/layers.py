@@ -17,7 +17,7 @@ from voicekit.flow.transform import Pipeable, Tap
 
 
 class Layer(Pipeable):
-    """The base of every layer: passes on the name and the formats of the stage inside."""
+    """The base of every layer: passes on the name and the formats of the stage inside it."""
 
     def __init__(self, stage: Stage[Any, Any]) -> None:
         self.stage = stage

@@ -61,15 +61,15 @@ class _Keeper:
             self._closed.set()
 
     def hold(self) -> None:
-        """Keep the thing open until `close` is called, even if everything else is cancelled.
+        """Keep the part open until `close` is called, even if everything else is cancelled.
 
-        This must be called by the code that receives the opened thing, not by `keep`: if that code were cancelled just
-        as the thing opened, no task would be left to close it.
+        This must be called by the code that receives the opened part, not by `keep`: if that code were cancelled just
+        as the part opened, no task would be left to close it.
         """
         self._scope.shield = True
 
     async def close(self, deadline: float) -> None:
-        """Close the thing; if it is still closing at `deadline`, cancel it."""
+        """Close the part; if it is still closing at `deadline`, cancel it."""
         self._scope.deadline = deadline
         self._closing.set()
         with trio.CancelScope(shield=True, deadline=deadline):

@@ -1,4 +1,4 @@
-"""The members of a `Fallback` that are stages: opened when they are needed, and kept open afterwards.
+"""Opens the members of a `Fallback`, if they are stages, when they are needed, and then keeps them open.
 
 The first member is opened with the session; each other member is opened when those before it have failed. If a member's
 connection dies in the background, the member is closed, and opened again when it is next needed.

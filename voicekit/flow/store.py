@@ -33,8 +33,8 @@ class Full(Enum):
 
 
 class LinkStatistics(Struct, frozen=True):
-    """The state of a link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), and
-    `age` is in seconds.
+    """The state of a link at one instant. `level`, `peak`, `capacity` and `dropped` are weights, as defined in this
+    module; `age` is in seconds.
     """
 
     name: str

@@ -120,8 +120,8 @@ def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[An
 
 
 class Each:
-    """A transform made from plain functions that are called one after the other. Each turns one item into another, or
-    returns None to drop it.
+    """A transform made from plain functions that are called one after the other. Each function turns one item into
+    another, or returns None to drop it.
     """
 
     __slots__ = ("functions",)

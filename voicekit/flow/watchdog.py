@@ -39,7 +39,8 @@ class _Watchdog(trio.abc.Instrument):
 
 @contextmanager
 def watching_the_loop(report: Callable[[str, float], None], longest: float = LONGEST_STEP) -> Iterator[None]:
-    """Inside the `with`, `report(task, seconds)` is called for every step that took longer than `longest` seconds.
+    """Inside the `with`, `report(task, seconds)` is called for every step of a task that took longer than `longest`
+    seconds.
 
     A stage's task is called "stage 'name'". The report is made inside trio's scheduler: it must not wait or raise.
     """

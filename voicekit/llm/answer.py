@@ -1,8 +1,8 @@
 """One answer from a model, read from the bytes of its stream: the words, to be spoken immediately, and what is known
 when the answer ends. Pure.
 
-This is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, tool calls are
-put together, and there is a limit for everything that a model could make too long. After the Stop an answer is
+This code is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, tool
+calls are put together, and there is a limit on everything that a model could make too long. After the Stop an answer is
 complete, and nothing that follows counts as an error.
 """
 
@@ -67,7 +67,7 @@ class ModelAnswer:
                     yield words
 
     def end(self) -> Iterator[str]:
-        """The words that were still held back. Called when the stream has ended normally.
+        """The words that were still held back. Call this when the stream has ended normally.
 
         A stream without a Stop counts as stopped if it ends after a whole sentence or complete tool calls.
         """

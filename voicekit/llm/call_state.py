@@ -1,4 +1,4 @@
-"""The data that a model's handler keeps during a call: its connection, its tool calls, and a limit for tools that
+"""The data that a model's handler keeps during a call: its connection, its tool calls, and a limit on the tools that
 report later.
 
 This state is opened when the handler is first called, or earlier. Its task runs beside the conversation, and both end
@@ -80,8 +80,8 @@ class CallState:
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
-        """A new, empty list for the steps of `turn`, which is being answered now. Steps of a discarded guess with this
-        number are dropped.
+        """A new, empty list for the steps of `turn`, which is being answered now. Steps of a discarded guess with the
+        same number are dropped.
         """
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
@@ -117,7 +117,7 @@ class CallState:
             self._idle_since = trio.current_time()
 
     async def connect(self) -> None:
-        """Open a connection by sending an empty request; the service's answer to it does not matter."""
+        """Open a connection by sending an empty request; the service's response does not matter."""
         try:
             with self.in_use(), trio.fail_after(self.patience):
                 await self.client.head(self.model.url)

@@ -1,4 +1,4 @@
-"""Playout: the stage that hands a reply's sound to the sink on time, and tracks what the caller has heard of it.
+"""Playout: the stage that hands a reply's audio to the sink on time, and tracks what the caller has heard of it.
 
 Each reply writes through its lease (see `voicekit.play.lease`), at most the sink's `lead` ahead of the clock, so after
 a cut the device never has more audio than that. Only the sink's position determines what was heard.

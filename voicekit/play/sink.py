@@ -1,4 +1,5 @@
-"""Sinks that play by trio's clock: without a device, or into memory with the time at which each sample was heard.
+"""Sinks without a device, which play by trio's clock. One of them records the audio in memory, with the time at which
+each sample was heard.
 
 They fulfil the Sink contract exactly, to the sample, so they can also replace devices in tests: devices with a buffer
 (`latency`), devices that play too slowly (`speed`), or devices that can't pause.
