@@ -31,7 +31,7 @@ class Openable(Protocol):
 
 
 class _Keeper:
-    """Keeps one thing open until `close` is called."""
+    """Keeps one part open until `close` is called."""
 
     def __init__(self, part: Openable, timeout: float) -> None:
         self._part = part
