@@ -1,6 +1,4 @@
-"""`voicekit plugins`: lists the plugins, with the origin of each, the hooks that it implements and the parts that it
-registers.
-"""
+"""`voicekit plugins`: lists the plugins, with the origin of each, the hooks it implements, and what it registers."""
 
 from __future__ import annotations
 
