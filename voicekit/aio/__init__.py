@@ -18,7 +18,7 @@ voicekit inside an asyncio program, such as a FastAPI app: calls run on trio in 
     handling.py   `handler`, `call` and `iterate`
     host.py       trio in a thread beside an asyncio program
     socket.py     an asyncio program's websocket as the connection of a call
-    plain_wire.py only sound, in both directions, for your own websocket
+    plain_wire.py plain audio in both directions, for your own websocket
 """
 
 from voicekit.aio.handling import call, handler, iterate

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SayThere(Protocol):
-    """`say` for asyncio code: it waits until the voice needs more text."""
+    """`say` for asyncio code: each call waits until the voice needs more text."""
 
     def __call__(self, text: str, /) -> Coroutine[Any, Any, None]: ...
 
@@ -41,7 +41,7 @@ AsyncioAnswer: TypeAlias = (
 
 
 async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
-    """The result of `await function(*args)` on the asyncio loop. Raises what the function raises.
+    """Await `function(*args)` on the asyncio loop, and return its result. Raises what the function raises.
 
     Cancelling `call` cancels the asyncio task and waits at most 0.5 s for it to end. A task that continues after that
     is counted in `orphans()`. Crossing to the other loop and back takes 0.1 to 1 ms.

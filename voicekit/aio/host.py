@@ -4,8 +4,9 @@
         ...
     ended = await host.run(make_session, host.wire(websocket))           # in a route
 
-Each loop has its own thread, so a route that blocks does not stop the sound of calls. Only the program's loop handles
-signals. Frames go from one thread to the other through `run_sync_soon` and `call_soon_threadsafe`, into bounded queues.
+Each loop has its own thread, so a route that blocks does not interrupt the audio of calls. Only the program's loop
+handles signals. Frames go from one thread to the other through `run_sync_soon` and `call_soon_threadsafe`, into bounded
+queues.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ class Host:
     async def run(self, make: Callable[..., Any], wire: HostedWire | None = None) -> Any:
         """Run a session in trio and return what its `run` returns. An error in the session is raised unchanged.
 
-        `make` is called in trio's thread, where the session's parts must be made; if there is a `wire`, `make` gets the
-        `Call` on that wire. `make` may be an async function that runs on trio. Cancelling `run` cancels the session,
-        and waits at most 3 s for it to end.
+        `make` is called in trio's thread, because the session's parts must be made there. If there is a `wire`, `make`
+        gets the `Call` on that wire. `make` may be an async function that runs on trio. Cancelling `run` cancels the
+        session, and waits at most 3 s for it to end.
         """
         if not self._open:
             raise VoicekitError("this Host is not open: use it inside `async with Host() as host`")

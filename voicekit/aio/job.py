@@ -32,7 +32,7 @@ CANCEL_S = 0.5
 
 
 class FarTask(Generic[T]):
-    """Runs `main()` on the asyncio loop. Create and start it in trio, and call `stop` or `result` at the end.
+    """Runs `main()` on the asyncio loop. Create and start a FarTask in trio; at the end, call `stop` or `result`.
 
     Raises VoicekitError if too many tasks that ignored their cancellation are still running.
     """
@@ -86,7 +86,9 @@ class FarTask(Generic[T]):
             self._time.end()
 
     async def result(self) -> T:
-        """The task's result. Raises the task's error. Cancelling `result` also stops the task, as `stop` does."""
+        """Wait for the task's result, and return it. Raises the task's error. Cancelling `result` also stops the task,
+        as `stop` does.
+        """
         try:
             await self._done.wait()
         finally:

@@ -1,4 +1,4 @@
-"""The only asyncio loop in this process. It starts on first use, in its own thread, and uses uvloop if that is
+"""voicekit's own asyncio loop, one per process. It starts on first use, in its own thread, and uses uvloop if that is
 installed.
 
 Because its thread is separate, asyncio code that blocks does not stop the calls, and the loop does not interfere with
@@ -34,7 +34,7 @@ class _Thread:
         self._orphans: Counter[str] = Counter()
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The process's asyncio loop, which is started if it is not running."""
+        """voicekit's asyncio loop, which is started if it is not running."""
         with self._lock:
             if self._loop is None or self._loop.is_closed() or self._pid != os.getpid():
                 self._pid = os.getpid()
@@ -91,5 +91,5 @@ the_thread = _Thread()
 
 
 def orphans() -> dict[str, int]:
-    """How many asyncio tasks have ignored their cancellation and are still running, by the name of their function."""
+    """The number of asyncio tasks that have ignored their cancellation and are still running, by function name."""
     return the_thread.orphans()

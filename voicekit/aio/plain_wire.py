@@ -1,8 +1,8 @@
-"""Only sound: PCM16 mono in binary messages in both directions, for your own websocket.
+"""A wire for your own websocket: PCM16 mono audio in binary messages, in both directions.
 
-The call starts with the first message, whatever it is. A text from the far side is ignored, unless it is a telephone
-key, such as "5". The far side gets sound and one text, `clear`, which means: drop what has been sent but not yet
-played.
+The call starts with the first message, whatever it is. A text message from the far side is ignored, unless it is a
+telephone key, such as "5". The far side gets audio and a single text message, `clear`, which means: drop what has been
+sent but not yet played.
 """
 
 from __future__ import annotations

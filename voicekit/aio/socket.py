@@ -4,7 +4,8 @@
     websocket.receive ─▶ reader ──run_sync_soon──▶ 256 messages, the oldest dropped ─▶ stream.receive
     websocket.send ◀── writer ◀─call_soon_threadsafe── at most 8 that are still unsent ◀─ stream.send
 
-The websocket comes from Starlette or FastAPI and has been accepted; any object with the same four methods will do.
+The websocket comes from Starlette or FastAPI and has been accepted; any object with the methods of `AsgiWebSocket` will
+do.
 """
 
 from __future__ import annotations

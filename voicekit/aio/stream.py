@@ -1,8 +1,8 @@
-"""Items from an asyncio task to trio, in order, with backpressure by credits.
+"""Passes items from an asyncio task to trio in order, with backpressure by credits.
 
 The task may run 16 items ahead of trio; then `put` waits. trio acknowledges items eight at a time, or immediately if
-the task is waiting. Only trio sees the events from both sides in a single order; so trio determines whether the task is
-waiting, which keeps virtual time correct.
+the task is waiting. Only trio sees the events from both sides in a single order. Therefore trio determines whether the
+task is waiting, which keeps virtual time correct.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ class TrioDesk:
         self._job = job
 
     async def ask(self, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
-        """The result or error of `await function(*arguments)` in trio. Cancelling `ask` doesn't cancel the function."""
+        """Await `function(*arguments)` in trio; return its result or raise its error. Cancelling `ask` doesn't cancel
+        the function.
+        """
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._job.cross(self._begin, answer, function, arguments)
         return await answer

@@ -1,9 +1,8 @@
-"""Re-cuts sound into windows of an exact length, whatever the lengths of the incoming frames. Pure, and exact to the
-sample.
+"""Re-cuts audio into windows of an exact length, whatever the lengths of the incoming frames. Pure.
 
 A window never spans a gap. Before a Gap, before an unannounced jump in `at`, and at the end, an incomplete window is
-emitted as a shorter frame: it is not padded, because invented samples would be mistaken for sound. Anything that is
-neither a frame nor a Gap passes immediately. So a mark can overtake sound that was fed before it but does not fill a
+emitted as a shorter frame: it is not padded, because invented samples would be mistaken for real audio. Anything that
+is neither a frame nor a Gap passes immediately. So a mark can overtake audio that was fed before it but does not fill a
 window yet; the mark's `at` stays exact.
 """
 
@@ -15,10 +14,10 @@ from voicekit.errors import ConfigError, FormatMismatch
 
 
 class Chunker:
-    """A transform: any frames of one format in, frames of exactly `samples` samples out.
+    """A transform that takes frames of any length and emits frames of exactly `samples` samples, in the same format.
 
     Raises ConfigError if `samples` is below 1, and FormatMismatch if the format changes within a window. The Chunker
-    never holds back a whole window of sound.
+    never holds back a whole window of audio.
     """
 
     __slots__ = ("_at", "_format", "_rest", "_samples")

@@ -1,9 +1,9 @@
 """Encodings and channels: mu-law, A-law, PCM16 and float32, mono and stereo; the rate does not change.
 
 G.711 uses two tables per law, made from the formulas of ITU-T G.711 when they are first needed: 65,536 entries to
-encode and 256 to decode. The tables agree to the bit with Python's own `audioop`, which was removed in 3.13. A float of
-1.0 equals 32,768 steps of PCM16, so every PCM16 sample survives the conversion to a float and back. Anything louder is
-clipped. NaN counts as silence. Stereo becomes mono by averaging, and mono becomes stereo by doubling.
+encode and 256 to decode. The tables agree bit for bit with Python's own `audioop`, which was removed in 3.13. A float
+of 1.0 equals 32,768 steps of PCM16, so every PCM16 sample survives the conversion to a float and back. Anything louder
+is clipped. NaN counts as silence. Stereo becomes mono by averaging, and mono becomes stereo by doubling.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def to_floats(pcm: bytes, source: AudioFormat, channels: int) -> Floats:
 
 
 def from_floats(samples: Floats, target: AudioFormat) -> bytes:
-    """`samples` converted to the encoding and channels of `target`. They must be finite numbers, in an array shaped
-    like the result of `to_floats`.
+    """`samples` converted to the encoding and channels of `target`. `samples` must be finite numbers, in an array
+    shaped like the result of `to_floats`.
     """
     return _encoded(_mixed(samples, target.channels), target.encoding)
 

@@ -1,12 +1,12 @@
-"""Reads and writes frames in sound files through libsndfile (WAV, FLAC, OGG, MP3, ...).
+"""Reads and writes frames in audio files through libsndfile (WAV, FLAC, OGG, MP3, ...).
 
-Nearly everything that can be wrong with a file is detected when it is opened, before any sound flows. Sound is read as
-PCM16, whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Sound is written as
-PCM16 in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even if it is an unusual one
-such as 11,025 Hz. More than two channels are refused, because mixing them would mean guessing which channel contains
-the speaker.
+Nearly everything that can be wrong with a file is detected when it is opened, before any audio is read. Audio is read
+as PCM16, whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Audio is written
+as PCM16 in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even if it is an unusual
+one such as 11,025 Hz. A file with more than two channels is rejected, because mixing them would mean guessing which
+channel contains the speaker.
 
-A file that contains less than its header declares is refused, unless `cut_short` is set or hardly anything is missing
+A file that contains less than its header declares is rejected, unless `cut_short` is set or hardly anything is missing
 (see `voicekit.audio.truncated`).
 
 The reader and the writer work in the thread that calls them. If one thread closes the file while an abandoned thread is
@@ -44,11 +44,11 @@ WRITABLE = {
 
 
 class SoundFileReader:
-    """The sound of a file as PCM16 frames, from sample 0.
+    """Reads an audio file as PCM16 frames, starting at sample 0.
 
-    Opening raises ConfigError, naming the file, if it is missing, empty, cut short or not a sound file, or if it has no
-    sound, more than two channels or an unsupported rate. If a file turns out to be damaged in the middle, `read` raises
-    DeviceError.
+    Opening raises ConfigError, naming the file, if it is missing, empty, cut short or not an audio file, or if it has
+    no audio, more than two channels or an unsupported rate. If a file turns out to be damaged in the middle, `read`
+    raises DeviceError.
     """
 
     def __init__(self, path: PathLike, *, cut_short: bool = False) -> None:
@@ -99,7 +99,7 @@ class SoundFileReader:
 
 
 class SoundFileWriter:
-    """Writes sound to a file with a fixed rate and channel count; the file's suffix determines its format.
+    """Writes audio to a file with a fixed rate and channel count; the file's suffix determines its format.
 
     Opening raises ConfigError for an unknown suffix, a rate that the file's format does not support, or a path that
     can't be written. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk
@@ -114,7 +114,7 @@ class SoundFileWriter:
         self._written = 0
 
     def write(self, sound: Sound) -> None:
-        """Append `sound`, whatever its `at`. Raises ConfigError if its rate differs from the file's."""
+        """Append `sound`; its position, `at`, is ignored. Raises ConfigError if its rate differs from the file's."""
         if isinstance(sound, Gap):
             self._write_silence(sound.samples)
         else:
@@ -206,7 +206,7 @@ def _close_both(file: Any, mended: MendedFile) -> None:
 
 
 def _checked(file: Any, path: Path) -> AudioFormat:
-    """The format in which `file` will be read, after checking what it declares about its sound."""
+    """The format in which `file` will be read, after checking what it declares about its audio."""
     if file.channels > 2:
         raise ConfigError(
             f"sound file {path}: expected 1 or 2 channels, got {file.channels}; mix down the channels first"

@@ -1,4 +1,4 @@
-"""The format of a stream of sound, and the conversion between samples, bytes and seconds.
+"""The format of an audio stream, and the conversion between samples, bytes and seconds.
 
 A *sample* covers one instant on all channels: a second of stereo at 16 kHz has 16,000 samples. Media time is always an
 integer number of samples; seconds are for people and for deadlines.
@@ -20,7 +20,7 @@ _SILENT_BYTE: dict[str, bytes] = {"pcm16": b"\0", "float32": b"\0", "mulaw": b"\
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """Rate in Hz, encoding and number of channels, shared by all frames of a stream. Samples are little-endian,
+    """The rate in Hz, the encoding and the number of channels of all frames in a stream. Samples are little-endian and
     interleaved.
 
     Raises ConfigError for a rate, an encoding or a channel count that voicekit does not support.

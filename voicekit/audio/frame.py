@@ -1,7 +1,7 @@
-"""A piece of sound, and a gap where sound was lost: the items on every sound link.
+"""A piece of audio, and a gap where audio was lost: the items on every audio link.
 
 Each frame and each gap has its position in the stream, so loss and duplication can always be detected. Neither has a
-name, an id or other metadata. Any further fact that two stages need to exchange becomes a field.
+name, an id or other metadata. If two stages need to exchange any other fact, a field is added for it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from voicekit.audio.format import AudioFormat
 
 
 class AudioFrame(Struct, frozen=True):
-    """`pcm` in `format`; its first sample is number `at` in the stream. The repr never shows the sound itself."""
+    """A piece of audio: `pcm` in `format`. Its first sample is number `at` in the stream. The repr never shows the
+    audio.
+    """
 
     pcm: bytes
     at: int
@@ -45,7 +47,7 @@ class AudioFrame(Struct, frozen=True):
 
 
 class Gap(Struct, frozen=True):
-    """`samples` samples of sound, starting with number `at`, are missing: they were dropped, or never arrived."""
+    """`samples` samples of audio, starting with number `at`, are missing: they were dropped, or never arrived."""
 
     samples: int
     at: int
@@ -55,7 +57,7 @@ class Gap(Struct, frozen=True):
         return self.at + self.samples
 
     def then(self, later: Gap) -> Gap | None:
-        """This gap joined with `later` if they touch; None if there is sound between them."""
+        """This gap joined with `later` if they touch; None if there is audio between them."""
         return Gap(self.samples + later.samples, self.at) if later.at == self.end else None
 
 

@@ -1,9 +1,9 @@
-"""Changes the sample rate of a stream of sound. The filter keeps its state from frame to frame, so that the boundaries
+"""Changes the sample rate of an audio stream. The filter keeps its state from frame to frame, so that the boundaries
 between frames can't be heard.
 
 Positions stay correct: sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing drifts.
 Each unbroken stretch of input becomes one unbroken stretch of output, exactly from the rounded start to the rounded
-end. A Gap, or an unannounced jump in `at`, ends a stretch: the sound still in the filter is emitted first. The filter
+end. A Gap, or an unannounced jump in `at`, ends a stretch: the audio still in the filter is emitted first. The filter
 works on float32; encodings and channels are converted on the way in and out.
 """
 
@@ -29,7 +29,7 @@ difference in quality is not.
 class Resampler:
     """Converts frames and Gaps from format `source` to format `target`; loads soxr and numpy when it is created.
 
-    It holds back what the filter needs, a few ms of sound. Raises FormatMismatch if a frame is not in format `source`.
+    It holds back what the filter needs, a few ms of audio. Raises FormatMismatch if a frame is not in format `source`.
     """
 
     __slots__ = ("_channels", "_expected", "_made_to", "_source", "_stream", "_target")
@@ -50,7 +50,7 @@ class Resampler:
         return (2 * at * self._target.rate + self._source.rate) // (2 * self._source.rate)
 
     def feed(self, sound: Sound) -> list[Sound]:
-        """The sound that is ready. It lags behind the input by as many samples as the filter looks ahead."""
+        """The output that is ready. It lags behind the input by as many samples as the filter looks ahead."""
         if isinstance(sound, Gap):
             return self._over(sound)
         if sound.format != self._source:
@@ -63,7 +63,7 @@ class Resampler:
         return made
 
     def finish(self) -> list[Sound]:
-        """End the stretch, and return the sound still in the filter. Sound fed afterwards begins a new stretch."""
+        """End the stretch, and return the audio still in the filter. Audio fed afterwards begins a new stretch."""
         if self._expected is None:
             return []
         tail = self._stream.resample_chunk(self._floats(b""), last=True)

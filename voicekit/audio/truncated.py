@@ -1,10 +1,11 @@
-"""Detects sound files that contain less than their header declares, so that a truncated file doesn't pass for complete.
+"""Detects audio files that contain less than their header declares, so that a truncated file isn't mistaken for a
+complete one.
 
 WAV and AIFF declare a number of bytes, and libsndfile plays what is there without reporting anything. FLAC declares a
 number of samples, and libsndfile fails when it reaches the missing part. OGG and MP3 are streams that declare nothing,
 so they play as far as they go. A size that was never filled in (0, or a number that means "unknown") declares nothing
 either: programs that write to a pipe, and recorders that were killed, leave such sizes. libsndfile then gets a header
-with the real size, because it takes a 0 literally and, in some encodings, never finds the end of the sound.
+with the real size, because it takes a 0 literally and, in some encodings, never finds the end of the audio.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ UNKNOWN = 1 << 62
 
 
 class Ending(Struct, frozen=True):
-    """The size of the sound in a file: where in the header it is declared, what it really is, and how much is missing.
+    """The size of the audio in a file: where in the header it is declared, what it really is, and how much is missing.
 
     `mended` contains the bytes to be read in place of the declared size. If it is empty, the header is correct, and
     `at` has no meaning.
@@ -72,7 +73,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
 
 
 class MendedFile(io.FileIO):
-    """A file opened for reading; when its header is read, the size of the sound is corrected."""
+    """A file opened for reading. Reading its header returns the real size of the audio in place of the declared one."""
 
     def __init__(self, path: Path, ending: Ending) -> None:
         super().__init__(path)
@@ -119,7 +120,7 @@ def why(error: Exception) -> str:
 
 
 def _ending(raw: BinaryIO, size: int) -> Ending:
-    """How the sound of a file made of chunks ends. The result is empty for other files."""
+    """How the audio of a file made of chunks ends. The result is empty for other files."""
     raw.seek(0)
     kind = raw.read(4)
     header, sound = CHUNKED.get(kind, ("", b""))
@@ -141,7 +142,7 @@ def _ending(raw: BinaryIO, size: int) -> Ending:
 
 
 def _is_made_of_chunks(raw: BinaryIO, start: int, size: int, header: str) -> bool:
-    """Whether other chunks follow an empty one, to the end of the file. If so, the sound really is empty."""
+    """Whether other chunks follow an empty one, to the end of the file. If so, the audio really is empty."""
     while start + 8 <= size:
         raw.seek(start)
         name, length = struct.unpack(header, raw.read(8))

@@ -1,4 +1,4 @@
-"""The caller's side of a call: sound and key presses, as the source of one session."""
+"""The caller's side of a call: audio and key presses, as the source of one session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CallerItem = AudioFrame | Gap | Dtmf | Typed | Hangup | CallerHeld | CallNews
 
 
 class CallSource(Pipeable):
-    """The caller's sound, to be read once: frames in order, gaps for missing sound, key presses and a final hang-up."""
+    """The caller's audio, to be read once: frames in order, gaps for missing audio, key presses and a final hang-up."""
 
     name = "caller"
     live = True
@@ -59,8 +59,8 @@ class CallSource(Pipeable):
                 await taker.ended()
 
     def hear(self, pcm: bytes, now: float) -> None:
-        """Take sound that has arrived. Its position follows from the previous sound, or from the clock if more than
-        QUIET_S of sound is missing.
+        """Take audio that has arrived. Its position follows from the end of the previous audio or, if more than QUIET_S
+        of audio is missing, from the clock.
         """
         samples = len(pcm) // self.produces.sample_bytes
         if self._began is None:
@@ -70,7 +70,7 @@ class CallSource(Pipeable):
         self._at += samples
 
     def keep_time(self, now: float) -> None:
-        """Add a gap if more than QUIET_S of sound should have arrived by `now` but has not."""
+        """Add a gap if more than QUIET_S of audio should have arrived by `now` but has not."""
         if self._began is None:
             self._began = now
         missing = self.produces.samples(now - self._began) - self._at
@@ -85,7 +85,7 @@ class CallSource(Pipeable):
         self._offer(Typed(text))
 
     def note(self, event: CallerHeld | CallNews) -> None:
-        """Pass on an event that is not sound, in order with the frames."""
+        """Pass on an event that is not audio, in order with the frames."""
         self._offer(event)
 
     def finish(self) -> None:

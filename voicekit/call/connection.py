@@ -1,12 +1,12 @@
 """A call on a connection: one reader that never stops reading, and one writer that does all the sending.
 
-    stream --receive--> reader --Wire.receive--> sound  --link of 0.5 s, drops the oldest--> call.source
+    stream --receive--> reader --Wire.receive--> audio  --link of 0.5 s, drops the oldest--> call.source
                                                  events --> marks, digits, hold, the end
-    call.sink.write --> pending sound (at most 0.4 s) --> writer --Wire.sound--> stream
-    discard, answers to pings, digits ---------------> ahead of all sound
+    call.sink.write --> pending audio (at most 0.4 s) --> writer --Wire.sound--> stream
+    discard, answers to pings, digits ---------------> ahead of all audio
 
 The reader never waits for a consumer, so pings are answered and the end is noticed whatever the session does. A cut is
-synchronous: `discard` drops the pending sound and puts the wire's `clear` before everything else. The writer outlives
+synchronous: `discard` drops the pending audio and puts the wire's `clear` before everything else. The writer outlives
 every turn, so a cancelled turn never leaves half a message on the socket.
 """
 
@@ -65,7 +65,7 @@ class Call:
     """One caller: `source` and `sink` for a session, `info` about the caller, and the wire's actions.
 
     `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, once the
-    carrier has detected it. `trouble`: the error, if the carrier failed to hang up.
+    carrier has detected this. `trouble`: the error, if the carrier failed to hang up.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Call:
         """If this wire can show the caller what happens in the session, let it watch `session`. Must be called before
         the session runs.
 
-        Such a wire has `join(session, post)`; `post(messages)` sends messages ahead of all sound.
+        Such a wire has `join(session, post)`; `post(messages)` sends messages ahead of all audio.
         """
         join = getattr(self._wire, "join", None)
         if join is not None:
@@ -164,16 +164,18 @@ class Call:
             raise refused[0]
 
     def note_answered(self, who: AnsweredBy) -> None:
-        """Pass on the carrier's report of who answered. When a machine's greeting has ended, the bot is asked what to
-        say."""
+        """Pass on the carrier's report of who answered. When an answering machine's greeting has ended, the bot is
+        asked what to say.
+        """
         self.answered_by = who
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Give the caller up to half a second to hear the last sound; return immediately if the call has ended.
+        """Wait for the caller to hear the last sound, for at most half a second; return immediately if the call has
+        ended.
 
-        The wait is needed because the position is only an estimate: some sound may not have been played yet, and a
-        closed wire plays nothing more.
+        The wait is needed because the playback position is only an estimate: some audio may not have been played yet,
+        and closing the connection would cut it off.
         """
         if self.end is None:
             await self._line.settle()

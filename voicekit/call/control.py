@@ -1,5 +1,5 @@
-"""Requests to a carrier that bypass the media connection (hang up, transfer, send digits), and the carrier's reports on
-a call (pure).
+"""Requests sent to a carrier outside the media connection (hang up, transfer, send digits), and the carrier's reports
+on a call (pure).
 
 A `CallControl` belongs to one call, and is made only for a signed call id: an id that a socket merely claims must not
 go into a request made with our credentials.
@@ -27,8 +27,8 @@ class CallControl(Protocol):
     """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError if
     the request fails.
 
-    `can` names those of `hang_up`, `transfer` and `digits` that are supported; no other request is ever made. If the
-    call has already ended, `hang_up` succeeds.
+    `can` lists which of the requests `hang_up`, `transfer` and `digits` are supported; no other request is ever made.
+    If the call has already ended, `hang_up` succeeds.
     """
 
     @property

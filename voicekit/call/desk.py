@@ -1,10 +1,10 @@
-"""The desk: admits calls, runs each in its own nursery, isolates their errors, and closes gracefully.
+"""The desk admits calls, runs each in its own nursery, isolates their errors, and closes gracefully.
 
     desk = Desk(answer, max_calls=20)
     nursery.start_soon(desk.measure)              the brake: no call is admitted while the loop lags
     with desk.place():                            raises CallRefused if draining, full or late
         async with open_call(stream, wire) as call:
-            await desk.hold(call)                 asks `answer` for a session and runs it; their errors are not raised
+            await desk.hold(call)                 asks `answer` for a session and runs it; does not raise their errors
     await desk.drain(patience=300.0, farewell="We are closing. Goodbye.")
 
 Pure trio, without HTTP. A server calls `place` before it accepts a connection, and reports `ready` to its load
@@ -98,7 +98,7 @@ class Desk:
         return DeskCounts(self._places, self._answered, self._refused.total(), dict(self._ended), dict(self._refused))
 
     async def measure(self) -> None:
-        """Measure how far the event loop lags, until cancelled."""
+        """Keep measuring how far the event loop lags, until cancelled."""
         while True:
             due = trio.current_time() + STEP_S
             await trio.sleep_until(due)

@@ -17,21 +17,21 @@ from voicekit.call.wire import Wire, WireMessage
 
 @dataclass(frozen=True, slots=True)
 class PeerSound:
-    """Sound for the caller, in the wire's own encoding."""
+    """Audio for the caller, in the wire's own encoding."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PeerMark:
-    """A mark, which shows where the sound sent so far ends."""
+    """A mark, which shows where the audio sent so far ends."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PeerCleared:
-    """A request to drop the sound that has not been played yet."""
+    """A request to drop the audio that has not been played yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ PeerEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerDigits | PeerHun
 
 
 class Peer(Protocol):
-    """The carrier's role: writes the carrier's messages, and reads ours. A message that the carrier would refuse raises
+    """The carrier's role: writes the carrier's messages, and reads ours. A message that the carrier would reject raises
     AssertionError.
 
     Two methods are optional. `cleared()` returns the answer to a clear; if a peer has this method, the marks of cleared
-    sound never come back, otherwise all of them come back immediately. `hold(held)` returns the message that puts the
+    audio never come back, otherwise all of them come back immediately. `hold(held)` returns the message that puts the
     call on hold or resumes it.
     """
 
@@ -81,8 +81,8 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A wire, and a peer to test it with. `format` is the format of the sound that the peer sends and plays; `packet`
-    is how many seconds of sound one message contains.
+    """A wire, and a peer to test it with. `format` is the format of the audio that the peer sends and plays; `packet`
+    is the length of the audio in one message, in seconds.
     """
 
     wire: Callable[[], Wire]

@@ -1,4 +1,4 @@
-"""How much of the sound that was sent has been heard: estimated from the clock, and corrected by marks (pure; the time
+"""How much of the audio that was sent has been heard: estimated from the clock, and corrected by marks (pure; the time
 is passed as `now`).
 
 The far end plays by its own clock, one network delay late. So the estimate grows steadily from the last known point.
@@ -12,8 +12,8 @@ Each mark that comes back gives a new known point:
 A mark that is more than `slack` + LOST_S late counts as lost: it is forgotten, and only the clock counts. So the
 estimate stands still for at most LOST_S, which is shorter than a word, even if a wire loses all of its marks.
 
-The estimate is a lower bound, because repeating a few words after a hold is better than counting words that the caller
-did not hear. The estimate never decreases, and never exceeds what was sent.
+The estimate is a lower bound, because repeating a few words after a hold is better than counting words as heard that
+the caller did not hear. The estimate never decreases, and never exceeds what was sent.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ LOST_S = 0.25
 
 
 class PlayedEstimate:
-    """The estimate for one generation of sound: from the first sample sent after a clear to the next clear."""
+    """The estimate for one generation of audio, which lasts from the first sample sent after a clear to the next
+    clear.
+    """
 
     __slots__ = (
         "_anchor", "_anchored_at", "_best", "_delay", "_held", "_lost", "_marks", "_rate", "_slack", "_started", "sent",
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """Sound is heard `delay` seconds after it is sent, plus the delay that marks reveal. A mark may be up to
-        `slack` seconds late.
+        """Audio is heard `delay` seconds after it is sent, plus the delay that returning marks reveal. A mark may be up
+        to `slack` seconds late.
         """
         self.sent = 0
         self._rate = rate
@@ -74,8 +76,8 @@ class PlayedEstimate:
         return True
 
     def pin(self, samples: int, now: float) -> None:
-        """Note the far end's report that `samples` samples were played. The estimate continues from there; if it was
-        ahead, it stands still until the far end has caught up.
+        """Record the far end's report that `samples` samples were played. The estimate continues from there; an
+        estimate that was ahead stands still until the far end has caught up.
         """
         if self._started and samples <= self.sent:
             self._anchor, self._anchored_at = samples, now + self._delay

@@ -1,4 +1,4 @@
-"""Our side of a call: the queue before the writer, and how much of the sound has been heard."""
+"""Our side of a call: the queue before the writer, and how much of the audio has been heard."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SERVICE = "call"
 
 
 class CallSink:
-    """Where a session's sound goes: a `voicekit.contracts.Sink` with the lead that the wire needs."""
+    """The sink for a session's audio, a `voicekit.contracts.Sink` with the lead that the wire needs."""
 
     def __init__(self, wire: Wire, spoken: AudioFormat, speaker: CallSpeaker) -> None:
         self.name = wire.name
@@ -59,7 +59,7 @@ class CallSink:
 
 
 class CallSpeaker:
-    """A `voicekit.contracts.Speaker`: the queue before the writer, and how much of the sound has been heard."""
+    """A `voicekit.contracts.Speaker`: the queue before the writer, and how much of the audio has been heard."""
 
     def __init__(self, wire: Wire, spoken: AudioFormat) -> None:
         self._wire = wire
@@ -101,7 +101,7 @@ class CallSpeaker:
             await self._changed.park()
 
     def _too_early(self) -> float:
-        """Seconds until at most AHEAD_S of the sent sound is unheard."""
+        """Seconds until at most AHEAD_S of the sent audio is unheard."""
         unheard = self._estimate.sent - self._estimate.heard(trio.current_time())
         return self._format.seconds(unheard) - AHEAD_S
 
@@ -129,7 +129,7 @@ class CallSpeaker:
         self.post(self._wire.pause())
 
     def release(self) -> None:
-        """Let the far end resume. This has no effect on a wire that can't pause."""
+        """Let the far end resume playing. This has no effect on a wire that can't pause."""
         if isinstance(self._wire, PausableWire):
             self._estimate.release(trio.current_time())
             self.post(self._wire.resume())
@@ -147,12 +147,12 @@ class CallSpeaker:
     # The connection calls these methods.
 
     def post(self, messages: Sequence[WireMessage]) -> None:
-        """Send `messages` ahead of all sound."""
+        """Send `messages` ahead of all audio."""
         self._urgent.extend(messages)
         self._changed.unpark_all()
 
     def take_urgent(self) -> Sequence[WireMessage]:
-        """The messages waiting to be sent ahead of all sound; they are removed from the queue."""
+        """The messages waiting to be sent ahead of all audio; they are removed from the queue."""
         urgent = list(self._urgent)
         self._urgent.clear()
         return urgent
@@ -197,7 +197,7 @@ class CallSpeaker:
         return None
 
     def sent(self, now: float) -> None:
-        """Record that the message from `next_message` was sent. A packet's sound counts as sent when the packet's last
+        """Record that the message from `next_message` was sent. A packet's audio counts as sent when the packet's last
         message has been sent.
         """
         if self._unsent and not self._messages:
@@ -230,7 +230,7 @@ class CallSpeaker:
         self._unmarked = 0
 
     def _pack(self, *, pad: bool) -> None:
-        """Turn the next packet of pending sound into messages; with `pad`, fill up an incomplete one with silence."""
+        """Turn the next packet of pending audio into messages; with `pad`, fill up an incomplete one with silence."""
         pcm = bytes(self._pending[: self._packet])
         if not pcm or (len(pcm) < self._packet and not pad):
             return

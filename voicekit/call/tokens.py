@@ -1,11 +1,11 @@
-"""One-time tokens, which carry signed facts from the answer to a webhook to the call's socket (pure).
+"""One-time tokens, which carry signed facts from a webhook's response to the call's socket (pure).
 
     token = tokens.mint("CA01", {"caller": "+15550001"}, now)      in the path of the socket's address
     facts = tokens.take(token, now)                                once per process, within LIFE_S
 
 Nothing is stored for a token in transit, so the webhook and the socket may reach different processes that share
 `secret`. A process accepts a token only once, but another process would accept it again until it is LIFE_S old. `now`
-is the time of day in seconds.
+is a Unix timestamp.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CallFacts:
 
 
 class TokenRefused(Exception):
-    """The token is not ours, is too old or was used before; the message states which."""
+    """The token was not issued by us, is too old, or was used before; the message states which."""
 
 
 class CallTokens:

@@ -1,4 +1,4 @@
-"""What a transport gives a server: its routes for webhooks and sockets, and how it handles requests to them.
+"""What a transport gives a server: routes for webhooks and sockets, and the code that handles requests to them.
 
 Any kind of server can be used: it makes a `Webhook` from a request and an `Upgrade` from a handshake, and passes a
 `Site` to the transport. Addresses are the public ones that the carrier used, never those in a Host header.
@@ -101,10 +101,10 @@ class Site(Protocol):
         subprotocol: str | None = None,
         control: CallControl | None = None,
     ) -> None:
-        """Admit the call and run it to its end, or refuse the connection with 503.
+        """Admit the call and run it to its end, or reject the connection with status 503.
 
-        If the call claims an id that differs from the one in `facts`, it is closed with 1008. `control` carries out our
-        requests to the carrier.
+        If the call claims an id that differs from the one in `facts`, it is closed with code 1008. `control` carries
+        out our requests to the carrier.
         """
         ...
 
@@ -113,7 +113,8 @@ class Site(Protocol):
         ...
 
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
-        """Admit a call, begin it by entering `opening`, and run it to its end; `name` is the name of its wire.
+        """Admit a call, enter the context manager `opening` to begin it, and run it to its end; `name` is the name of
+        its wire.
 
         This is for a transport that accepts connections itself. Raises CallRefused if there is no place for the call.
         """
@@ -167,12 +168,13 @@ class DialingTransport(Transport, Protocol):
     """A transport that can also place calls."""
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Ask the carrier to call `to`, and return the id of the call, which then reaches the site like an incoming
-        call.
+        """Ask the carrier to call `to`, and return the id of the call. The call then reaches the site like an incoming
+        one.
         """
         ...
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """The object that carries out our requests about this call; None if that is impossible, for instance without an
-        account."""
+        """The object that carries out our requests about this call; None if there is no such object, for instance
+        because no account is configured.
+        """
         ...

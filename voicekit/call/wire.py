@@ -1,6 +1,6 @@
-"""The contracts for a carrier's protocol (which has no socket, clock or trio) and for the connection below it.
+"""The contracts for a carrier's protocol (which uses no socket, clock or trio) and for the connection below it.
 
-A `Wire` turns the far side's messages into events, and our sound, marks and requests into messages. It stores only what
+A `Wire` turns the far side's messages into events, and our audio, marks and requests into messages. It stores only what
 the protocol needs (ids, sequence numbers, the encoding of the call); pacing, positions and generations of marks are the
 driver's task.
 """
@@ -29,7 +29,7 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class WireSound:
-    """The caller's sound, in whole samples, in the format `CallStarted.heard`."""
+    """The caller's audio, in whole samples, in the format `CallStarted.heard`."""
 
     pcm: bytes
 
@@ -58,21 +58,21 @@ class MarkPassed:
 
 @dataclass(frozen=True, slots=True)
 class PlayedTo:
-    """The far end's count: how many of the samples sent since the last `clear` have been played."""
+    """The far end's report of how many of the samples sent since the last `clear` have been played."""
 
     samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class FarFull:
-    """The far end's buffer is full (`full`), so no sound may be sent; or it has room again."""
+    """The far end's buffer is full (`full`), so no audio may be sent, or has room again."""
 
     full: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WireCleared:
-    """The far end has carried out our `clear`: it has dropped the sound that it had not played."""
+    """The far end has carried out our `clear`: it has dropped the audio that it had not played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class WireEnded:
 
 @dataclass(frozen=True, slots=True)
 class WireNotice:
-    """A message that this version does not know or does not need: for the log, without the caller's data."""
+    """A message that this version does not know or does not need. It is only logged, without the caller's data."""
 
     text: str
 
@@ -122,9 +122,9 @@ WireEvent: TypeAlias = (
 class Wire(Protocol):
     """Our side of one call's protocol. No method waits; `receive` raises only RemoteProtocolError.
 
-    `mark` and `clear` return nothing if the wire has no such message; `can` names those of the actions `mark`, `clear`,
-    `transfer`, `digits` and `hang_up` that are supported. `packet` is how many seconds of sound one message contains,
-    and `lead` how many seconds ahead of the clock sound should be sent.
+    `mark` and `clear` return nothing if the wire has no such message; `can` lists which of the actions `mark`, `clear`,
+    `transfer`, `digits` and `hang_up` are supported. `packet` is the length of the audio in one message, and `lead` how
+    far ahead of the clock audio should be sent, both in seconds.
     """
 
     name: str
@@ -148,14 +148,14 @@ class Wire(Protocol):
 
 @runtime_checkable
 class PausableWire(Protocol):
-    """The additional methods of a wire whose far end can pause. The sink of such a wire can pause, so no sound has to
-    be taken back for a hold.
+    """The additional methods of a wire whose far end can pause. The sink of such a wire can therefore pause too, and a
+    hold does not have to take any audio back.
     """
 
     def pause(self) -> Sequence[WireMessage]: ...
     def resume(self) -> Sequence[WireMessage]: ...
     def query(self) -> Sequence[WireMessage]:
-        """The message that asks the far end for `PlayedTo`. It is sent after all sound that was encoded before it."""
+        """The message that asks the far end for `PlayedTo`. It is sent after all audio that was encoded before it."""
         ...
 
 

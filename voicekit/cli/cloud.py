@@ -67,7 +67,7 @@ def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 class ProgressBar(StatusLine):
-    """A progress bar: how many items are done, and what is happening now."""
+    """A progress bar that shows how many items are done, and what is happening now."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:
         super().__init__(out)

@@ -1,8 +1,8 @@
 """`voicekit doctor`: prints what works, what is missing, and what to do about it, one line each.
 
-A plugin can have its own checks: an entry point in the group `voicekit.doctor` that names a function without arguments.
-The function returns (fine, finding, remedy) for each thing it has checked: a bool and two sentences; the remedy is
-empty if there is nothing to do.
+A plugin can add its own checks with an entry point in the group `voicekit.doctor` that names a function without
+arguments. The function returns (fine, finding, remedy) for each thing it has checked: a bool and two sentences; the
+remedy is empty if there is nothing to do.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class Live:
                 self._line(self._now, " ! ", line)
 
     def summary(self) -> str:
-        """One line that says how quickly the caller was answered."""
+        """One line that says how quickly the bot answered the caller."""
         if not self.waits:
             return "no question was answered"
         times = "once" if len(self.waits) == 1 else f"{len(self.waits)} times"

@@ -1,4 +1,4 @@
-"""Checks whether hosts can be reached: one connection to each, made as in a call, all at the same time."""
+"""Checks whether hosts can be reached: makes one connection to each, as a call would, all at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`voicekit plugins`: lists what is loaded, from where, which hooks it implements and what it registers."""
+"""`voicekit plugins`: lists the plugins, with the origin of each, the hooks it implements, and what it registers."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _SHARE: Final = re.compile(r"(.*?)\s*(\d{1,3}) ?%")
 
 
 class Teller:
-    """Shows the lines that it is called with. On a terminal, a line such as "loading the voice 50 %" moves a bar
+    """A function that shows each line passed to it. On a terminal, a line such as "loading the voice 50 %" moves a bar
     instead.
     """
 

@@ -65,8 +65,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
-    """The options of every command that runs a call. For a `typed` call, there is no option to show what blocks the
-    event loop.
+    """A parser with the options of every command that runs a call. For a `typed` call, there is no option to show what
+    blocks the event loop.
     """
     parser = Parser(prog=f"voicekit {verb}", description=description)
     bot = (
@@ -87,8 +87,8 @@ def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
 
 @dataclass(frozen=True)
 class CallPlan:
-    """The requested call: `parts` are keyword arguments for a Session; for a typed call, only those that were
-    requested.
+    """A call as requested on the command line. `parts` are keyword arguments for a Session; for a typed call, they
+    include only what was requested.
     """
 
     bot: Bot
@@ -97,8 +97,8 @@ class CallPlan:
 
 
 def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -> CallPlan:
-    """The call that the options of `call_parser` request; its bot is `usual` if no BOT is given. The command line
-    overrides the bot's file.
+    """Make a CallPlan from the parsed options of `call_parser`; if no BOT is given, the bot is `usual`. The command
+    line overrides the bot's file.
 
     For a `typed` call, the stt, tts and vad come only from the command line. Raises ConfigError for anything invalid,
     before anything is started.

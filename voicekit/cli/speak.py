@@ -1,4 +1,4 @@
-"""`voicekit speak`: turns a text, or a text file, into a sound file."""
+"""`voicekit speak`: turns text, or a text file, into an audio file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the sound file, which does not appear until the sound is complete."""
+    """Write the audio file. It does not appear until it is complete."""
     parser = parser_of("speak", HELP)
     parser.add_argument("text", metavar="TEXT|FILE", help="the text itself, a text file, or - for standard input")
     parser.add_argument(

@@ -28,7 +28,9 @@ EVENTS: Final = 256
 
 
 def hear(options: argparse.Namespace) -> int:
-    """Print each utterance of the file when it ends and, on a terminal, also the words that may still change."""
+    """Print each utterance in the file as soon as it is complete and, on a terminal, also the words that may still
+    change.
+    """
     for name, given in (
         ("-o, --to", options.output or options.to),
         ("--format", options.format != "text"),

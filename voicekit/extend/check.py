@@ -45,7 +45,7 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
 
 
 def candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str, pluggy.HookimplOpts | None]]:
-    """Each function that is marked as a hook or named like one, with the options given to its marker."""
+    """Every function that is marked as a hook or has the name of one, with the options given to its marker."""
     for attribute in _routines(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is not None:

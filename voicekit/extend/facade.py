@@ -95,8 +95,8 @@ class Plugins:
         return tuple(self._hook.voicekit_observe(event=event, session=session))
 
     def handle_error(self, error: Exception, role: Role | None, session: SessionView) -> Apologise | Restart | None:
-        """What to do about `error`: the decision of the first plugin that makes one. If a plugin fails here, its
-        PluginError has a note about `error`.
+        """What to do about `error`: the decision of the first plugin that makes one. If a plugin fails while deciding,
+        its PluginError has a note about `error`.
         """
         try:
             decided = self._hook.voicekit_handle_error(error=error, role=role, session=session)

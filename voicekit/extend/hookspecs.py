@@ -1,6 +1,6 @@
 """The hooks: what a plugin may do, grouped by when each hook is called.
 
-Hooks are synchronous: they build, choose or observe. The object that a hook returns may be asynchronous. Sound never
+Hooks are synchronous: they build, choose or observe. The object that a hook returns may be asynchronous. Audio never
 passes through a hook. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; the
 function may take any of the hook's arguments. docs/hooks.md has a section for each hook, with an example.
 
@@ -53,7 +53,7 @@ class Restart(Struct, frozen=True):
 def voicekit_register(registry: Registry) -> None:
     """Register parts that can be requested by name: `registry.vad("silero", make_silero)` and so on for each role.
 
-    The factory is called later, if at all; import heavy packages in it.
+    The factory (here `make_silero`) is called later, if at all; import heavy packages inside it.
     """
 
 
@@ -91,7 +91,7 @@ def voicekit_answer(turn: Turn) -> Answer | None:
     """Return the handler for this turn, or None to leave the turn to the next plugin and finally to the session's own
     handler.
 
-    The handler may be anything that `voicekit.as_handler` takes: a handler, a function or a text.
+    The handler may be anything that `voicekit.as_handler` takes: a handler, a function or a string.
     """
 
 
@@ -102,8 +102,8 @@ def voicekit_answer(turn: Turn) -> Answer | None:
 def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
     """Observe every event of the session, outside the time-critical path.
 
-    If a plugin raises here, the error is reported once, as an `events.Trouble`. That plugin gets no further events in
-    this session; the other plugins still do.
+    If a plugin raises an error here, the error is reported once, as an `events.Trouble`. That plugin gets no further
+    events in this session; the other plugins still do.
     """
 
 

@@ -2,8 +2,8 @@
 
 Importing this module loads no plugin. Only the list of installed plugins is cached in this module: building it takes 20
 ms, and without the cache a server would stop for that long at each new call. At start-up a broken plugin stops the
-program, because the plugin may be a safeguard; the message explains how to block it. During a call, only the failure of
-an observer leaves the call unaffected.
+program, because the plugin may be a safeguard; the message explains how to block it. During a call, a plugin that fails
+affects the call, unless it was only observing.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class _Found(Struct, frozen=True):
 def load_plugins(
     block: Iterable[str] = (), extra: Iterable[object] = (), *, voicefile: Path | None = None, strict: bool = True
 ) -> Plugins:
-    """Load the objects in `extra`, `voicefile`, the installed plugins (entry points in the group "voicekit"), and our
-    own.
+    """Load the objects in `extra`, `voicefile`, the installed plugins (entry points in the group "voicekit"), and
+    voicekit's own plugins.
 
-    The plugins' hooks are called in the same order. Plugins named in `block` or in VOICEKIT_BLOCK are left out without
-    being imported; blocking an unknown name is not an error. An object that is found twice counts once. With
-    VOICEKIT_TRACE=1 each hook call is printed to stderr, with names and types only.
+    Their hooks are called in this order. Plugins named in `block` or in VOICEKIT_BLOCK are left out without being
+    imported; blocking an unknown name is not an error. An object that is found twice counts once. With VOICEKIT_TRACE=1
+    each hook call is printed to stderr, with names and types only.
 
     Raises PluginError, naming the plugin, if one can't be imported, has the same name as another, implements a hook
     wrongly, or fails in `voicekit_register`. If several are broken, notes on the error name the others. With

@@ -1,4 +1,4 @@
-"""The registry: factories of parts, by role and name; and `Use`, which requests a part by name and options."""
+"""The registry, which holds factories of parts by role and name; and `Use`: a part, requested by name and options."""
 
 from __future__ import annotations
 

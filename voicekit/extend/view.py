@@ -35,5 +35,5 @@ class SessionView(Protocol):
         ...
 
     def end(self, *, graceful: bool = True, why: str = "a plugin ended it") -> None:
-        """Request the end of the conversation. If `graceful`, the current reply is first played completely."""
+        """Request the end of the conversation. If `graceful`, the current reply is played to its end first."""
         ...

@@ -1,7 +1,7 @@
-"""When to try again after a failure, and when to give up. Pure: the time and the random number are arguments.
+"""When to try again after a failure, and when to give up. Pure: the time and a random number are arguments.
 
 A service that works for a while and then fails is tried again soon. A service that fails every time is tried at growing
-intervals, and abandoned after a certain number of attempts, or a certain time without a sign of life.
+intervals, and abandoned after a certain number of attempts, or after a certain time without a sign of life.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from msgspec import Struct
 
 
 class Waits(Struct, frozen=True):
-    """How many seconds to wait before a new attempt: `first` after one failure, then twice as long after each further
-    failure, up to `longest`.
+    """The waits before retries, in seconds: `first` after one failure, then twice as long after each further failure,
+    up to `longest`.
 
-    With `at_once`, the first new attempt is made immediately. After `most` failures in a row, there is no further
-    attempt.
+    With `at_once`, the first retry is immediate. After `most` failures in a row, there are no more retries.
     """
 
     first: float = 0.2
@@ -28,8 +27,8 @@ class Waits(Struct, frozen=True):
     def after(self, failures: int, roll: float) -> float | None:
         """The wait after the `failures`-th failure in a row; None if there should be no further attempt.
 
-        `roll` in [0, 1) chooses a wait between half of the full wait and all of it, so that many calls don't try again
-        simultaneously.
+        `roll` in [0, 1) chooses a wait between half of the full wait and all of it, so that many calls don't all retry
+        at the same moment.
         """
         if failures > self.most:
             return None
@@ -43,7 +42,7 @@ SOON = Waits()
 
 
 class Backoff:
-    """The failures of something that is opened again and again.
+    """Decides when to retry something that fails, such as a connection, and when to give up on it.
 
     No further attempt is made after `attempts` failures in a row, or when `give_up_s` seconds have passed since the
     outage began. An outage begins with the first failure after a sign of life; the first outage begins at `since`, if

@@ -3,8 +3,8 @@
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
 All calls of a process may share a `Fallback`: when one call has found that a service fails, the others don't wait for
-that service. How long a service rests depends on the error, and varies randomly, so that many calls do not return to
-the service simultaneously.
+that service. How long a service rests depends on the error, and varies randomly, so that many calls do not all return
+to the service at the same moment.
 """
 
 from __future__ import annotations

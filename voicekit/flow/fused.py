@@ -43,7 +43,7 @@ class FusedOutlet(Outlet[Any]):
             await self._outlet._send_all(self._pending)
 
     async def finish(self) -> None:
-        """At the end of the stream, send what is still inside the transform."""
+        """At the end of the stream, send whatever is still inside the transform."""
         self._pending.extend(self._transform.finish())
         await self._outlet._send_all(self._pending)
 

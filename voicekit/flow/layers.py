@@ -1,5 +1,5 @@
-"""Layers: stages around a stage. Each is a stage itself, so layers can be nested, and used wherever a stage can be
-used.
+"""Layers: stages that wrap a stage. A layer is itself a stage, so layers can be nested, and used wherever a stage can
+be used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voicekit.flow.transform import Pipeable, Tap
 
 
 class Layer(Pipeable):
-    """The base of every layer: passes on the name and the formats of the stage inside."""
+    """The base of every layer: passes on the name and the formats of the stage inside it."""
 
     def __init__(self, stage: Stage[Any, Any]) -> None:
         self.stage = stage

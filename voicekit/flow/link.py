@@ -48,7 +48,7 @@ class _Link(Store):
         self.watchers: WaitQueue[None] = WaitQueue()
 
     def lowered(self) -> None:
-        """Admit tasks that are waiting for room, now that there is less on the link."""
+        """Admit tasks that are waiting for room, now that less is queued on the link."""
         if self.senders:
             self.let_in()
         if self.watchers:

@@ -31,7 +31,7 @@ class Openable(Protocol):
 
 
 class _Keeper:
-    """Keeps one thing open until `close` is called."""
+    """Keeps one part open until `close` is called."""
 
     def __init__(self, part: Openable, timeout: float) -> None:
         self._part = part
@@ -61,15 +61,15 @@ class _Keeper:
             self._closed.set()
 
     def hold(self) -> None:
-        """Keep the thing open until `close` is called, even if everything else is cancelled.
+        """Keep the part open until `close` is called, even if everything else is cancelled.
 
-        This must be called by the code that receives the opened thing, not by `keep`: if that code were cancelled in
-        the same instant, no task would be left to close the thing.
+        This must be called by the code that receives the opened part, not by `keep`: if that code were cancelled just
+        as the part opened, no task would be left to close it.
         """
         self._scope.shield = True
 
     async def close(self, deadline: float) -> None:
-        """Close; at `deadline`, cancel what is still closing."""
+        """Close the part; if it is still closing at `deadline`, cancel it."""
         self._scope.deadline = deadline
         self._closing.set()
         with trio.CancelScope(shield=True, deadline=deadline):

@@ -6,8 +6,8 @@ import trio
 
 
 class periodic:
-    """`async for n in periodic(0.02)`: round n, from 0, is due at `start + n * period`, or immediately if that time has
-    passed.
+    """`async for n in periodic(0.02)`: round n, counted from 0, is due at `start + n * period`, or immediately if that
+    time has passed.
     """
 
     def __init__(self, period: float, *, start: float | None = None) -> None:

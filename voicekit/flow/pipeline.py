@@ -48,7 +48,7 @@ speech.
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec(Pipeable):
-    """The settings of the link between two stages: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
+    """The settings for the link between two stages: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
 
     capacity: int
     full: Full = Full.WAIT
@@ -70,7 +70,8 @@ class _Segment(Struct, frozen=True):
 
 
 class Pipeline(Pipeable):
-    """Several parts as one stage. Raises FormatMismatch, naming both parts, if the sound formats of neighbours differ.
+    """Several parts as one stage. Raises FormatMismatch, naming both parts, if the audio formats of neighbouring parts
+    differ.
 
     `given` is the format of the input, if it is known. `open_timeout` limits each stage's `open`.
     """

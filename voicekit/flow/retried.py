@@ -13,7 +13,9 @@ T = TypeVar("T")
 
 
 class TryAgain(Exception):
-    """An attempt has failed with `error`. `waits` and `asked` are passed to `Backoff.failed`."""
+    """Raised by an attempt that failed with `error`, to request a retry. `waits` and `asked` are passed to
+    `Backoff.failed`.
+    """
 
     def __init__(self, error: Exception, waits: Waits | None = SOON, *, asked: float = 0.0) -> None:
         super().__init__(str(error))
@@ -23,7 +25,7 @@ class TryAgain(Exception):
 
 
 async def retried(attempt: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
-    """The result of `attempt`, which is called again after each TryAgain if `backoff` allows it.
+    """Call `attempt` and return its result; after each TryAgain, call it again if `backoff` allows it.
 
     Raises the error of the last TryAgain when `backoff` gives up. Any other error in an attempt is raised immediately.
     """

@@ -1,6 +1,6 @@
 """A scribe writes to disk: items go through a bounded link, and a thread writes them in batches.
 
-Sound, logs and traces are written in this way: a slow disk never blocks the loop, and queued items are written even if
+Audio, logs and traces are written in this way: a slow disk never blocks the loop, and queued items are written even if
 everything is cancelled.
 """
 

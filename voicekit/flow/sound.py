@@ -1,8 +1,8 @@
-"""Transforms for sound: cut it into windows, change its encoding, change its rate.
+"""Transforms for audio: cut it into windows, change its encoding, change its rate.
 
 The pure classes of `voicekit.audio` do the work; this module gives them the format from the stream's context, and
-scales the positions in marks if the rate changes. Anything that is not sound passes immediately. So a mark can overtake
-the few ms of sound that a window or a filter still holds, but the position in the mark stays exact.
+scales the positions in marks if the rate changes. Anything that is not audio passes immediately. So a mark can overtake
+the few ms of audio that a window or a filter still holds, but the position in the mark stays exact.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from voicekit.flow.transform import Each, StreamContext, Transform, TransformPar
 
 
 def chunk(samples: int) -> TransformPart[Any, Any]:
-    """A transform that re-cuts sound into frames of exactly `samples` samples; see `voicekit.audio.chunk`.
+    """A transform that re-cuts audio into frames of exactly `samples` samples; see `voicekit.audio.chunk`.
 
     Raises ConfigError if `samples` is below 1.
     """
@@ -32,7 +32,7 @@ def chunk(samples: int) -> TransformPart[Any, Any]:
 
 
 def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
-    """A transform that changes the encoding and channels to those of `target`, but never the rate.
+    """A transform that changes the encoding and the number of channels to those of `target`, but never the rate.
 
     Starting it raises ConfigError if the format of the stream is not known, or has another rate.
     """
@@ -48,9 +48,9 @@ def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
 
 
 def resample(target: AudioFormat) -> TransformPart[Any, Any]:
-    """A transform that converts sound of any format to `target`; see `voicekit.audio.resample`.
+    """A transform that converts audio of any format to `target`; see `voicekit.audio.resample`.
 
-    Positions of frames, Gaps and marks are scaled. If only encoding or channels differ, no filter is loaded, and sound
+    Positions of frames, Gaps and marks are scaled. If only encoding or channels differ, no filter is loaded, and audio
     that already has the format passes unchanged. Starting it raises ConfigError if the format is not known.
     """
     name = f"resample({target})"

@@ -12,7 +12,7 @@ What a stage promises:
 4. Any `await` may be cancelled. Clean-up is synchronous, or shielded for at most 0.5 s.
 5. Tasks are started only in a nursery inside `run` or `open`; work that takes over 2 ms runs in
    `voicekit.flow.in_thread`.
-6. `accepts` and `produces` are the formats of the stage's input and output sound, None for any.
+6. `accepts` and `produces` are the formats of the stage's input and output audio, None for any.
 """
 
 from __future__ import annotations

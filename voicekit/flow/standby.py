@@ -1,4 +1,4 @@
-"""The members of a `Fallback` that are stages: opened when they are needed, and kept open afterwards.
+"""Opens the members of a `Fallback`, if they are stages, when they are needed, and then keeps them open.
 
 The first member is opened with the session; each other member is opened when those before it have failed. If a member's
 connection dies in the background, the member is closed, and opened again when it is next needed.
@@ -40,7 +40,7 @@ class Standby(Generic[S]):
         self._runs: dict[int, Run[Any, Any]] = {}
 
     async def take(self, tried: Collection[int]) -> tuple[int, Run[Any, Any]]:
-        """The first member that opens, leaving out those in `tried`. Raises the last error if none is left."""
+        """Open the first member that works, apart from those in `tried`. Raises the last error if none is left."""
         order = [number for number in self.spec.order(trio.current_time()) if number not in tried]
         for number, then in zip(order, [*order[1:], None], strict=True):
             try:
@@ -55,7 +55,7 @@ class Standby(Generic[S]):
         return next((n for n in self.spec.order(trio.current_time()) if n not in tried), None)
 
     def switch(self, left: int, taken: int, error: Exception) -> None:
-        """Record and report that member `left` has failed and member `taken` takes over."""
+        """Record and report that member `left` has failed and member `taken` is taking over."""
         self.spec.failed(left, error, trio.current_time())
         a, b = self.parts[left], self.parts[taken]
         self._report(Switched(self._role, called(a, left), called(b, taken), error, crossing(a, b)))
@@ -86,7 +86,9 @@ class Standby(Generic[S]):
 async def open_standby(
     spec: Fallback[object], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
 ) -> AsyncIterator[Standby[S]]:
-    """The members of `spec`. Opens the first one that works, and raises the last error if none of them does."""
+    """Yields the members of `spec`, with the first one that works already open. Raises the last error if none of them
+    works.
+    """
     with alone():
         async with trio.open_nursery() as nursery:
             standby = Standby(spec, parts, role, nursery, report)

@@ -1,8 +1,8 @@
 """What a link holds, and what it does when it is full: the pure half of `voicekit.flow.link`.
 
-Capacity counts weight, not items. Each sample of sound and each character of text weighs 1, as does any other item;
+Capacity counts weight, not items. Each sample of audio and each character of text weighs 1, as does any other item;
 marks and gaps weigh nothing. (With a weight in seconds, rounding errors would make a link drop one frame too many.) An
-item heavier than the whole capacity passes if nothing else with weight is queued. Dropped sound leaves a Gap in its
+item heavier than the whole capacity passes if nothing else with weight is queued. Dropped audio leaves a Gap in its
 place, so that positions stay correct; gaps that touch are joined, and marks are never dropped.
 """
 
@@ -24,7 +24,7 @@ MAX_WEIGHTLESS = 4096
 
 
 class Full(Enum):
-    """What a full link does if another item is sent."""
+    """What a full link does when another item is sent."""
 
     WAIT = "wait"  # the sender waits: backpressure
     DROP_OLDEST = "drop oldest"  # the oldest sound becomes a Gap; marks stay
@@ -33,8 +33,8 @@ class Full(Enum):
 
 
 class LinkStatistics(Struct, frozen=True):
-    """The state of a link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), and
-    `age` is in seconds.
+    """The state of a link at one instant. `level`, `peak`, `capacity` and `dropped` are weights, as defined in this
+    module; `age` is in seconds.
     """
 
     name: str
@@ -69,7 +69,7 @@ def count(item: object) -> int:
 
 
 def latest_of(*kinds: type) -> Callable[[object], type | None]:
-    """A `conflate` for links on which only the latest item of each given type matters."""
+    """A `conflate` function for links on which only the latest item of each given type matters."""
     return lambda item: type(item) if isinstance(item, kinds) else None
 
 
@@ -190,7 +190,7 @@ class Store:
         return True
 
     def _drop_oldest(self, weight: int) -> int:
-        """Replace the oldest sound with gaps until `weight` fits, and return how much was dropped."""
+        """Replace the oldest audio with gaps until `weight` fits, and return how much was dropped."""
         before = self.level
         place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may precede the oldest sound
         while not self._has_room(weight):

@@ -26,7 +26,7 @@ _limiter: RunVar[trio.CapacityLimiter] = RunVar("voicekit.thread_limiter")
 
 
 async def in_thread(work: Callable[[*Args], R], *args: *Args) -> R:
-    """The result or error of `work(*args)` in a worker thread, with an overhead of about 0.3 ms.
+    """Run `work(*args)` in a worker thread; return its result or raise its error. The overhead is about 0.3 ms.
 
     If `in_thread` is cancelled, the thread is abandoned and its result is dropped, so `work` must end by itself and not
     write to anything that is still in use.

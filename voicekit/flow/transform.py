@@ -41,14 +41,14 @@ def _unheard(signal: object) -> None:
 
 
 class StreamContext(Struct, frozen=True):
-    """What a transform may know about its stream: the format of the sound, and how to signal the conductor."""
+    """What a transform may know about its stream: the format of the audio, and how to signal the conductor."""
 
     format: AudioFormat | None = None
     signal: Callable[[Any], None] = _unheard
 
 
 class Pipeable:
-    """Gives `|` to parts of a pipeline: `a | b | c` is `pipeline(a, b, c)`."""
+    """Lets parts of a pipeline be joined with `|`: `a | b | c` is `pipeline(a, b, c)`."""
 
     __slots__ = ()
 
@@ -120,8 +120,8 @@ def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[An
 
 
 class Each:
-    """A transform made from plain functions that are called one after the other. Each turns one item into another, or
-    returns None to drop it.
+    """A transform made from plain functions that are called one after the other. Each function turns one item into
+    another, or returns None to drop it.
     """
 
     __slots__ = ("functions",)

@@ -1,5 +1,5 @@
-"""A queue of waiting tasks: first come, first served. It has those features of trio's ParkingLot that a link needs, and
-a few more.
+"""A first-come, first-served queue of waiting tasks. It has the features of trio's ParkingLot that a link needs, and a
+few more.
 
 Each task brings a value, which is visible to the code that serves the queue, and a cancelled task reports that it has
 left. Waking the first task is also a third cheaper than with ParkingLot, and a link does this for almost every item.

@@ -1,8 +1,8 @@
 """A watchdog over the event loop: reports which task blocked it, and for how long.
 
 A handler that computes for a long time, or uses a function that blocks, stops every call in the process. Nothing in the
-same loop can prevent this, but the report can name the task. Only this module reads real time. Its findings are
-reported, but no decision depends on them.
+same loop can prevent this, but the report can name the task. Only this module reads real time. The times that it
+measures are reported, but no decision depends on them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class _Watchdog(trio.abc.Instrument):
 
 @contextmanager
 def watching_the_loop(report: Callable[[str, float], None], longest: float = LONGEST_STEP) -> Iterator[None]:
-    """Inside the `with`, `report(task, seconds)` is called for every step that took longer than `longest` seconds.
+    """Inside the `with`, `report(task, seconds)` is called for every step of a task that took longer than `longest`
+    seconds.
 
     A stage's task is called "stage 'name'". The report is made inside trio's scheduler: it must not wait or raise.
     """

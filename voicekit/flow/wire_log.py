@@ -6,7 +6,7 @@
     {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
     {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\\"tokens\\":[...],...}"}
 
-`at` is the time in seconds since the log was opened. Sound is logged only as a length, even if it is encoded as text in
+`at` is the time in seconds since the log was opened. Audio is logged only as a length, even if it is encoded as text in
 JSON. The log contains no key: the handshake is not logged, and keys are removed from all messages.
 """
 
@@ -47,8 +47,8 @@ async def open_wire_log(path: str | Path, clock: Callable[[], float] | None = No
     `path`.
 
     `clock` returns the time of a message in seconds; by default, seconds since the log was opened. Raises ConfigError
-    if the file can't be written. If the disk is too slow for some messages, the last line states how many characters
-    are missing.
+    if the file can't be written. If the disk is too slow for some messages, the last line of the log states how many
+    characters are missing.
     """
     try:
         await in_thread(_begin, path)
@@ -93,7 +93,7 @@ def _entry(entry: _Entry) -> str:
 
 
 def _harmless(text: str) -> str:
-    """`text` without keys, and with any sound in it replaced by its length."""
+    """`text` without keys, and with any audio in it replaced by its length."""
     text = _SOUND.sub(lambda found: f"{found[1]}{len(found[2])} characters", text)
     return _KEY.sub(r"\1[key]", text)
 

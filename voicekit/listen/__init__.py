@@ -1,4 +1,4 @@
-"""The listening side: sources of sound, speech detectors, and code that assembles a recogniser's output into words."""
+"""The listening side: sources of audio, speech detectors, and code that assembles a recogniser's output into words."""
 
 from voicekit.contracts import Source, Stt, Vad, VadStream
 from voicekit.listen.detect import detect

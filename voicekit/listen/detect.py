@@ -1,8 +1,8 @@
-"""The transform that detects speech: it passes frames on, and adds a mark after the frame in which speech was found to
-begin or end.
+"""The transform that detects speech: it passes frames on, and adds a mark after each frame in which it finds that
+speech has begun or ended.
 
-Each mark is also signalled before it is yielded. The mark on the sound link, in order with the sound, shows the
-transcriber after which sample speech ended. The signal reaches the conductor immediately, ahead of any queued sound.
+Each mark is also signalled before it is yielded. The mark on the audio link, in order with the audio, shows the
+transcriber after which sample speech ended. The signal reaches the conductor immediately, ahead of any queued audio.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from voicekit.listen.loudness import Loudness
 def detect(
     vad: Vad, policy: GatePolicy | None = None, loudness: Loudness | None = None
 ) -> TransformPart[Sound, Sound | SpeechMark]:
-    """A transform that adds SpeechStarted and SpeechStopped to the sound that passes, using `vad` and a gate.
+    """A transform that adds SpeechStarted and SpeechStopped to the audio that passes, using `vad` and a gate.
 
-    Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have any
+    Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other audio. Frames may have any
     size; everything passes unchanged. A gap counts as unvoiced for its whole length. At the end of the stream,
     SpeechStopped ends any speech in progress.
 
@@ -53,7 +53,7 @@ def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
 
 
 class Detect:
-    """The detector for one stream: cuts the sound into the VAD's windows, and passes the probability for each window to
+    """The detector for one stream: cuts the audio into the VAD's windows, and passes the probability for each window to
     the gate.
     """
 

@@ -1,8 +1,8 @@
-"""A recogniser with standbys: if one fails, the next gets all the sound for which no final words have arrived. No word
-is lost.
+"""A recogniser with standbys: if one fails, the next one gets all the audio for which no final words have arrived yet.
+No word is lost.
 
-    sound ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
-            └──▶ stt 2 ─▶ transcripts     first the sound from the log, as fast as possible; positions are converted
+    audio ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
+            └──▶ stt 2 ─▶ transcripts     first the audio from the log, as fast as possible; positions are converted
 
 The call stays with the recogniser that works; the next call begins with the first one that is not resting.
 """
@@ -37,8 +37,8 @@ SAID = 256
 
 
 class FallbackStt(Pipeable):
-    """The recognisers `ears`, tried in order by the rules in `spec`. All of them take the same format, and either all
-    or none of them detect endpoints.
+    """The recognisers `ears`, tried in the order that `spec` determines. All of them take the same format, and either
+    all or none of them detect endpoints.
 
     Opening raises the last error if no recogniser opens. `run` raises the last error if no recogniser is left.
     """
@@ -98,7 +98,7 @@ class FallbackStt(Pipeable):
 
 
 class _Stream:
-    """A call's one stream of sound, which any of the recognisers can process."""
+    """A call's one stream of audio, which any of the recognisers can process."""
 
     def __init__(
         self,
@@ -120,7 +120,9 @@ class _Stream:
         self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
-        """Let one recogniser handle the rest of the stream; the `last` one may be down for any length of time."""
+        """Let one recogniser handle the rest of the stream. If it is the `last` one, it may be down for any length of
+        time.
+        """
         base, again = self._log.again()
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")
@@ -139,8 +141,8 @@ class _Stream:
         """After the recogniser has failed, emit an endpoint for the last final words, if no speech follows them: no
         other recogniser will process these words again.
 
-        SttDown is not emitted: it would end the caller's turn with the words so far, although the other words are still
-        to come.
+        SttDown is not emitted: it would end the caller's turn with the words so far, although more words are still to
+        come.
         """
         hanging = self._log.hanging
         if hanging is not None:

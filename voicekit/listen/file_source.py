@@ -1,4 +1,4 @@
-"""A sound file as a source: in real time like a microphone, or as fast as its consumer takes it."""
+"""An audio file as a source: in real time like a microphone, or as fast as its consumer takes it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BLOCK_SECONDS = 1.0
 
 
 class FileSource(Pipeable):
-    """A source that plays the sound file at `path`, then `trailing_silence` seconds of silence, and ends.
+    """A source that plays the audio file at `path`, then `trailing_silence` seconds of silence, and ends.
 
     With `paced` it is `live` and runs in real time: each frame comes when its last sample would have been recorded,
     counted from the start of `run`. Late frames follow immediately, so nothing drifts. Without `paced`, the receiver
     sets the pace. Frames are PCM16 and `frame_ms` long (the last may be shorter), with the rate and channels of the
-    file. A file that was cut short is refused unless `cut_short` is set; if only a few bytes are missing, this is
+    file. A file that was cut short is rejected unless `cut_short` is set; if only a few bytes are missing, this is
     reported as Trouble.
 
     The constructor reads the header. It raises ConfigError for a file that can't be played (see `SoundFileReader`), a

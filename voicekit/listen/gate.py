@@ -92,7 +92,7 @@ class Gate:
         return self._speaking
 
     def lose(self, samples: int, at: int) -> SpeechStopped | None:
-        """Record that sound is missing. The gap counts as unvoiced, and a run in progress ends there."""
+        """Record that audio is missing. The gap counts as unvoiced, and a run in progress ends there."""
         self._recent.clear()
         self._since = None
         return self._end_after_hangover(at + samples)

@@ -1,4 +1,4 @@
-"""How loud the speech in the caller's sound was, and when; the turn machine uses this to separate the caller from the
+"""How loud the speech in the caller's audio was, and when; the turn machine uses this to separate the caller from the
 background.
 
 Only windows that a detector judges to be speech are measured, using every eighth sample. This costs 2 us per window and
@@ -39,7 +39,7 @@ FADE = 10 ** (-0.05 / 10)
 
 
 class Loudness:
-    """The levels of the last 20 s of speech; `note` each window in order, and call `over` for any span."""
+    """The levels of the last 20 s of speech; call `note` for each window in order, and `over` for any span."""
 
     __slots__ = ("_base", "_loudest", "_since", "_windows")
 

@@ -1,4 +1,5 @@
-"""The caller's sound for which no final words have arrived, and which another recogniser has to process again. Pure.
+"""The caller's audio for which no final words have arrived yet. If the recogniser is replaced, the new one has to
+process this audio from the start. Pure.
 
 A recogniser counts samples from the first one that it gets; the log knows the position of that sample in the call.
 """
@@ -41,8 +42,8 @@ missed.
 
 
 class SoundLog:
-    """Takes the sound that goes to the recogniser, and the transcripts that come back. All positions are those of the
-    whole call.
+    """Keeps the audio that was sent to the recogniser until final words for it have come back. All positions are sample
+    numbers in the whole call.
     """
 
     def __init__(self, endpoints: bool = True) -> None:
@@ -89,7 +90,7 @@ class SoundLog:
 
     @property
     def owed_s(self) -> float:
-        """For how many seconds of sound a word or an endpoint has been due from the recogniser; 0.0 if none is due."""
+        """How long the recogniser has owed a word or an endpoint, in seconds of audio; 0.0 if it owes none."""
         began, stopped = self._speech or (self._at, self._at)
         end = self._at if stopped is None else stopped
         if self._open:
@@ -109,7 +110,7 @@ class SoundLog:
         return self._last_final if no_more else None
 
     def again(self) -> tuple[int, list[Heard]]:
-        """The position of the first sample that another recogniser has to process, and all items from there on."""
+        """The position of the first sample that another recogniser must process, and all items from that sample on."""
         self._sign, self._open = self._at, False
         first = next((item.at for item in self._items if isinstance(item, AudioFrame | Gap)), self._at)
         return first, list(self._items)

@@ -1,4 +1,4 @@
-"""Sources that need no device: silence and a tone, for tests, for typed calls, and for trying out a pipeline.
+"""Sources that need no device: silence and a tone, for tests, typed calls, and trying out a pipeline.
 
 The sources emit frames of 20 ms. If `live`, they run in real time: each frame comes when its last sample would have
 been recorded, counted from the start of `run`. Late frames follow immediately, so nothing drifts. Otherwise the

@@ -21,7 +21,7 @@ from voicekit.writing import begins_word
 
 
 class HeardToken(Struct, frozen=True):
-    """A piece of a word, as the recogniser sent it; `start` and `end` are sample numbers of the caller's sound, None if
+    """A piece of a word, as the recogniser sent it; `start` and `end` are sample numbers of the caller's audio, None if
     unknown.
     """
 

@@ -1,7 +1,7 @@
-"""Voice activity detectors: webrtcvad (the default), plain energy, and a detector that confirms another's result.
+"""Voice activity detectors: webrtcvad (the default), plain energy, and one that confirms the result of another.
 
 webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also lets through hold music, ringing and clicks
-(benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only the sound that the cheap
+(benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only the audio that the cheap
 gate passes.
 """
 
@@ -126,15 +126,15 @@ class _EnergyStream:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedBy:
-    """Reports speech that `first` passes and `judge` confirms. Most of the sound that `first` rejects never reaches the
+    """Reports speech that `first` passes and `judge` confirms. Most of the audio that `first` rejects never reaches the
     judge.
 
     The windows are those of `first`. If the probability of `first` is at least `threshold`, the judge processes the
-    sound since its last verdict, in its own windows: at most `pre_roll` seconds, but at least one window. The result is
+    audio since its last verdict, in its own windows: at most `pre_roll` seconds, but at least one window. The result is
     then the judge's latest verdict; otherwise it is 0. So the judge never has to process long silences.
 
-    `trail` is that of `first`, so a blip that `first` prolongs is cut back to a blip. Raises ConfigError if the two
-    detectors have no rate in common.
+    `trail` is that of `first`, so a blip that `first` prolongs is cut back to its real length. Raises ConfigError if
+    the two detectors have no rate in common.
     """
 
     first: Vad

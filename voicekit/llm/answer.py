@@ -1,8 +1,8 @@
 """One answer from a model, read from the bytes of its stream: the words, to be spoken immediately, and what is known
 when the answer ends. Pure.
 
-This is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, tool calls are
-put together, and there is a limit for everything that a model could make too long. After the Stop an answer is
+This code is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, tool
+calls are put together, and there is a limit on everything that a model could make too long. After the Stop an answer is
 complete, and nothing that follows counts as an error.
 """
 
@@ -34,8 +34,8 @@ class ModelAnswer:
     """The part of an answer that has arrived so far. `stop` is None until the model has stopped.
 
     `fault` is the error that the service reported instead of the rest of the answer. `over` means that the rest of the
-    stream need not be read, and `refused` that the model has refused in words. `unread` is why the last unreadable
-    event could not be read.
+    stream need not be read, and `refused` that the model has refused in words. `unread` is the reason why the last
+    unreadable event could not be read.
     """
 
     def __init__(self, model: Model) -> None:
@@ -67,7 +67,7 @@ class ModelAnswer:
                     yield words
 
     def end(self) -> Iterator[str]:
-        """The words that were still held back. Called when the stream has ended normally.
+        """The words that were still held back. Call this when the stream has ended normally.
 
         A stream without a Stop counts as stopped if it ends after a whole sentence or complete tool calls.
         """
@@ -79,7 +79,7 @@ class ModelAnswer:
 
     @property
     def audible(self) -> bool:
-        """Whether any part of the answer can be heard."""
+        """Whether the answer contains anything that can be heard."""
         return is_audible(self._said)
 
     def _taken(self, piece: ModelPiece) -> str:

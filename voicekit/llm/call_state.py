@@ -1,4 +1,4 @@
-"""The data that a model's handler keeps during a call: its connection, its tool calls, and a limit for tools that
+"""The data that a model's handler keeps during a call: its connection, its tool calls, and a limit on the tools that
 report later.
 
 This state is opened when the handler is first called, or earlier. Its task runs beside the conversation, and both end
@@ -64,7 +64,7 @@ class CallState:
     """The state of one handler in one call. `begun` contains, by turn number, the turns in which the handler was
     called, and their tool calls.
 
-    `model` is the model to connect to; connecting may take `patience` seconds.
+    `model` is the model to connect to; connecting may take up to `patience` seconds.
     """
 
     client: httpx.AsyncClient
@@ -80,8 +80,8 @@ class CallState:
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
-        """A new, empty list for the steps of `turn`, which is being answered now. Steps of a discarded guess with this
-        number are dropped.
+        """A new, empty list for the steps of `turn`, which is being answered now. Steps of a discarded guess with the
+        same number are dropped.
         """
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
@@ -117,7 +117,7 @@ class CallState:
             self._idle_since = trio.current_time()
 
     async def connect(self) -> None:
-        """Open a connection by sending an empty request; the service's answer to it does not matter."""
+        """Open a connection by sending an empty request; the service's response does not matter."""
         try:
             with self.in_use(), trio.fail_after(self.patience):
                 await self.client.head(self.model.url)
@@ -146,7 +146,8 @@ class CallStates(dict[object, CallState]):
 async def call_state(
     handler: object, session: CallView, model: Model, transport: httpx.AsyncBaseTransport | None, connect: float
 ) -> AsyncIterator[CallState]:
-    """The state of `handler` in `session`, opened if necessary; without a session, it ends with the block.
+    """The state of `handler` in `session`, opened if necessary. Without a session, a new state is opened, which ends
+    with the block.
 
     The state connects to `model` within `connect` seconds, through `transport` if there is one.
     """

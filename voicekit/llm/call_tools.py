@@ -3,7 +3,7 @@
     LanguageModel(model, tools=[end_call, collect_keys, send_digits, transfer_call({"sales": "+15550001"})])
 
 Actions that can't be undone happen after the reply has been heard: a model says goodbye and then calls the tool. A
-model never chooses a telephone number: it gets names, and any other name is refused.
+model never chooses a telephone number: it gets names, and any other name is rejected.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class ModelCalls:
         return any(call.name or call.id for call in self._begun)
 
     def add(self, piece: CallPiece) -> None:
-        """Add `piece` to the call that it belongs to, or begin another one."""
+        """Add `piece` to the call that it belongs to, or begin a new call with it."""
         call = self._final_of(piece) if piece.final else self._continued_by(piece)
         if call is None:
             if len(self._begun) == MOST_KEPT:

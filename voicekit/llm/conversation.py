@@ -50,7 +50,9 @@ class ModelStep:
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def messages(self, said: str) -> list[ModelMessage]:
-        """The words `said`, the calls after them, and a result for each call; a note replaces a missing result."""
+        """The messages for the words `said`, the calls after them, and a result for each call; a note replaces a
+        missing result.
+        """
         told = tuple(self.results.get(call.id) or ToolResult(call.id, CANCELLED, failed=True) for call in self.calls)
         return [Assistant(said.strip(), self.calls), ToolResults(told)]
 

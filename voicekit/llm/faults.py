@@ -1,7 +1,7 @@
-"""Failures between a model and us, as voicekit's errors: which error, and whether to try again.
+"""Turns failures between a model and us into voicekit's errors: which error to raise, and whether to retry.
 
-If voicekit knows the name that the service gives the error, the name decides; otherwise the HTTP status does. The
-wording of the message is ignored. Keys are removed from all text that a service sends.
+If voicekit knows the service's name for the error, the name decides; otherwise the HTTP status does. The wording of the
+message is ignored. Keys are removed from all text that a service sends.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _OF_STATUS = {401: _KEY, 403: _KEY, 402: _SPENT, 408: _AGAIN, 409: _AGAIN, 425: 
 
 
 def told(body: str | bytes) -> ModelFault | None:
-    """The error in the JSON `body` of an answer; None if there is none."""
+    """The error in the JSON `body` of a response; None if there is none."""
     try:
         answer = JsonValue.read(body)
     except msgspec.DecodeError:
@@ -101,7 +101,7 @@ def lost(model: Model, why: str) -> Unavailable:
 
 
 def unreadable(model: Model, why: str) -> RemoteProtocolError:
-    """The error for an answer that can't be read at all."""
+    """The error for a response that can't be read at all."""
     return RemoteProtocolError(f"{model.service} ({model.name}): the answer can't be read: {shown(model, why)}")
 
 
@@ -127,8 +127,8 @@ def wait_before_retry(failures: int, asked: float | None, roll: Callable[[], flo
     """Seconds to wait after the `failures`-th failure in a row: what the service asked for, otherwise an exponential
     back-off.
 
-    `roll()` in [0, 1) chooses a wait between half of the back-off and all of it, so that many calls don't try again
-    simultaneously.
+    `roll()` in [0, 1) chooses a wait between half of the back-off and all of it, so that many calls don't all retry at
+    the same moment.
     """
     return asked if asked is not None else FIRST_DELAY * 2.0 ** (failures - 1) * (0.5 + roll() / 2)
 

@@ -51,9 +51,10 @@ REPORT = "[The tool {name}, started earlier, has a result: {result} Tell the cal
 class LanguageModel:
     """Answers every turn with `model`. One object serves any number of calls.
 
-    `system` describes the role; `tools` are functions to call (see `voicekit.llm.tool`). `window` limits the history
-    that is sent, and `limits` how long each step may take. If there is no answer, `fallback` is spoken and the error is
-    emitted as a Trouble event; if `fallback` is None, the error is raised. `transport` replaces the network, in tests.
+    `system` describes the role; `tools` are functions that the model may call (see `voicekit.llm.tool`). `window`
+    limits the history that is sent, and `limits` how long each step may take. If there is no answer, `fallback` is
+    spoken and the error is emitted as a Trouble event; if `fallback` is None, the error is raised. `transport` replaces
+    the network, in tests.
 
     With a `Fallback` of models, the next model is asked if one fails, or is silent for longer than the Fallback's
     `patience`. The next model gives a complete answer, even if the first model's words were cut off.

@@ -1,7 +1,7 @@
 """A lenient reader for a peer's JSON: anything that is missing, null or of an unexpected type reads as nothing.
 
 Services change their protocols, and gateways in front of the services change even more. A field that can't be read
-loses its content, but never the rest of its event.
+counts as missing, but the rest of its event is still read.
 
 >>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}')
 >>> [choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number
@@ -28,7 +28,7 @@ LONGEST_NUMBER = 18
 
 
 class JsonValue:
-    """One value, which may be nothing: then everything inside it is nothing as well."""
+    """One value, which may be nothing; in that case, everything inside it is nothing as well."""
 
     __slots__ = ("raw",)
 

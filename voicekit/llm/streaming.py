@@ -1,8 +1,8 @@
 """One question to a model over HTTP, and its answer as it arrives.
 
-This module decides what may be tried again. Once the caller may have heard part of an answer, the request is not
-repeated, because words that were heard can't be taken back. Every wait has a limit. The time during which a busy voice
-accepts no more words does not count against the service.
+This module decides what may be retried. Once the caller may have heard part of an answer, the request is not repeated,
+because words that were heard can't be taken back. Every wait has a limit. The time during which a busy voice accepts no
+more words does not count against the service.
 
 Abandoning an answer closes its connection immediately, because nothing else stops a service from writing. An answer
 that was read to its end returns its connection for reuse.
@@ -64,7 +64,7 @@ class Limits:
 
 
 def impatient(limits: Limits, patience: float) -> Limits:
-    """`limits` for a model that has a standby: one attempt, and no silence longer than `patience`."""
+    """`limits`, adjusted for a model that has a standby: one attempt, and no silence longer than `patience`."""
     return replace(
         limits,
         connect=min(limits.connect, patience),
@@ -110,7 +110,7 @@ class ModelQuestion:
         self.answer = ModelAnswer(self.model)
 
     async def ask(self) -> ModelAnswer:
-        """The complete answer. A failed attempt is repeated if that may help.
+        """Ask the question and return the complete answer. A failed attempt is repeated if that may help.
 
         Raises ServiceError or ProtocolError, and what `speak` raises. If cancelled, it closes the connection.
         """

@@ -75,7 +75,7 @@ class ToolPolicy:
 
 @dataclass(frozen=True)
 class Tool:
-    """A function, its description for the model, and how it is run. Calling it calls the function."""
+    """A function, its description for the model, and how it is run. Calling a Tool calls its function."""
 
     function: Callable[..., Any]
     spec: ToolSpec

@@ -88,8 +88,8 @@ class Window:
         return kept, f"[Earlier in this call: {summed_up}]" if summed_up else ""
 
     def cut(self, text: str, shares: int = 1) -> str:
-        """`text`, a tool's result, cut if it is too long: `shares` results share the space equally. A note mentions the
-        cut.
+        """`text`, the result of a tool, cut if it is too long; a note mentions the cut. `shares` is the number of
+        results that share the space equally.
         """
         most = max(LEAST_RESULT, self.tokens // RESULT_SHARE // max(1, shares))
         kept = text[: most * MOST_PER_TOKEN]

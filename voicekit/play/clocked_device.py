@@ -1,9 +1,9 @@
 """When each sample reaches the listener: a model of a device that plays by the clock (pure; `now` is an argument).
 
 A frame written at `now` is heard after the device's `latency`, or when the previous frame ends, whichever is later. A
-hold freezes everything, including sound in transit through the device. Played sound is passed to `played(start,
-frame)`, exactly once and in order. From these frames, a sink makes its recording, with the time at which each sample
-was heard.
+hold freezes everything, including audio in transit through the device. Played audio is passed to `played(start,
+frame)`, exactly once and in order. A sink makes its recording from these frames, with the time at which each sample was
+heard.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ samples.
 
 
 class ClockedDevice:
-    """A model of a device: it determines when sound given to `write` reaches the listener. With a `speed` below 1, it
+    """A model of a device: it determines when audio given to `write` reaches the listener. With a `speed` below 1, it
     plays too slowly.
     """
 

@@ -1,8 +1,8 @@
-"""A sound file as a sink: it plays by the clock without a device, and the file gets the sound that would have been
+"""An audio file as a sink: it plays by the clock without a device, and the file gets the sound that would have been
 heard.
 
-Sample n of the file was heard n samples after the sink was opened. Silences are included, so two files of one call are
-aligned. A thread writes to the disk, and a slow disk makes playout wait.
+Sample n of the file was heard n samples after the sink was opened. Silences are included, so two files from the same
+call are aligned. A thread writes to the disk, and a slow disk makes playout wait.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ QUEUED = 10.0
 
 
 class FileSink:
-    """Plays into the sound file `path` (.wav, .flac, .ogg, .opus). It can be paused.
+    """Plays into the audio file `path` (.wav, .flac, .ogg, .opus). It can be paused.
 
     Raises ConfigError for any other suffix or a folder that does not exist, and on opening if the file can't be
-    written. If the disk fills up, the call ends with a DeviceError, and the sound written so far can still be played.
+    written. If the disk fills up, the call ends with a DeviceError, and the audio written so far can still be played.
     """
 
     name = "file sink"
@@ -61,7 +61,7 @@ class FileSink:
 
 
 class _Track:
-    """Joins the pieces of sound that were heard, with the silences between them."""
+    """Joins the pieces of audio that were heard, with the silences between them."""
 
     def __init__(self, outlet: Outlet[Sound], rate: int, start: float) -> None:
         self._outlet = outlet

@@ -1,8 +1,8 @@
 """A lease: one reply's right to make sound, and the record of how much of it was heard.
 
 Only one lease is valid at a time. Cutting a reply revokes its lease immediately: whatever the reply's tasks do after
-that, they can't make sound. Sound is sent on an absolute schedule, at most `lead` ahead of the clock. If a sink can't
-pause, a hold discards the sound that has not been heard, and a release writes it again.
+that, they can't make sound. Audio is sent on an absolute schedule, at most `lead` ahead of the clock. If a sink can't
+pause, a hold discards the audio that has not been heard, and a release writes it again.
 """
 
 from __future__ import annotations
@@ -146,8 +146,8 @@ class PlaybackLease:
                 return
 
     def next_moment(self) -> float:
-        """When the first sample will be heard or, after that, when the next word will begin; infinity if no word is
-        left.
+        """The time at which the first sample will be heard or, after that, the next word will begin; infinity if no
+        word is left.
         """
         if not self._audible:
             return self._expected_at(0)
@@ -158,7 +158,7 @@ class PlaybackLease:
         return self._written / self._rate
 
     async def _write_again(self, frames: deque[AudioFrame]) -> None:
-        """Try once to write the sound that a hold took back. If another hold comes meanwhile, the sound that it takes
+        """Try once to write the audio that a hold took back. If another hold comes meanwhile, the audio that it takes
         back goes first.
         """
         if await self._handed_over(frames[0], came=-inf):
@@ -189,8 +189,8 @@ class PlaybackLease:
         return True
 
     def _keep_pace(self, due: float, came: float) -> None:
-        """Move the schedule if sound came late or the sink is slow, and report the gaps that this has made in the
-        sound.
+        """Move the schedule if audio came late or the sink is slow, and report the gaps that this has made in the
+        audio.
         """
         assert self._anchor is not None, "a frame that was written had a time"
         late = trio.current_time() - due
@@ -203,7 +203,7 @@ class PlaybackLease:
 
     @property
     def _had_words(self) -> bool:
-        """Whether the handler had said more than was written as sound; if not, only the handler is slow."""
+        """Whether the handler had said more than was written as audio; if not, only the handler is slow."""
         begun = (mark.said_to for mark in self._marks if mark.at < self._written)
         return any(map(str.isalnum, self.reply.said[max(self.reply.heard_to, *begun, 0) : self._said]))
 
@@ -212,7 +212,7 @@ class PlaybackLease:
         self._changed.unpark_all()
 
     def _expected_at(self, sample: int) -> float:
-        """When `sample` will have begun to sound, as far as this can be predicted."""
+        """When `sample` will have begun to play, as far as this can be predicted."""
         if self._held_since is not None or self._revoked or sample >= self._written:
             return inf
         return trio.current_time() + max((sample + 1 - self.position) / self._rate, LOOK_AGAIN)

@@ -1,7 +1,7 @@
-"""Playout: the stage that hands a reply's sound to the sink on time, and tracks what the caller has heard of it.
+"""Playout: the stage that hands a reply's audio to the sink on time, and tracks what the caller has heard of it.
 
 Each reply writes through its lease (see `voicekit.play.lease`), at most the sink's `lead` ahead of the clock, so after
-a cut the device never has more sound than that. Only the sink's position determines what was heard.
+a cut the device never has more audio than that. Only the sink's position determines what was heard.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Playout(Pipeable):
 
     @property
     def position_error(self) -> float:
-        """Seconds of sound that may have been heard beyond the position that the open sink reports."""
+        """Seconds of audio that may have been heard beyond the position that the open sink reports."""
         return float(getattr(self._speaker, "position_error", 0.0))
 
     @asynccontextmanager
@@ -75,7 +75,7 @@ class Playout(Pipeable):
     def lease(self, reply: Reply, report: Callable[[Any], None]) -> PlaybackLease:
         """The right to make sound for `reply`; the previous reply loses this right. The playout must have been opened.
 
-        If the sink has already failed and closed, the reply makes no sound.
+        If the sink has already failed and closed, the reply stays silent.
         """
         if self._speaker is None:
             raise trio.ClosedResourceError("playout is not open")

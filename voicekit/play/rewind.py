@@ -1,4 +1,4 @@
-"""Keeps the sound that was written to a sink that can't pause, so that a hold can take it back. Pure."""
+"""Keeps the audio that was written to a sink that can't pause, so that a hold can take it back. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from voicekit.audio.frame import AudioFrame
 
 
 class Rewind:
-    """The sound that may not have been heard yet. Positions are samples of the reply.
+    """The audio that may not have been heard yet. Positions are samples of the reply.
 
-    `taken_back` is the sound that must be written again before anything else; code that writes one of these frames
-    again must remove it.
+    `taken_back` is the audio that must be written again before anything else; code that writes one of these frames
+    again must remove the frame from `taken_back`.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Rewind:
         self._forget(position)
 
     def take_back(self, position: int) -> None:
-        """Take back the sound after `position`, which the sink has dropped."""
+        """Take back the audio after `position`, which the sink has dropped."""
         self._forget(position)
         if self._unheard:
             self._unheard[0] = self._unheard[0].part(position - self._from)

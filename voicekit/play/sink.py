@@ -1,4 +1,5 @@
-"""Sinks that play by trio's clock: without a device, or into memory with the time at which each sample was heard.
+"""Sinks without a device, which play by trio's clock. One of them records the audio in memory, with the time at which
+each sample was heard.
 
 They fulfil the Sink contract exactly, to the sample, so they can also replace devices in tests: devices with a buffer
 (`latency`), devices that play too slowly (`speed`), or devices that can't pause.
@@ -90,7 +91,7 @@ class NullSink:
             self.told_to_close = True
 
     def _played(self, start: float, frame: AudioFrame) -> None:
-        """Discards the sound."""
+        """Discards the audio."""
 
 
 class HeardPiece(Struct, frozen=True):
@@ -114,7 +115,7 @@ class RecordingSink(NullSink):
 
     @property
     def pcm(self) -> bytes:
-        """The sound that was heard, joined without the silences between the pieces."""
+        """The pieces that were heard, joined without the silences between them."""
         return b"".join(piece.pcm for piece in self.heard)
 
     def track(self, start: float, seconds: float) -> bytes:
