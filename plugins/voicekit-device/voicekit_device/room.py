@@ -34,7 +34,7 @@ def check_echo(echo: str, tail: float) -> None:
 
 @contextmanager
 def sounding(ledger: Ledger) -> Iterator[None]:
-    """Until the block ends, count the speaker with the record `ledger` among those that a microphone hears."""
+    """Until the `with` block ends, assume that microphones hear the speaker that `ledger` belongs to."""
     speakers = _in_this_run()
     speakers.append(ledger)
     try:
@@ -44,7 +44,7 @@ def sounding(ledger: Ledger) -> Iterator[None]:
 
 
 def echoes(start: float, end: float, tail: float) -> bool:
-    """Whether a microphone hears one of our speakers between `start` and `end`; a sound echoes for `tail` seconds."""
+    """Whether a microphone hears one of our speakers between `start` and `end`; sounds echo for `tail` seconds."""
     return any(ledger.sounds(start - tail, end) for ledger in _in_this_run())
 
 

@@ -1,6 +1,6 @@
 """Cuts text, which arrives in chunks of any length, into the pieces to speak. Pure.
 
-A piece is spoken as soon as the next piece has begun, or the text has ended. Otherwise it waits a little for more text:
+A piece is spoken as soon as the next piece has begun, or the text has ended. Otherwise we wait a little for more text:
 briefly after a full stop, and longer in the middle of a sentence, which is then cut at the last space.
 """
 
@@ -26,7 +26,7 @@ _TAG_BEGUN: Final = re.compile(r"\[(?:[^\W\d_]|[ ,'\u2019-]){0,40}\]?$")
 
 
 class Lines:
-    """The text of one stream; the function `pieces` cuts a text at natural pauses."""
+    """The text of one stream; the function `pieces` cuts text at natural pauses."""
 
     def __init__(self, pieces: Callable[[str], list[str]]) -> None:
         self._pieces = pieces

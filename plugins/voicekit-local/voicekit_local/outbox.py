@@ -18,7 +18,7 @@ SPEAKER: Final = "1"  # the label of the only speaker: no engine here can distin
 @dataclass(frozen=True, slots=True)
 class Result:
     """One message: the new final tokens and markers, then all interim tokens. Words are final up to `final_ms`, and
-    sound has been heard up to `total_ms`.
+    audio has been heard up to `total_ms`.
     """
 
     tokens: tuple[Token, ...]

@@ -50,7 +50,7 @@ class Word:
 
 @dataclass(slots=True)
 class Segment:
-    """The sound from sample `start` on (up to `end`, once the segment is closed), and the words known so far."""
+    """The audio from sample `start` on (up to `end`, once the segment is closed), and the words known so far."""
 
     start: int
     end: int | None = None
@@ -98,7 +98,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Sound to decode, with everything needed to decode it in a thread; `run` blocks."""
+    """Audio to decode, with everything needed to decode it in a thread; `run` blocks."""
 
     segment: Segment
     pcm: bytes = field(repr=False)
@@ -160,7 +160,7 @@ def take(segment: Segment, decoded: Decoded) -> list[Word]:
 
 
 def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
-    """Where in `words` the words after the settled ones begin, even if `words` spells the settled ones differently.
+    """The number of words at the start of `words` that are already settled, even if they are spelled differently there.
 
     >>> tail_start(["I", "would"], ["I", "would", "like", "tea"]), tail_start(["I", "wood"], ["I'd", "like", "tea"])
     (2, 1)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Recording:
     """The facts about a scene after the call. Both tracks have the same length; their samples are between -1 and 1,
-    at RATE.
+    and their sample rate is RATE.
     """
 
     scene: Scene

@@ -87,7 +87,9 @@ def recording_of(
 
 
 async def hold_with_peer(scene: Scene, service: SpeechService, command: Sequence[str]) -> Recording:
-    """Run `scene` with the program `command`, which gets addresses and texts as JSON in its last argument."""
+    """Run `scene` with the program `command`, and pass it the servers' addresses and the bot's texts as JSON, in its
+    last argument.
+    """
     voice = VoiceServer()
     room = Room(scene, voice, replays=False)
     async with voice.serve() as tts, _peer(scene, service, tts, command) as process:

@@ -63,7 +63,7 @@ class Speaks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A sound that the caller made, which begins at sample `start` of the stream."""
+    """A sound that the caller made, beginning at sample `start` of the stream."""
 
     act: CallerAct
     start: int
