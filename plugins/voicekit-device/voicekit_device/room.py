@@ -25,7 +25,7 @@ _speakers: RunVar[list[Ledger]] = RunVar("voicekit_device.speakers")
 
 
 def check_echo(echo: str, tail: float) -> None:
-    """Raise ConfigError if `echo` is not a known guard, or `tail` is not a valid time."""
+    """Raise ConfigError if `echo` is not a known echo guard, or `tail` is not a valid time."""
     if echo not in get_args(Echo):
         raise ConfigError(f"echo: expected {' or '.join(map(repr, get_args(Echo)))}, got {echo!r}")
     if not 0 <= tail <= LONGEST_TAIL:

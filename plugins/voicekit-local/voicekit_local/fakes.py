@@ -2,8 +2,8 @@
 
     async with fake_server() as (server, endpoints): ...     the API key is "secret"
 
-The recogniser hears a word in each WORD_S seconds of sound, "one two three ...", with full confidence. The voice hums:
-each letter is a tone of LETTER_S seconds with its own pitch.
+The recogniser hears a word in each WORD_S seconds of sound, "one two three ...", with a confidence of 0.9. The voice
+hums: each letter is a tone of LETTER_S seconds with its own pitch.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The result of a job: `tail`, the words after the settled ones, and how many words of `tail` are now settled."""
+    """The result of a job. `tail` has the words after the settled ones; the first `settles` of them are now settled."""
 
     job: Job
     heard: Heard
@@ -179,8 +179,8 @@ def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
 def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
     """How many words two decodes in a row settle: those that agree from the beginning, except the last word.
 
-    The last word may be incomplete, or change with the next word. In a test, settling the last word too made 0.4 % more
-    words wrong.
+    The last word may be incomplete, or change when the next word arrives. In a test, settling the last word too made
+    0.4 % more words wrong.
 
         >>> agreeing(["a", "table", "for", "for"], ["a", "table", "for", "four", "people"]), agreeing(["a"], ["a"])
         (2, 0)
@@ -190,7 +190,7 @@ def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
 
 
 def quietest(pcm: bytes) -> int:
-    """The position, in samples, of the middle of the quietest tenth of a second."""
+    """The position, in samples, of the middle of the quietest tenth of a second in `pcm`."""
     size = 2 * WINDOW
     levels = [
         math.hypot(*struct.unpack(f"<{WINDOW}h", pcm[place : place + size]))

@@ -61,7 +61,7 @@ HEAD_BYTES: Final = 16 * 1024
 
 
 def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
-    """The account of a local server: it has one key, and a fixed number of calls for each core of the machine.
+    """The account of a local server: it has one key, and allows a fixed number of calls for each core of the machine.
 
     While the workers are too slow, new calls are rejected, so that the running ones get their results in time.
     """

@@ -83,7 +83,7 @@ def edit_distance(expected: Sequence[str], got: Sequence[str]) -> int:
 
 
 def prefix_distances(expected: Sequence[str], got: Sequence[str]) -> list[int]:
-    """The edit distance between all of `expected` and the first n words of `got`, for each n from 0."""
+    """The edit distance between all of `expected` and the first n words of `got`, for every n from 0 up."""
     row = list(range(len(got) + 1))
     for place, word in enumerate(expected, start=1):
         before, row[0] = row[0], place

@@ -48,7 +48,7 @@ class Pressure:
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> None:
-        """Record that urgent work is done, `seconds` after it was requested."""
+        """Record that urgent work has ended, `seconds` after it was requested."""
         self._level = (1 - SHARE) * self.level(now) + SHARE * seconds
         self._at = now
 
@@ -102,7 +102,7 @@ class Workers:
             self._give()
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Run `do` in a thread; the caller normally holds a slot. Threads can't be stopped: cancellation waits."""
+        """Run `do` in a thread; the caller normally holds a slot. If cancelled, wait for the thread to end."""
         return await trio.to_thread.run_sync(do, *args, limiter=self._threads)
 
     async def _take(self, urgent: Urgent) -> None:

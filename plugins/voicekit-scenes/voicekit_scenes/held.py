@@ -70,7 +70,7 @@ def hold(
 ) -> Recording:
     """Run `scene` with `bot`, or with the scene's scripted bot if `bot` is None.
 
-    `messages` is the file with the recogniser's recorded messages. With `engines`, a real recogniser hears the sound.
+    `messages` is the file with the recogniser's recorded messages. With `engines`, a real recogniser hears the caller.
     """
     voice = RecordedTts()
     room = Room(scene, voice, replays=engines is None, messages=messages)

@@ -88,7 +88,7 @@ class LiveHearing:
 
 
 class LiveStt(Pipeable):
-    """The recogniser as a stage that accepts PCM16 mono at RATE. Decoding blocks, so it is meant for virtual time."""
+    """The recogniser as a stage for PCM16 mono at RATE. It blocks while decoding, so it is meant for virtual time."""
 
     name = "live recogniser"
     produces = None
@@ -105,7 +105,7 @@ class LiveStt(Pipeable):
         return self.accepts
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final once that sample has been heard, unless speech starts first."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before that."""
         self._asked = at
 
     @asynccontextmanager

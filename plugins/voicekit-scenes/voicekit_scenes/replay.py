@@ -121,7 +121,7 @@ class Track:
 
 @dataclass
 class Replay:
-    """One stream of messages. Call `begin` when a sound starts, and `hear` for each piece of sound that has arrived.
+    """One stream of messages. Call `begin` when a sound starts, and `hear` for each piece of audio that has arrived.
 
     If `wanted` is false, the stream has no messages, and none need to have been recorded.
     """
@@ -164,7 +164,7 @@ class Replay:
         track.messages = [*kept, *rest]
 
     def finalize(self, now: int, at: int) -> None:
-        """Record that a request to make all words up to sample `at` final arrived at sample `now`."""
+        """Record a request to make all words up to sample `at` final. It arrived at sample `now`."""
         if self.wanted:
             self._requests.append((now + round(FINALIZED_S * RATE), at))
 

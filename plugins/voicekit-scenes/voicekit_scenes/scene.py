@@ -56,7 +56,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class CallerAct:
-    """The caller makes `sound` at `cue`, louder than usual by `level_db` decibels (quieter if negative)."""
+    """The caller makes `sound` at `cue`, `level_db` dB louder than usual (quieter if negative)."""
 
     sound: str
     cue: Cue
@@ -66,7 +66,7 @@ class CallerAct:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """A sound that continues through the whole call, at `level_db` relative to the caller."""
+    """A sound that continues through the whole call, `level_db` dB louder than the caller (quieter if negative)."""
 
     sound: str
     level_db: float

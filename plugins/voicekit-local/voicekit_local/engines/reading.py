@@ -1,6 +1,6 @@
 """The spoken form of a text, the written word for each spoken word, and where the text may be cut. Pure.
 
-The voice can't read everything itself: it drops "3:05", and the dot in "example.com". So such words are first spelled
+The voice can't read everything itself: it drops "3:05", and the dot in "example.com". So such words are first written
 out by voicekit's own rules, and the times of the spoken words are mapped back to the written words.
 """
 
