@@ -1,4 +1,4 @@
-"""This plugin's checks in `voicekit doctor`: whether there are a microphone and a speaker."""
+"""This plugin's checks in `voicekit doctor`: whether this computer has a microphone and a speaker."""
 
 from __future__ import annotations
 
