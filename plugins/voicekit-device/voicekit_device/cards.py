@@ -25,7 +25,7 @@ STEREO = 2
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device: its number of channels in each direction, and the rate that it prefers."""
+    """A sound device, with its number of channels in each direction and its preferred sample rate."""
 
     index: int
     name: str
@@ -38,8 +38,8 @@ class Device:
 
 
 class Stream(Protocol):
-    """A running stream of a device. `latency`, as the device reports it, is the time between a sound in the room and
-    the callback for it.
+    """A running stream of audio from or to a device. `latency`, as the device reports it, is the number of seconds
+    between a callback and the moment at which its audio sounds in the room.
     """
 
     @property
@@ -53,7 +53,7 @@ class Cards(Protocol):
     """The sound cards of this computer. Every method may block; a failure raises DeviceError."""
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
-        """All devices. With `anew`, and if no stream is open, looks again for added and removed devices."""
+        """All devices. If `anew` is true and no stream is open, this looks for added and removed devices first."""
         ...
 
     def default(self, direction: Direction) -> int | None:

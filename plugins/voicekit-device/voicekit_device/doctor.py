@@ -1,4 +1,4 @@
-"""The checks of this plugin in `voicekit doctor`: looks for a microphone and a speaker."""
+"""This plugin's checks in `voicekit doctor`: whether this computer has a microphone and a speaker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cuts a sink's sound into pieces in the format of its device, and keeps count of the sink's samples. Pure."""
+"""Converts a sink's audio into short pieces in the device's format, and counts the sink's samples. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PIECE_S = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Sound in the device's format, made from the sink's samples `first` to `last`."""
+    """A piece of audio in the device's format, made from the sink's samples `first` to `last`."""
 
     pcm: bytes
     first: int
@@ -24,7 +24,7 @@ class Piece:
 class Fitting:
     """Turns frames in the format `source` into pieces in the format `target`.
 
-    If the formats differ, the resampler holds back a few ms of sound; `holding` is true until `finish` returns it.
+    If the formats differ, the resampler holds back a few ms of audio; `holding` is true until `finish` returns it.
     """
 
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
@@ -40,7 +40,7 @@ class Fitting:
         return self.made_to < self._fed_to
 
     def feed(self, frame: AudioFrame) -> list[Piece]:
-        """The pieces that can be made now; `frame` must directly follow the one before it."""
+        """The pieces that can be made now; `frame` must directly follow the previous frame."""
         self._fed_to = frame.end
         if self._resampler is None:
             return self._cut(frame.pcm, frame.end)
@@ -48,14 +48,14 @@ class Fitting:
         return [piece for sound in made for piece in self._cut(sound.pcm, self._in_source(sound))]
 
     def finish(self) -> list[Piece]:
-        """The pieces for the sound still held back, up to the last sample."""
+        """The pieces made from the audio that is still held back, up to its last sample."""
         if self._resampler is None or not self.holding:
             return []
         rest = b"".join(sound.pcm for sound in self._resampler.finish() if isinstance(sound, AudioFrame))
         return self._cut(rest or bytes(self._target.sample_bytes), self._fed_to)
 
     def restart(self, at: int) -> None:
-        """Forget the sound that is held back; the next frame begins at sample `at`."""
+        """Forget the audio that is held back; the next frame begins at sample `at`."""
         if self._resampler is not None:
             self._resampler.finish()
         self.made_to = self._fed_to = at

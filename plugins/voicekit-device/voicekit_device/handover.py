@@ -1,7 +1,7 @@
-"""Passes sound from a microphone's thread to trio, through a ring buffer that never makes the thread wait.
+"""Passes audio from a microphone's thread to trio, through a ring buffer that never makes the thread wait.
 
 The thread appends to a deque of limited length, which is one atomic step, and wakes trio; repeated requests to wake
-count as one. If trio takes no sound for too long, the oldest sound is dropped, which leaves a gap in the count of
+count as one. If trio takes no audio for too long, the oldest audio is dropped, which leaves a gap in the count of
 samples.
 """
 
@@ -16,10 +16,10 @@ import trio
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Sound as the device delivered it.
+    """A block of audio as the device delivered it.
 
-    `count` is the number of samples before this block, and `came` the time of its arrival by trio's clock. `torn` means
-    that sound before this block was lost, and the device does not know how much.
+    `count` is the number of samples before this block, and `came` is the time of its arrival by trio's clock. `torn`
+    means that audio before this block was lost, and that the device does not know how much.
     """
 
     pcm: bytes
@@ -29,7 +29,7 @@ class Block:
 
 
 class Handover:
-    """A ring buffer made on trio's thread. Only `put` may be called from another thread, and it never waits."""
+    """A ring buffer that belongs to trio's thread. Only `put` may be called from another thread, and it never waits."""
 
     def __init__(self, sample_bytes: int, blocks: int) -> None:
         self.count = 0  # the number of samples put in so far
@@ -41,7 +41,7 @@ class Handover:
         self._waiting = trio.lowlevel.ParkingLot()
 
     def put(self, pcm: bytes, torn: bool) -> None:
-        """Take a block of sound from the device."""
+        """Add a block of audio from the device."""
         torn, self._torn = torn or self._torn, False
         self._blocks.append(Block(pcm, self.count, self._clock.current_time(), torn))
         self.count += len(pcm) // self._sample_bytes
@@ -49,7 +49,7 @@ class Handover:
             self._token.run_sync_soon(self._waiting.unpark_all, idempotent=True)
 
     def tear(self) -> None:
-        """Mark the next block as torn: it will not directly follow the block before it."""
+        """Mark the next block as torn: some audio before it was lost."""
         self._torn = True
 
     def clear(self) -> None:

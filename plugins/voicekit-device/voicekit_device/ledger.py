@@ -1,4 +1,4 @@
-"""The record of the sound that a speaker has taken, and of when it is heard.
+"""A record of the audio that a speaker has taken, and of when it is heard.
 
 Pure: times are arguments. Trio's thread and the speaker's thread may both use the record. The speaker's thread adds
 each piece that it takes to the record, in one atomic step. The piece is then heard after the latency that the device
@@ -28,7 +28,7 @@ class Entry:
 
 
 class Ledger:
-    """The record of one open speaker."""
+    """A record of the pieces that one open speaker has taken."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=KEPT)

@@ -13,7 +13,7 @@ HELP = "list the microphones and speakers of this computer"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print a line for each device. Returns 1 if there is none."""
+    """Print a line for each device. Returns 1 if there are no devices."""
     argparse.ArgumentParser(prog="voicekit devices", description=HELP).parse_args(arguments)
     lines = listing(PortAudio())
     print("\n".join(lines) or "no microphone and no speaker", file=sys.stdout)

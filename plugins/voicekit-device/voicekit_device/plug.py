@@ -1,6 +1,6 @@
-"""The stream of a device. If the device disappears, we try to open it again, for a limited time.
+"""Keeps a device's stream open: if the device disappears, we try to open it again, for a limited time.
 
-Devices are opened and closed in threads, because this takes a tenth of a second for some of them. A device counts as
+Devices are opened and closed in threads, because opening some of them takes a tenth of a second. A device counts as
 lost when it reports the end of its stream, or makes no callback for three seconds; some devices make their first
 callback only after two seconds.
 """
@@ -66,10 +66,10 @@ class Socket:
 
 
 class Plug:
-    """A stream through `socket`. `open` opens the device. It runs in a thread, and gets a function to call when the
-    stream ends.
+    """A stream through `socket`, opened by the function `open`. This function runs in a thread; its second argument is
+    a function to call when the stream ends.
 
-    `pulse` returns a number that keeps changing while the device makes callbacks.
+    `pulse` is a function whose result keeps changing while the device makes callbacks.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ _speakers: RunVar[list[Ledger]] = RunVar("voicekit_device.speakers")
 
 
 def check_echo(echo: str, tail: float) -> None:
-    """Raise ConfigError if `echo` is not a known guard, or `tail` is not a valid time."""
+    """Raise ConfigError if `echo` is not a known echo guard, or `tail` is not a valid time."""
     if echo not in get_args(Echo):
         raise ConfigError(f"echo: expected {' or '.join(map(repr, get_args(Echo)))}, got {echo!r}")
     if not 0 <= tail <= LONGEST_TAIL:
@@ -34,7 +34,7 @@ def check_echo(echo: str, tail: float) -> None:
 
 @contextmanager
 def sounding(ledger: Ledger) -> Iterator[None]:
-    """Until the block ends, count the speaker with the record `ledger` among those that a microphone hears."""
+    """Until the `with` block ends, assume that microphones hear the speaker that `ledger` belongs to."""
     speakers = _in_this_run()
     speakers.append(ledger)
     try:
@@ -44,7 +44,7 @@ def sounding(ledger: Ledger) -> Iterator[None]:
 
 
 def echoes(start: float, end: float, tail: float) -> bool:
-    """Whether a microphone hears one of our speakers between `start` and `end`; a sound echoes for `tail` seconds."""
+    """Whether a microphone hears one of our speakers between `start` and `end`; sounds echo for `tail` seconds."""
     return any(ledger.sounds(start - tail, end) for ledger in _in_this_run())
 
 

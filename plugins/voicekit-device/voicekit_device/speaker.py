@@ -121,7 +121,7 @@ class _Queue:
         return bytes(sound[:size]).ljust(size, b"\0")
 
     def restart(self) -> None:
-        """Forget the rest of a piece, because the device that was playing it is lost."""
+        """Forget the rest of a piece, because the device was lost while playing it."""
         self._rest = b""
 
     def take_back(self) -> deque[Piece]:
@@ -139,7 +139,7 @@ class _Queue:
 
 
 class OpenSpeaker:
-    """`voicekit.contracts.Speaker` on a device."""
+    """An open device, as a `voicekit.contracts.Speaker`."""
 
     def __init__(self, plug: Plug, queue: _Queue, fitting: Fitting) -> None:
         self._plug = plug
@@ -191,7 +191,7 @@ class OpenSpeaker:
         self._changed.unpark_all()
 
     async def end_sound(self) -> None:
-        """Play the sound that the resampler holds back, if nothing more is written in time."""
+        """Whenever nothing more is written in time, play the audio that the resampler holds back."""
         while True:
             await self._fed.wait()
             async for _ in periodic(LOOK_S):

@@ -35,7 +35,7 @@ async def parrot(turn: Turn, say: Say) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a conversation until it ends, and return the exit status of `voicekit run`."""
+    """Run a conversation until it ends. The exit statuses are those of `voicekit run`."""
     if "--browser" in arguments:
         return _in_the_browser(arguments)
     options = _parser().parse_args(arguments)

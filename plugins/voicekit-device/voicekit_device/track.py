@@ -1,6 +1,6 @@
-"""A microphone's sound as one stream with continuous positions. Pure: the time of each block is an argument.
+"""A microphone's audio as one stream with continuous positions. Pure: the time of each block is an argument.
 
-Missing sound becomes a Gap. Its length is the number of lost samples if that is known; otherwise, after an overrun or
+Missing audio becomes a Gap. Its length is the number of lost samples if that is known; otherwise, after an overrun or
 while the device is missing, it is measured by the clock.
 """
 
@@ -12,7 +12,7 @@ from voicekit_device.handover import Block
 
 
 class Track:
-    """The stream of one run, which begins at the time `now` with sample `count` of the device."""
+    """A microphone's stream, which begins at the time `now` with the device's sample number `count`."""
 
     def __init__(self, format: AudioFormat, count: int, now: float) -> None:  # noqa: A002  # the usual word
         self._format = format
@@ -22,7 +22,7 @@ class Track:
         self._begun = False
 
     def heard(self, block: Block) -> list[Sound]:
-        """The block's sound, preceded by a Gap if sound is missing."""
+        """The block's audio, preceded by a Gap if audio is missing."""
         samples = self._format.count(block.pcm)
         missing = block.count - self._count
         if block.torn and self._begun:

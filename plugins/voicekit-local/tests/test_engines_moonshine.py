@@ -108,7 +108,7 @@ def test_altered_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     """Weights other than those that were tested are not used, and the file is named."""
     monkeypatch.setenv("VOICEKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(moonshine, "HASHES", {**moonshine.HASHES, "tokenizer.bin": "0" * 64})
-    with pytest.raises(ConfigError, match=r"tokenizer\.bin of moonshine-cpp==0\.1\.4 with SHA-256 0000"):
+    with pytest.raises(ConfigError, match=r"tokenizer\.bin of moonshine-cpp==0\.1\.4 to have SHA-256 0000"):
         Moonshine().load(no_progress)
     assert list(tmp_path.iterdir()) == []
 

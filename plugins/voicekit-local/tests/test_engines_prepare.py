@@ -139,7 +139,7 @@ def test_a_failure_leaves_nothing_and_says_where(source: Path, monkeypatch: pyte
 
 def test_a_process_that_fails_is_quoted(source: Path) -> None:
     """What the preparing process said last is in the error."""
-    with pytest.raises(ConfigError, match="ended with 1: onnxruntime"):
+    with pytest.raises(ConfigError, match="exit status 1: onnxruntime"):
         prepared(source, HASHES, "model==1.0", no_progress)
 
 

@@ -1,4 +1,4 @@
-"""Turns a whole text into words to read aloud: drops emoji, and writes out times, prices and addresses. Pure."""
+"""Turns complete text into words to read aloud: drops emoji, and writes out times, prices and addresses. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) as it arrives, in a thread that can wait for more bytes.
+"""Decodes audio in a container (WAV, FLAC, Ogg, MP3 ...) as it arrives, in a thread that can wait for more bytes.
 
-libsndfile can read most containers from a pipe, but it has to seek in FLAC and MP3. For these it gets a file object
-that reads the pipe, keeps enough of the bytes already read, and reports an endless length.
+libsndfile can read most containers from a pipe, but it has to seek in FLAC and MP3. For these, we pass it a file
+object that reads the pipe, keeps enough of the bytes already read, and reports an endless length.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ class Undecodable(VoicekitError):
 
 
 class TooLong(VoicekitError):
-    """The sound is longer than LONGEST_S."""
+    """The audio is longer than LONGEST_S."""
 
     def __init__(self) -> None:
         super().__init__(f"expected at most {LONGEST_S / 60:g} minutes of sound")
 
 
 class Decoder:
-    """Decodes one container in a thread, which reads the bytes from a pipe; `deliver` gets the sound and may wait."""
+    """Decodes one container in a thread, which reads the bytes from a pipe and passes the audio to `deliver`."""
 
     def __init__(self, deliver: Callable[[bytes], Awaitable[None]], threads: trio.CapacityLimiter) -> None:
         self._deliver = deliver
@@ -97,7 +97,7 @@ class Decoder:
         self._fed = 0  # bytes
 
     async def feed(self, data: bytes) -> None:
-        """Pass bytes to the decoder, and wait until it takes them. Bytes after the end of the sound are dropped."""
+        """Pass bytes to the decoder, and wait until it takes them. Bytes after the end of the audio are dropped."""
         if self._begun.is_set():
             await self._write(data)
             return
@@ -106,7 +106,7 @@ class Decoder:
             await self._begin()
 
     async def settle(self) -> None:
-        """Wait until all sound that can be decoded without further bytes has been delivered."""
+        """Wait until all audio that can be decoded without further bytes has been delivered."""
         with trio.move_on_after(SETTLE_S):
             delivered = -1
             while self._begun.is_set() and not self._over.is_set() and delivered < self._delivered + self._unread():
@@ -120,7 +120,7 @@ class Decoder:
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """Record that the bytes are complete, and wait until all sound is delivered. Never returns if `run` fails."""
+        """Record that no more bytes will come, and wait until all audio is delivered. Never returns if `run` fails."""
         if not self._begun.is_set():
             await self._begin()
         self._ended = True
@@ -134,7 +134,7 @@ class Decoder:
             unread = unreadable(self._head)
             if unread is not None:
                 os.close(self._read_fd)
-                raise Undecodable(f"{unread} can't be read by this server. Send {', '.join(CONTAINERS[1:])}")
+                raise Undecodable(f"{unread} can't be read by this server. Send one of: {', '.join(CONTAINERS[1:])}")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._hold)
                 what = partial(decode, self._read_fd, self._head, self._deliver_from_thread, lambda: self._fed)
@@ -184,7 +184,7 @@ class Decoder:
 
 
 def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable[[], int]) -> None:
-    """Decode the pipe `fd`, which begins with `head`, to its end, and close it.
+    """Decode all bytes from the pipe `fd`, and close it; `head` holds the first of these bytes.
 
     `deliver` is called with PCM16 mono at 16 kHz; `fed` returns how many bytes have been put into the pipe. Blocks.
     Raises Undecodable and TooLong, and whatever `deliver` raises.

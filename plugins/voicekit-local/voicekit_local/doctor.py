@@ -15,7 +15,7 @@ ANEW = f"install the packages of the local server: {install_command('voicekit-lo
 
 
 def examine() -> Iterator[tuple[bool, str, str]]:
-    """For each check: whether it passed, what was found, and what to do about it."""
+    """For each check: whether it passed, what was found, and advice, which may be empty."""
     aligner = choose_aligner()
     try:
         recogniser = choose_recogniser()

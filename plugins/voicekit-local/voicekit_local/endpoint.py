@@ -1,4 +1,4 @@
-"""Decides how much silence ends an utterance, depending on its last words. Pure; times are in seconds of sound.
+"""Decides how much silence ends an utterance, depending on its last words. Pure; times are in seconds of audio.
 
 After a sentence that looks complete, a shorter silence is needed than after one that breaks off ("I would like to,
 um"). Three settings of the protocol apply to both lengths of silence: two of them scale the lengths, and
@@ -32,7 +32,7 @@ UNFINISHED: Final = frozenset(
 
 
 class Endpointing:
-    """The delays that result from one session's configuration."""
+    """How much silence ends an utterance, according to one session's configuration."""
 
     def __init__(self, config: SttConfig) -> None:
         factor: float = SENSITIVITY_FACTOR ** -(config.endpoint_sensitivity or 0.0)

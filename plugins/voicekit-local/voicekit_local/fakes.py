@@ -1,9 +1,9 @@
 """Engines without models, for testing clients of the server: everything is real except the recogniser and the voice.
 
-    async with fake_server() as (server, endpoints): ...     the key is "secret"
+    async with fake_server() as (server, endpoints): ...     the API key is "secret"
 
-The recogniser hears a word in each WORD_S seconds of sound, "one two three ...", with full confidence. The voice hums:
-each letter is a tone of LETTER_S seconds with its own pitch.
+The recogniser hears a word in each WORD_S seconds of sound, "one two three ...", with a confidence of 0.9. The voice
+hums: each letter is a tone of LETTER_S seconds with its own pitch.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class FakeAligner:
 
 
 class FakeTts:
-    """Hums a text, letter by letter."""
+    """Hums text, letter by letter."""
 
     name = "humming"
     rate = 16_000
@@ -107,7 +107,7 @@ async def fake_server(
     voice: Synthesiser | None = None,
     connections: int = CONNECTIONS,
 ) -> AsyncIterator[tuple[LocalServer, Endpoints]]:
-    """A server with fake engines on a free port, and its addresses; if no `account` is given, the key is KEY."""
+    """A server with fake engines on a free port, and its addresses; if `account` is None, the API key is KEY."""
     workers = Workers(SLOTS)
     studio = Studio(recogniser or FakeRecogniser(), FakeAligner(), voice or FakeTts(), workers)
     server = LocalServer(studio, account or account_for(KEY, workers), connections=connections)

@@ -1,4 +1,4 @@
-"""Identifies containers by their first bytes, and computes how much sound a given number of bytes can contain. Pure."""
+"""Identifies containers by their first bytes, and computes how much audio a number of bytes can contain. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ VALUES_PER_BYTE: Final = 8
 
 
 def mend_head(head: bytes) -> bytes:
-    """`head`, but with an endless length if it is from a WAV that states a length of 0 or all ones, as WAVs written to
-    pipes do.
+    """`head`, but with the greatest possible length if it is the head of a WAV that was written to a pipe. Such a WAV
+    gives its length as 0 or as all ones.
 
     In codecs other than PCM, float, A-law and mu-law, libsndfile counts all samples first, and rejects a file that is
     too long for its counter. For these codecs, the length is set to a quarter of a gigabyte instead.

@@ -1,10 +1,10 @@
-"""Makes results like the service's from a stream of sound: decides when to decode, which words are final, and where
+"""Turns a stream of audio into results like the service's: decides when to decode, which words are final, and where
 speech ends.
 
-Pure: no clock, no thread, no engine. Sound comes in through `feed`. `job` returns the sound to decode now; whoever
-calls `job` has this sound decoded, and passes the result to `done`. `results` returns the messages to send. There is at
-most one job at a time, made from the latest sound when a worker becomes free. So under load there are fewer partial
-results, but nothing else changes.
+Pure: no clock, no thread, no engine. Audio comes in through `feed`. `job` returns the audio to decode now; its caller
+has this audio decoded, and passes the result to `done`. `results` returns the messages to send. There is at most one
+job at a time, and it is made only when a worker becomes free, from the latest audio. So under load there are fewer
+partial results, but nothing else changes.
 
 A segment begins only a little before its speech, because some recognisers hear nothing after a second of silence. If it
 gets too long for an engine, it is cut at its quietest place. Segments become final one after the other; a marker
@@ -49,7 +49,7 @@ BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
 
 
 class Hearing:
-    """One session. Sound is PCM16 little-endian, mono, at 16 kHz; positions are counted in samples."""
+    """Recognises one session's speech. Audio is PCM16 little-endian, mono, at 16 kHz; positions are in samples."""
 
     def __init__(self, config: SttConfig, *, partials: bool = True, language: str = "en") -> None:
         self._partials = partials
@@ -73,7 +73,7 @@ class Hearing:
     # --- input ---
 
     def feed(self, pcm: bytes) -> None:
-        """Take more sound. Raises LocalProtocolError after `end`, or if a sample is incomplete."""
+        """Take more audio. Raises LocalProtocolError after `end`, or if a sample is incomplete."""
         if self._ending or len(pcm) % 2:
             why = "no sound after the end" if self._ending else f"whole samples, got {len(pcm)} bytes"
             raise LocalProtocolError(f"hearing: expected {why}")
@@ -86,12 +86,12 @@ class Hearing:
         self._advance()
 
     def finalize(self) -> None:
-        """Make all words in the sound so far final, and add the marker FIN after them."""
+        """Make all words in the audio so far final, and add the marker FIN after them."""
         self._break_off(FIN)
         self._advance()
 
     def end(self) -> None:
-        """End the sound: all remaining words become final."""
+        """End the stream: all remaining words become final."""
         self._ending = True
         self._talking = False
         self._break_off()
@@ -110,7 +110,7 @@ class Hearing:
         return found is not None and _over(found[0])
 
     def job(self) -> Job | None:
-        """The sound to decode now; the result, a Decoded, must be passed to `done` before there is another job."""
+        """The audio to decode now, if any. The result, a Decoded, must be passed to `done` before the next job."""
         found = self._next()
         if found is None:
             return None
@@ -147,7 +147,7 @@ class Hearing:
 
     @property
     def finished(self) -> bool:
-        """Whether the sound has ended, and `results` has returned all its words or can return them now."""
+        """Whether the audio has ended, and `results` has returned all its words or can return them now."""
         return self._ending and not self._queue
 
     @property

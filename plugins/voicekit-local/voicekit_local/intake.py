@@ -1,4 +1,4 @@
-"""Converts a client's sound in a raw format to the recognisers' format: decodes it, mixes it to mono, and resamples it.
+"""Converts a client's raw audio to the recognisers' format: decodes it, mixes it to mono, and resamples it.
 
 Pure and exact to the sample: if data ends inside a sample, that sample waits for its remaining bytes. Loads numpy when
 a RawIntake is made.
@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r"pcm_([suf])(8|16|24|32|64)(le|be)?$")
 
 
 class RawIntake:
-    """Converts the sound of a session whose configuration names a raw format; `feed` returns PCM16 mono at 16 kHz.
+    """Converts the audio of a session whose configuration names a raw format; `feed` returns PCM16 mono at 16 kHz.
 
     Raises ConfigError for a rate that the resampler does not accept.
     """
@@ -44,7 +44,7 @@ class RawIntake:
         self._resampler = None if self._source.rate == PCM16K.rate else Resampler(self._source, PCM16K)
 
     def feed(self, data: bytes) -> bytes:
-        """The converted sound that is ready; the resampler holds back a few milliseconds."""
+        """The converted audio that is ready; the resampler holds back a few milliseconds."""
         data = self._rest + data
         whole = len(data) // self._sample_bytes * self._sample_bytes
         self._rest = data[whole:]
@@ -58,7 +58,7 @@ class RawIntake:
         return _joined(self._resampler.feed(frame))
 
     def finish(self) -> bytes:
-        """The sound that was held back."""
+        """The audio that was held back."""
         return b"" if self._resampler is None else _joined(self._resampler.finish())
 
 

@@ -13,7 +13,7 @@ from voicekit_local.engines.interface import SpokenWord
 
 
 def letter_times(text: str, words: Sequence[SpokenWord], seconds: float) -> list[tuple[float, float]]:
-    """The start and the end of each character of `text`, in ascending order, without gaps; the sound lasts `seconds`.
+    """The start and the end of each character of `text`, in ascending order, without gaps; the speech lasts `seconds`.
 
     Words that are not found in the text are left out.
 
@@ -44,7 +44,7 @@ def _anchors(text: str, words: Sequence[SpokenWord]) -> list[tuple[int, float]]:
 
 
 def stamps(text: str, times: Sequence[tuple[float, float]], at: float, start: float, end: float) -> Timestamps | None:
-    """The characters that begin at `start` or later, but before `end` (seconds); the text begins at the time `at`."""
+    """The characters that start to sound at `start` or later, but before `end`; the speech begins at the time `at`."""
     chosen = [place for place, (begins, _) in enumerate(times) if start <= at + begins < end]
     if not chosen:
         return None

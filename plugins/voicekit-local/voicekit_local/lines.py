@@ -1,7 +1,7 @@
 """Cuts text, which arrives in chunks of any length, into the pieces to speak. Pure.
 
-A piece is spoken as soon as the next piece has begun, or the text has ended. Otherwise it waits a little for more text:
-briefly after a full stop, and longer in the middle of a sentence, which is then cut at the last space.
+A piece is spoken as soon as the next piece begins to arrive, or the text ends. Otherwise we wait a little for more
+text: briefly after a full stop, and longer in the middle of a sentence, which is then cut at the last space.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TAG_BEGUN: Final = re.compile(r"\[(?:[^\W\d_]|[ ,'\u2019-]){0,40}\]?$")
 
 
 class Lines:
-    """The text of one stream; the function `pieces` cuts a text at natural pauses."""
+    """The text of one stream; the function `pieces` cuts text at natural pauses."""
 
     def __init__(self, pieces: Callable[[str], list[str]]) -> None:
         self._pieces = pieces

@@ -18,7 +18,7 @@ SPEAKER: Final = "1"  # the label of the only speaker: no engine here can distin
 @dataclass(frozen=True, slots=True)
 class Result:
     """One message: the new final tokens and markers, then all interim tokens. Words are final up to `final_ms`, and
-    sound has been heard up to `total_ms`.
+    audio has been heard up to `total_ms`.
     """
 
     tokens: tuple[Token, ...]
@@ -58,7 +58,7 @@ class Outbox:
     def take(self, tail: Sequence[Word], final_to: int, total: int, *, last: bool) -> list[Result]:
         """The messages to send, none or one, after `total` samples have been heard.
 
-        `final_to` is the position up to which all words are final; the position in the messages never goes back.
+        `final_to` is the position up to which all words are final; the final position in the messages never goes back.
         """
         tokens = tuple(self._token(word, first=not (self._any_token or place)) for place, word in enumerate(tail))
         due = total - self._taken_at >= PROGRESS or (last and final_to > self._final_to)

@@ -1,7 +1,7 @@
 """Converts speech to the format that a client wants: raw, WAV, or one that libsndfile can encode as a stream.
 
-Each stream has its own Packing, which is fed piece by piece. A header, if the format has one, is sent once; its length
-means "until the end".
+Each stream has its own Packing, which is fed piece by piece. A header, if the format has one, is sent once; the length
+in this header stands for "until the end".
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Packing:
         self._pack, self._close = _packer(name, target.rate, config.bitrate)
 
     def feed(self, pcm: bytes) -> bytes:
-        """The bytes that are ready; resamplers and encoders hold back some sound."""
+        """The bytes that are ready; resamplers and encoders hold back some audio."""
         if self._resampler is None:
             return self._pack(pcm)
         frame = AudioFrame(pcm, self._at, self._source)

@@ -1,8 +1,8 @@
-"""The server's REST API: the protocol's server role, with its files on disk, and the engines that do the work.
+"""The server's REST API: RestServer speaks the protocol, uploads are kept on disk, and the engines do the work.
 
-Uploads go into a folder that is removed when the server ends. Up to two whole files are transcribed at a time, when no
-call needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a
-voice) or should not fulfil (download) are refused.
+Uploads go into a folder that is removed when the server ends. Up to two files are transcribed at a time, and only while
+no call needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a
+voice) or should not fulfil (download) are rejected.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Word:
 
 @dataclass(slots=True)
 class Segment:
-    """The sound from sample `start` on (up to `end`, once the segment is closed), and the words known so far."""
+    """The audio from sample `start` on (up to `end`, once the segment is closed), and the words known so far."""
 
     start: int
     end: int | None = None
@@ -88,7 +88,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The result of a job: `tail`, the words after the settled ones, and how many words of `tail` are now settled."""
+    """The result of a job. `tail` has the words after the settled ones; the first `settles` of them are now settled."""
 
     job: Job
     heard: Heard
@@ -98,7 +98,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Sound to decode, with everything needed to decode it in a thread; `run` blocks."""
+    """Audio to decode, with everything needed to decode it in a thread; `run` blocks."""
 
     segment: Segment
     pcm: bytes = field(repr=False)
@@ -160,7 +160,7 @@ def take(segment: Segment, decoded: Decoded) -> list[Word]:
 
 
 def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
-    """Where in `words` the words after the settled ones begin, even if `words` spells the settled ones differently.
+    """The number of words at the start of `words` that are already settled, even if they are spelled differently there.
 
     >>> tail_start(["I", "would"], ["I", "would", "like", "tea"]), tail_start(["I", "wood"], ["I'd", "like", "tea"])
     (2, 1)
@@ -179,8 +179,8 @@ def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
 def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
     """How many words two decodes in a row settle: those that agree from the beginning, except the last word.
 
-    The last word may be incomplete, or change with the next word. In a test, settling the last word too made 0.4 % more
-    words wrong.
+    The last word may be incomplete, or change when the next word arrives. In a test, settling the last word too made
+    0.4 % more words wrong.
 
         >>> agreeing(["a", "table", "for", "for"], ["a", "table", "for", "four", "people"]), agreeing(["a"], ["a"])
         (2, 0)
@@ -190,7 +190,7 @@ def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
 
 
 def quietest(pcm: bytes) -> int:
-    """The position, in samples, of the middle of the quietest tenth of a second."""
+    """The position, in samples, of the middle of the quietest tenth of a second in `pcm`."""
     size = 2 * WINDOW
     levels = [
         math.hypot(*struct.unpack(f"<{WINDOW}h", pcm[place : place + size]))

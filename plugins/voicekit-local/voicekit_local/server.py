@@ -61,9 +61,9 @@ HEAD_BYTES: Final = 16 * 1024
 
 
 def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
-    """The account for your own server: it has one key, and a fixed number of calls for each core of the machine.
+    """The account of a local server: it has one key, and allows a fixed number of calls for each core of the machine.
 
-    While the workers are too slow, new calls are refused, so that the running ones get their results in time.
+    While the workers are too slow, new calls are rejected, so that the running ones get their results in time.
     """
     calls = CALLS_PER_CORE * workers.slots
     account = Account(
@@ -91,7 +91,7 @@ def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:
 
 
 class Strangers:
-    """A limited number of places for clients that have not shown a key."""
+    """A limited number of places for clients that have not shown an API key."""
 
     def __init__(self, most: int = STRANGERS) -> None:
         self._most = most
@@ -99,8 +99,8 @@ class Strangers:
 
     @contextmanager
     def place(self) -> Iterator[Callable[[], None]]:
-        """Hold a place. Until the yielded function is called, a later client may take this place, in which case the
-        block is cancelled.
+        """Take a place for the `with` block. Until the yielded function is called, a later client may take this place
+        over, which cancels the block.
         """
         with trio.CancelScope() as scope:
             self._waiting[scope] = None
@@ -115,8 +115,8 @@ class Strangers:
 
 
 def pages(origins: Collection[str]) -> Callable[[str], bool]:
-    """A function that returns whether web pages of an origin may use the server: only those of this machine and of
-    `origins` may.
+    """A function that returns whether web pages from an origin may use the server. Only those from this machine and
+    from `origins` may.
 
     >>> [pages(["https://a.example"])(o) for o in ("http://localhost:3000", "https://a.example", "http://evil.example")]
     [True, True, False]
@@ -132,7 +132,7 @@ def pages(origins: Collection[str]) -> Callable[[str], bool]:
 
 
 class LocalServer:
-    """Serves the engines of `studio` to clients with a key of `account`, including web pages of `origins`."""
+    """Serves the engines of `studio` to clients with a key of `account`, including web pages from `origins`."""
 
     def __init__(
         self, studio: Studio, account: Account, *, connections: int = CONNECTIONS, origins: Collection[str] = ()

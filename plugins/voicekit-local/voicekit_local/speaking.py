@@ -1,8 +1,8 @@
-"""Text to speech on one connection: the protocol's server role, with a task for each stream.
+"""Text to speech on one connection: TtsServer speaks the protocol, and a task for each stream makes the speech.
 
     client ─receive▶ TtsServer ─▶ Lines ─piece▶ a worker's voice and packing ─messages▶ TtsServer ─flush▶ client
 
-A stream speaks faster than real time if its client reads fast enough. Streams whose sound would soon run out go first.
+Speech is sent faster than real time if the client reads fast enough. Streams whose audio would soon run out go first.
 If the machine is too slow, the protocol's own timers end the stream with an error.
 """
 
@@ -48,7 +48,7 @@ _SILENCE: Final = Spoken(b"", 1_000, ())
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The sound in one message, in the client's format."""
+    """The audio in one message, in the client's format."""
 
     data: bytes
     seconds: float
@@ -56,7 +56,7 @@ class Chunk:
 
 
 class Stream:
-    """One stream of text and its sound, from start to end."""
+    """One stream: its text and the speech made from it, from start to end."""
 
     def __init__(self, name: str, config: TtsConfig, voice: Synthesiser) -> None:
         self.name = name
@@ -84,7 +84,7 @@ class Stream:
 
     @property
     def in_hand_s(self) -> float:
-        """How much of the sound already sent, in seconds, is still unheard if the client plays it in real time."""
+        """How many seconds of the audio already sent are still to be heard, if the client plays it in real time."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
     def urgent(self) -> bool:
@@ -92,7 +92,7 @@ class Stream:
         return self.in_hand_s < IN_HAND_S
 
     async def pace(self) -> None:
-        """Wait until more sound may be sent."""
+        """Wait until more audio may be sent."""
         if self.spoken_s:
             await trio.sleep_until(self._first_at + self.spoken_s / FASTER)
 
@@ -101,7 +101,7 @@ class Stream:
         self.spoken_s += seconds
 
     def make(self, voice: Synthesiser, piece: str) -> list[Chunk]:
-        """The sound of `piece` as messages, which continue those of the previous pieces. Blocks."""
+        """The speech for `piece`, as messages that continue those of the previous pieces. Blocks."""
         silent = not any(letter.isalnum() for letter in piece)
         config = self.config
         spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
@@ -123,7 +123,7 @@ class Stream:
 
 
 class Speaking:
-    """Text to speech on one connection; `key` is the key that the client has shown, if any."""
+    """Text to speech on one connection; `key` is the API key that the client has shown, if any."""
 
     def __init__(self, studio: Studio, account: Account, offer: Offer, key: str | None, now: float) -> None:
         self.core = tts.TtsServer(account, key, now, offer=offer)

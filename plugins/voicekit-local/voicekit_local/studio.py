@@ -63,7 +63,7 @@ class Studio:
         self._introduced: set[str] = set()
 
     def introduce(self, voice: str) -> None:
-        """If the service has no voice called `voice`, warn that another voice is speaking, once for each such name."""
+        """If the service has no voice called `voice`, warn that another voice speaks instead, once per name."""
         if voice in self._introduced or voice in (*KNOWN_VOICES.split(), *self.voice.voices):
             return
         if len(self._introduced) < INTRODUCED:
@@ -72,7 +72,7 @@ class Studio:
             print(f"warning: {said}", file=sys.stderr, flush=True)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Run `do`, a function of an engine, in a worker thread. Raises EngineFailed if `do` raises an error."""
+        """Run `do`, one of an engine's functions, in a worker thread. Raises EngineFailed if `do` raises an error."""
         try:
             return await self.workers.work(do, *args)
         except Exception as error:  # an engine is third-party code: an error ends one connection, not the server

@@ -1,8 +1,8 @@
-"""Speech to text on one connection: the protocol's server role, with intake, hearing and the recogniser.
+"""Speech to text on one connection: SttServer speaks the protocol, and the recogniser finds the words.
 
     client ─receive▶ SttServer ─link▶ intake ─▶ Hearing ─job▶ a worker's recogniser ─done▶ Hearing ─results▶ SttServer
 
-The link and the unprocessed sound in `Hearing` have limits, so a client that sends too fast must wait. If a client
+The link and the unprocessed audio in `Hearing` have limits, so a client that sends too fast must wait. If a client
 sends in real time but gets its words too late, its session ends with an error. The client can then try again later, or
 elsewhere.
 """
@@ -40,7 +40,7 @@ Asked: TypeAlias = stt.AudioCame | stt.FinalizeAsked | stt.EndAsked
 
 
 class Transcribing:
-    """Speech to text on one connection; `key` is the key that the client has shown, if any."""
+    """Speech to text on one connection; `key` is the API key that the client has shown, if any."""
 
     def __init__(self, studio: Studio, account: Account, offer: Offer, key: str | None, now: float) -> None:
         self.core = stt.SttServer(account, key, now, offer=offer)
@@ -171,14 +171,14 @@ class Transcribing:
 
 
 class Ahead:
-    """How many seconds a client's sound is ahead of real time; never less than 0, even after a pause."""
+    """How many seconds a client's audio is ahead of real time; never less than 0, even after a pause."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> float:
-        """Record that more sound has arrived, and return how far ahead the client is now."""
+        """Record that more audio has arrived, and return how far ahead the client is now."""
         self._seconds = max(0.0, self._seconds - (now - self._at)) + seconds
         self._at = now
         return self._seconds

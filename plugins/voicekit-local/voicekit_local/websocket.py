@@ -1,7 +1,7 @@
 """One websocket of the server: a reader, a writer and a timer around a service.
 
-The service is one of the protocol's server roles with its engine. Nothing accumulates: the service waits while its
-client is not reading, and a client that sends too fast must wait.
+The service is one of the server's roles (stt or tts) and the engine behind it. Nothing accumulates: the service waits
+while its client is not reading, and a client that sends too fast must wait.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Core(Protocol):
 
 
 class Line:
-    """The connection to one client: `flush`, which any task may call, sends the messages of the core.
+    """The connection to one client: `flush`, which any task may call, sends the messages of `core`.
 
     If a task is cancelled in `flush`, the next call to `flush`, from whichever task, sends the remaining messages.
     """
@@ -126,7 +126,7 @@ class Line:
 
 
 class Service(Protocol):
-    """A server role with its engine, on one connection."""
+    """One of the server's roles (stt or tts) and the engine behind it, serving one connection."""
 
     @property
     def core(self) -> Core: ...
@@ -135,7 +135,7 @@ class Service(Protocol):
         ...
 
     def tick(self, now: float) -> None:
-        """Do what is due. Called when the time `core.due_at` has come."""
+        """Do what is due. Called at the time `core.due_at`."""
         ...
 
     def closed(self) -> None:

@@ -48,7 +48,7 @@ class Errors:
 
 
 def word_errors(said: str, heard: str) -> Errors:
-    """The errors in `heard` if `said` was spoken.
+    """The errors in `heard`, compared with what was `said`.
 
     >>> word_errors("It's five past 10.", "it is 5 passed ten").wrong
     1
@@ -58,7 +58,7 @@ def word_errors(said: str, heard: str) -> Errors:
 
 
 def total_errors(pairs: Iterable[tuple[str, str]]) -> Errors:
-    """The errors in many pairs of texts, each with the text said and the text heard."""
+    """The total errors over many (said, heard) pairs of texts."""
     return sum((word_errors(said, heard) for said, heard in pairs), Errors(0, 0))
 
 
@@ -83,7 +83,7 @@ def edit_distance(expected: Sequence[str], got: Sequence[str]) -> int:
 
 
 def prefix_distances(expected: Sequence[str], got: Sequence[str]) -> list[int]:
-    """The edit distance between all of `expected` and the first n words of `got`, for n from 0 on."""
+    """The edit distance between all of `expected` and the first n words of `got`, for every n from 0 up."""
     row = list(range(len(got) + 1))
     for place, word in enumerate(expected, start=1):
         before, row[0] = row[0], place

@@ -1,6 +1,6 @@
 """The cores that engines work on: one slot for each core, given to the most urgent work.
 
-The work is chosen only when a slot becomes free. So a recogniser that had to wait takes the newest sound: under load,
+The work is chosen only when a slot becomes free. So a recogniser that had to wait takes the newest audio: under load,
 partial results come less often, but nothing accumulates.
 """
 
@@ -48,7 +48,7 @@ class Pressure:
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> None:
-        """Record that urgent work is done, `seconds` after it was requested."""
+        """Record that urgent work has ended, `seconds` after it was requested."""
         self._level = (1 - SHARE) * self.level(now) + SHARE * seconds
         self._at = now
 
@@ -88,8 +88,8 @@ class Workers:
 
     @asynccontextmanager
     async def slot(self, urgent: Urgent) -> AsyncIterator[None]:
-        """Wait for a slot and hold it. Urgent work gets a slot first; otherwise, tasks get slots in the order in which
-        they asked."""
+        """Wait for a slot, and hold it until the block ends. Urgent work goes first; otherwise, tasks get slots in the
+        order in which they asked."""
         asked_at = trio.current_time()
         await self._take(urgent)
         counts = urgent()
@@ -102,7 +102,7 @@ class Workers:
             self._give()
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Run `do` in a thread, normally with a slot held. A thread can't be stopped: cancellation waits for it."""
+        """Run `do` in a thread; the caller normally holds a slot. If cancelled, wait for the thread to end."""
         return await trio.to_thread.run_sync(do, *args, limiter=self._threads)
 
     async def _take(self, urgent: Urgent) -> None:

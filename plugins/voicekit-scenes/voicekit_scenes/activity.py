@@ -53,10 +53,9 @@ class Stretch:
 
 
 def stretches(track: Samples, replies: Sequence[Samples], since: Sequence[float]) -> list[Stretch]:
-    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so that reply can't be heard
-    earlier.
+    """The stretches of `track`, in order. The voice began reply n at `since[n]`, so the reply can't be heard earlier.
 
-    If several replies have the same sound, the stretch belongs to the latest.
+    If a stretch matches several replies, it belongs to the latest.
     """
     loud = sounding(track)
     found: list[Stretch] = []

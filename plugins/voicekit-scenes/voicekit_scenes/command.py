@@ -1,4 +1,4 @@
-"""`voicekit scenes [BOT]`: run the scenes with a bot, print the score, and draw a picture."""
+"""`voicekit scenes [BOT]`: run the scenes with a bot, print the score, and draw a chart."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def usual_vad(plugins: Plugins) -> str:
-    """The vad that a session has by default: `confirmed` if voicekit-silero is installed, else `webrtc`."""
+    """The default voice activity detector: `confirmed` if voicekit-silero is installed, else `webrtc`."""
     return "confirmed" if "confirmed" in plugins.registry.names("vad") else "webrtc"
 
 

@@ -1,4 +1,4 @@
-"""Decides when the caller acts, from the bot's sound. Pure; times are in seconds of the call."""
+"""Decides when the caller acts, depending on when the bot is audible. Pure; times are in seconds of the call."""
 
 from __future__ import annotations
 

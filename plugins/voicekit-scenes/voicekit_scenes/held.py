@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Recording:
     """The facts about a scene after the call. Both tracks have the same length; their samples are between -1 and 1,
-    at RATE.
+    and their sample rate is RATE.
     """
 
     scene: Scene
@@ -70,7 +70,7 @@ def hold(
 ) -> Recording:
     """Run `scene` with `bot`, or with the scene's scripted bot if `bot` is None.
 
-    `messages` is the file with the recogniser's recorded messages. With `engines`, a real recogniser hears the sound.
+    `messages` is the file with the recogniser's recorded messages. With `engines`, a real recogniser hears the caller.
     """
     voice = RecordedTts()
     room = Room(scene, voice, replays=engines is None, messages=messages)

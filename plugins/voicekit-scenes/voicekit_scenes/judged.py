@@ -50,7 +50,7 @@ class Judged:
 
     @property
     def good(self) -> bool:
-        """Whether the bot did everything that was due."""
+        """Whether the bot did everything that it had to do."""
         cut = Became.CUT in self.replies or Became.ELSEWHERE in self.replies
         return all(one.good for one in self.outcomes) and not (cut or self.lost or self.empty or self.history_wrong)
 

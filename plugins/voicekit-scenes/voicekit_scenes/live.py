@@ -1,7 +1,7 @@
-"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, as in real time.
+"""The recogniser of voicekit-local in virtual time: it gets 20 ms of audio at a time, as in real time.
 
 It decodes immediately, but returns a result only after the time that an idle core would need, which is computed from
-the length of the sound. So the load on the machine changes nothing, and the same sound gives the same messages.
+the length of the audio. So the load on the machine changes nothing, and the same audio gives the same messages.
 `--recogniser live` uses this recogniser, and scripts/record_recogniser.py records its messages.
 """
 
@@ -50,7 +50,7 @@ class Engines:
 
 
 class LiveHearing:
-    """One stream: `feed` takes sound, and returns the recogniser's results up to the end of this sound."""
+    """One stream: `feed` takes audio, and returns the recogniser's results up to the end of this audio."""
 
     def __init__(self, engines: Engines) -> None:
         from voicekit_local.hearing import Hearing
@@ -68,7 +68,7 @@ class LiveHearing:
         return self._answers()
 
     def finalize(self, at: int) -> None:
-        """Make all words so far final; the answer says that the sound before sample `at` is final."""
+        """Make all words so far final; the transcripts then report that everything before sample `at` is final."""
         self._finalized = at
         self._hearing.finalize()
 
@@ -88,7 +88,7 @@ class LiveHearing:
 
 
 class LiveStt(Pipeable):
-    """The stage: hears PCM16 mono at RATE. Decoding blocks, so the stage is meant for virtual time."""
+    """The recogniser as a stage for PCM16 mono at RATE. It blocks while decoding, so it is meant for virtual time."""
 
     name = "live recogniser"
     produces = None
@@ -105,7 +105,7 @@ class LiveStt(Pipeable):
         return self.accepts
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final once that sample has been heard, unless speech starts first."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before that."""
         self._asked = at
 
     @asynccontextmanager

@@ -75,7 +75,7 @@ def hum(seconds: float, seed: int) -> Samples:
 
 
 def music(seconds: float, seed: int) -> Samples:
-    """Chords like those of a piano, two each second, with a bass; each chord fades within RINGS_S."""
+    """Chords like those of a piano, two per second, with a bass; each chord fades within RINGS_S."""
     dice = np.random.default_rng(seed)
     sound = np.zeros(_count(seconds + RINGS_S))
     since = np.arange(_count(RINGS_S)) / RATE

@@ -1,8 +1,8 @@
 """Runs scenes in real time with the local server: with voicekit, and with other programs that get the same sound.
 
 The caller, the voice and the score are the same as in virtual time, but a real recogniser hears the sound, so the load
-on the machine matters. A peer is another program. It reads the caller's sound from its standard input, 20 ms at a time
-in real time, and writes the sound that it plays to its standard output in the same way; see benchmarks/peer_work.
+on the machine matters. A peer is another program. It reads the caller's audio from its standard input, 20 ms at a time
+in real time, and writes the audio that it plays to its standard output in the same way; see benchmarks/peer_work.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def recording_of(
 
 
 async def hold_with_peer(scene: Scene, service: SpeechService, command: Sequence[str]) -> Recording:
-    """Run `scene` with the program `command`, which gets addresses and texts as JSON in its last argument."""
+    """Run `scene` with the program `command`, and pass it the servers' addresses and the bot's texts as JSON, in its
+    last argument.
+    """
     voice = VoiceServer()
     room = Room(scene, voice, replays=False)
     async with voice.serve() as tts, _peer(scene, service, tts, command) as process:

@@ -1,7 +1,7 @@
-"""Replays the recogniser's recorded messages, at the times that fit the positions of the caller's sounds. Pure.
+"""Replays the recogniser's recorded messages, timed to match the sounds that the caller makes. Pure.
 
-Each sound that the microphone hears has a track of messages, with times in seconds since its first sample. The messages
-come from messages.jsonl, or, if they are scripted, from lines.toml.
+Each sound that the microphone hears has a track of messages, timed in seconds from the sound's first sample. The
+messages come from messages.jsonl, or, if they are scripted, from lines.toml.
 
 The caller may make a sound before all messages of the previous sound have arrived. A recogniser would hear both sounds
 in one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages
@@ -48,7 +48,7 @@ MESSAGES: Final = "messages.jsonl"
 def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
     """The messages in `file`, by sound and level. `file` is a path, or the name of a file in this module's folder.
 
-    Raises ConfigError if there is no such file, or if it contains something else.
+    Raises ConfigError if there is no such file, or if it contains anything but messages.
     """
     path = Path(file) if Path(file).is_file() else HERE / file
     try:
@@ -121,7 +121,7 @@ class Track:
 
 @dataclass
 class Replay:
-    """One stream of messages. Call `begin` when a sound starts, and `hear` for each piece of sound that has arrived.
+    """One stream of messages. Call `begin` when a sound starts, and `hear` for each piece of audio that has arrived.
 
     If `wanted` is false, the stream has no messages, and none need to have been recorded.
     """
@@ -164,7 +164,7 @@ class Replay:
         track.messages = [*kept, *rest]
 
     def finalize(self, now: int, at: int) -> None:
-        """Note a request, which arrived at sample `now`, to make all words up to sample `at` final."""
+        """Record a request to make all words up to sample `at` final. It arrived at sample `now`."""
         if self.wanted:
             self._requests.append((now + round(FINALIZED_S * RATE), at))
 

@@ -63,7 +63,7 @@ class Speaks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A sound that the caller made, which begins at sample `start` of the stream."""
+    """A sound that the caller made, beginning at sample `start` of the stream."""
 
     act: CallerAct
     start: int
@@ -213,7 +213,7 @@ class _Echo:
             self._track.limit = None if whole else self._track.start + self._played + round(DECODES_S * RATE)
 
     def look(self, now: int) -> None:
-        """If an answer has not continued for a while, count it as cut."""
+        """Count the bot's answer as cut if it has not continued for a while."""
         if self._track is not None and self._track.limit is not None and now - self._last > RATE:
             self._end(self._last)
 
@@ -253,7 +253,7 @@ class Microphone(Pipeable):
 
 
 class RecordedStt(Pipeable):
-    """The recogniser: emits the recorded messages for the sound that has reached it, and can finalize on request."""
+    """The recogniser: emits the recorded messages for the audio that has reached it, and finalizes words on request."""
 
     name = "recorded recogniser"
     produces = None
@@ -270,7 +270,7 @@ class RecordedStt(Pipeable):
         return PCM
 
     def finalize(self, at: int) -> None:
-        """Make all words up to sample `at` final once that sample has been heard, unless speech starts first."""
+        """Make all words up to sample `at` final once that sample has been heard, unless speech starts before that."""
         self._asked = at
 
     @asynccontextmanager

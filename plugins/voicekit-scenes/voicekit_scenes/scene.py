@@ -56,7 +56,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class CallerAct:
-    """The caller makes `sound` at `cue`, `level_db` louder than usual (quieter if negative)."""
+    """The caller makes `sound` at `cue`, `level_db` dB louder than usual (quieter if negative)."""
 
     sound: str
     cue: Cue
@@ -66,7 +66,7 @@ class CallerAct:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """A sound that continues through the whole call, at `level_db` relative to the caller."""
+    """A sound that continues through the whole call, `level_db` dB louder than the caller (quieter if negative)."""
 
     sound: str
     level_db: float
@@ -74,7 +74,7 @@ class Backdrop:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A call: the bot says `greeting`, then its `answers` one after the other, and repeats the last one.
+    """A call: the bot says `greeting`, then its `answers` one after the other, and keeps repeating the last one.
 
     `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone also hears the bot, at
     `echo_db` relative to the bot's own level. The caller performs the acts `rounds` times, and then stays silent for
@@ -191,7 +191,7 @@ def _check(scene: Scene) -> None:
         name for name in (*scene.answers, *([scene.greeting] if scene.greeting else ())) if name not in answers()
     ]
     if unknown or not scene.answers:
-        wrong = f"answers: expected names of answers.toml, got {unknown}"
+        wrong = f"answers: expected names from answers.toml, got {unknown}"
     if wrong is not None:
         raise ConfigError(f"scene {scene.name!r}: {wrong}")
 

@@ -73,7 +73,7 @@ class Outcome:
 
     `latency`: from the end of the caller's sound to the answer's first sound. `cut_in`: whether an answer began during
     the sound. `yielded`: from the beginning of the caller's sound until the bot was silent. `talked`: how long the bot
-    spoke again while the caller was still speaking. `late`: from the end of the sound until the reply resumed.
+    then talked over the caller again. `late`: from the end of the caller's sound until the reply resumed.
     """
 
     due: Due
@@ -88,7 +88,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether the bot did what was due. The latency does not matter here."""
+        """Whether the bot did what it had to do. The latency does not matter here."""
         if self.cut_in or self.given is False:
             return False
         if self.due in (Due.YIELD, Due.HUSH):
@@ -164,9 +164,8 @@ def _beginnings(bot: Sequence[Stretch]) -> list[Stretch]:
 
 
 def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
-    """How long the bot went on speaking after the sound began (None if it was silent), and how long it spoke again.
-
-    Speaking again means continuing a reply that had begun before the caller's sound.
+    """How long the bot went on speaking after the caller's sound began (None if the bot was silent then), and how long
+    it later talked over the same sound again, continuing a reply that had begun before the sound.
     """
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
     if over is None:

@@ -1,7 +1,7 @@
 """The bot's voice: recorded answers with the times of their words, and other recorded speech for all other texts.
 
-A text in answers.toml sounds as it was recorded. Any other text, for instance from your own bot, gets 60 ms of recorded
-speech for each character: a real voice, but with other words.
+For a text in answers.toml, its recording is played. For any other text, for instance from your own bot, 60 ms of
+recorded speech are played for each character: a real voice, but with other words.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FRAME: Final = RATE // 25
 
 @dataclass
 class Utterance:
-    """One reply as the voice got it: its text, its sound so far (`pcm`), and when each word begins."""
+    """One reply as the voice got it: its text, its audio so far (`pcm`), and when each word begins."""
 
     turn: int
     """The number of the reply."""
@@ -53,7 +53,7 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """How long the utterance will last, in seconds: the whole recorded answer, or else the sound so far."""
+        """How long the utterance will last, in seconds: the whole recorded answer, or else the audio so far."""
         return len(self.samples if self.name is None else sound(f"bot-{self.name}")) / RATE
 
     @property
@@ -81,7 +81,7 @@ class Utterance:
 
 
 class RecordedTts(Pipeable):
-    """Speaks at RATE, faster than real time; `said` holds an Utterance for every reply begun so far."""
+    """Delivers speech with the sample rate RATE, faster than real time; `said` has an Utterance for each reply."""
 
     name = "recorded voice"
     accepts = None
@@ -95,7 +95,7 @@ class RecordedTts(Pipeable):
         return self.produces
 
     def cut(self) -> None:
-        """Nothing to do: playout drops the sound that is waiting."""
+        """Nothing to do: playout drops the audio that is waiting."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:
@@ -121,7 +121,7 @@ class RecordedTts(Pipeable):
 
 
 def begun(text: str) -> str | None:
-    """The recorded answer that begins with the words of `text`."""
+    """The name of the recorded answer that begins with the words of `text`, if there is one."""
     words = text.split()
     return next((name for name, whole in answers().items() if whole.split()[: len(words)] == words), None)
 

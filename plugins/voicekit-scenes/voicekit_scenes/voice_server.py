@@ -1,7 +1,7 @@
 """A loopback server that offers the recorded voice over the Soniox protocol, for programs other than voicekit.
 
-It answers immediately, in messages that each hold 100 ms of sound, and keeps a record of the texts that it got, like
-`RecordedTts`.
+Each message to a client holds 100 ms of audio. Like `RecordedTts`, the server keeps a record of the texts that it
+gets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MESSAGE: Final = 2 * RATE // 10
 
 
 class VoiceServer:
-    """Speaks PCM16 mono at RATE to all clients; `said` holds an Utterance for every stream."""
+    """Sends every client its speech as PCM16 mono at RATE; `said` has an Utterance for every stream."""
 
     def __init__(self) -> None:
         self.said: list[Utterance] = []

@@ -69,7 +69,7 @@ class Caller(Pipeable):
 
 
 async def recording(path: Path, wanted: AudioFormat) -> bytes:
-    """The sound in the file at `path`. Raises ConfigError if its format is not `wanted`."""
+    """The audio in the file at `path`. Raises ConfigError if its format is not `wanted`."""
     return await in_thread(_read, path, wanted)
 
 

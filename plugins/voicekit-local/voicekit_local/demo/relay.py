@@ -15,7 +15,10 @@ BLOCK = 64 * 1024
 
 
 class Relay:
-    """Passes bytes between its clients and the server; `url` is the server's URL, with the relay's host and port."""
+    """Passes bytes between its clients and the server.
+
+    Clients connect to `url`, which is the server's URL, but with the relay's host and port.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

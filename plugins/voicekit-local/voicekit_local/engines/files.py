@@ -17,8 +17,8 @@ PLUGIN = "voicekit-local"
 
 
 def package_folder(package: str, distribution: str) -> Path:
-    """The folder of a package, found without importing it. If it is missing, raises a ConfigError that names the
-    distribution."""
+    """The folder of `package`, found without importing it. If the package is missing, raises a ConfigError that names
+    the distribution."""
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise missing(f"voicekit-local needs the package {distribution}, which is not installed")
@@ -35,10 +35,10 @@ def check_files(folder: Path, hashes: Mapping[str, str], distribution: str) -> N
     for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():
-            raise ConfigError(f"expected {distribution} to contain {name}, found no such file in {folder}")
+            raise ConfigError(f"expected {distribution} to contain {name}, but there is no such file in {folder}")
         got = sha256(path)
         if got != expected:
-            raise ConfigError(f"expected {path} of {distribution} with SHA-256 {expected}, got {got}")
+            raise ConfigError(f"expected {path} of {distribution} to have SHA-256 {expected}, got {got}")
 
 
 def sha256(path: Path) -> str:

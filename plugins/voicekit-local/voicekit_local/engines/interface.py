@@ -1,8 +1,8 @@
-"""The contracts of engines: recognisers turn sound into words, synthesisers turn words into sound, and aligners find
-when words are spoken.
+"""The contracts of engines: recognisers turn speech into words, synthesisers turn words into speech, and aligners
+find when words are spoken.
 
 All sessions in a process share one object per engine. Its methods block, and run in several worker threads at the same
-time; `load` runs once, before anything else. Sound is a mono array of float32 from -1 to 1.
+time; `load` runs once, before anything else. Audio is a mono array of float32 from -1 to 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def no_progress(doing: str, done: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """One written word with its punctuation, without spaces; its confidence is from 0 to 1."""
+    """A word as the recogniser writes it, with punctuation but no spaces; its confidence is from 0 to 1."""
 
     text: str
     confidence: float
@@ -44,10 +44,10 @@ class HeardWord:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The words in one segment of sound.
+    """The words in one segment of audio.
 
-    Only the engine understands `tokens`. When the same segment is decoded again with more sound at its end, the tokens
-    are passed as the draft, which saves most of the work.
+    Only the engine understands `tokens`. When the same segment is decoded again with more audio at its end, the tokens
+    are passed to the engine as a draft, which saves most of the work.
     """
 
     words: tuple[HeardWord, ...]
@@ -67,7 +67,7 @@ class Recogniser(Protocol):
         ...
 
     def decode(self, sound: Sound, draft: tuple[int, ...] = ()) -> Heard:
-        """The words in at most LONGEST_S seconds of sound at HEARING_RATE; none for silence and noise."""
+        """The words in at most LONGEST_S seconds of audio at HEARING_RATE; silence and noise yield none."""
         ...
 
 
@@ -81,9 +81,9 @@ class Aligner(Protocol):
         ...
 
     def align(self, sound: Sound, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
-        """The start and the end of each word in seconds, in ascending order, within the sound.
+        """The start and the end of each word in `sound`, in seconds and in ascending order.
 
-        If the words can't be found in the sound, its duration is divided among them in proportion to their lengths in
+        If the words can't be found, the duration of `sound` is divided among them in proportion to their lengths in
         letters.
         """
         ...
@@ -100,7 +100,7 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """The sound of one piece of text: PCM16 little-endian, mono, `rate` samples per second."""
+    """The speech for one piece of text: PCM16 little-endian, mono, `rate` samples per second."""
 
     pcm: bytes = field(repr=False)
     rate: int
@@ -127,5 +127,7 @@ class Synthesiser(Protocol):
         ...
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
-        """The sound of one piece; a `speed` of 2 is twice as fast. The result's words, joined by spaces, are `text`."""
+        """The speech for one piece; a `speed` of 2 is twice as fast. The words of the result, joined by spaces,
+        are `text`.
+        """
         ...

