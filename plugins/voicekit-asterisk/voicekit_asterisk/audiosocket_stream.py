@@ -1,11 +1,11 @@
-"""AudioSocket's connection: reads whole frames, and writes one every 20 ms, with silence if there is no sound to send.
+"""AudioSocket's connection: reads whole frames, and writes one every 20 ms, with silence if there is no audio to send.
 
     send(sound) waits for its tick, so it returns when the frame has gone out
     send(anything else) goes out immediately
-    pace() is the task that ticks; without it no sound goes out
+    pace() is the task that ticks; without it no audio goes out
 
-The ticks have fixed times, so a loop that is late catches up. If it is more than LATE_S late, the ticks are rescheduled
-instead.
+Each tick has a fixed time, so a loop that is late catches up. If it is more than LATE_S late, all further ticks are
+rescheduled instead.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class AudioSocketStream:
             raise self._closed
 
     async def pace(self, silence: bytes) -> None:
-        """Send a frame every TICK_S until the connection closes; a `send` waiting at that point raises StreamClosed."""
+        """Send a frame every TICK_S until the connection closes; a `send` that is then waiting raises StreamClosed."""
         due = trio.current_time()
         while self._closed is None:
             await trio.sleep_until(due)

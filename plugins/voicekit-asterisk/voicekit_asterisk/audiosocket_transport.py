@@ -4,7 +4,7 @@
     AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
 
 AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
-refused. The key is in VOICEKIT_ASTERISK_KEY. If this variable is not set, nothing can be announced, and only the UUIDs
+rejected. The key is in VOICEKIT_ASTERISK_KEY. If this variable is not set, nothing can be announced, and only the UUIDs
 in `uuids=` are admitted.
 """
 
@@ -56,7 +56,7 @@ class AudioSocket:
             raise ConfigError(f"transport audiosocket: expected a key in {KEY}, or uuids=..., got neither")
 
     def expect(self, facts: dict[str, str]) -> UUID:
-        """Return a UUID that admits one call, with these `facts`, within 15 s."""
+        """Return a UUID that admits one call, with these `facts`; it is valid for 15 s."""
         return self._announced.announce(facts, trio.current_time())
 
     def routes(self, site: Site) -> Sequence[Route]:
@@ -121,7 +121,7 @@ class AudioSocket:
 
 
 class Arrival:
-    """`voicekit.call.transport.Arrival`: its connection is already open, and is closed if the call is refused."""
+    """A `voicekit.call.transport.Arrival` whose connection is already open; refusing the call closes the connection."""
 
     def __init__(self, stream: MessageStream, goodbye: bytes | str | None = frame(HANGUP)) -> None:
         self._stream = stream

@@ -1,8 +1,8 @@
 """chan_websocket, on both sides: Asterisk's media on a websocket, whichever side opens the connection (pure).
 
-These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
-and plays it by its own clock, so the sound can be paused. STATUS reports the number of frames still queued; all other
-sound that we sent has been heard, to within one frame (20 ms). A flushed mark never comes back, and a flush does not
+These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the audio it gets
+and plays it by its own clock, so the audio can be paused. STATUS reports the number of frames still queued; all other
+audio that we sent has been heard, to within one frame (20 ms). A flushed mark never comes back, and a flush does not
 end a pause.
 
     bot speaks          START_MEDIA_BUFFERING once, then binary messages; every 0.2 s MARK_MEDIA and GET_STATUS
@@ -172,7 +172,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much sound is queued. Send this command after all the sound that the answer should include."""
+        """Ask how much audio is queued. Send this command after all the audio that the answer should include."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))

@@ -17,10 +17,10 @@ A new socket must replace a lost one within 10 s. Both sides then say how far th
 
     resume{token gen got played events} -->
                               <--   resumed{heard entered gen held}, or gone
-    skip{samples}             -->                                       sound that the page no longer has
+    skip{samples}             -->                                       audio that the page no longer has
 
-The page sends its sound from sample `heard` on, and the entries after number `entered`. The server sends the events
-after number `events`, and its sound from sample `got` on, or all of it if `gen` is no longer the current generation. So
+The page sends its audio from sample `heard` on, and the entries after number `entered`. The server sends the events
+after number `events`, and its audio from sample `got` on, or all of it if `gen` is no longer the current generation. So
 nothing is lost or duplicated.
 """
 
@@ -79,14 +79,14 @@ class PageResume:
 
 @dataclass(frozen=True, slots=True)
 class PageSound:
-    """A part of the caller's sound, in whole samples."""
+    """A piece of the caller's audio, in whole samples."""
 
     pcm: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PageSkip:
-    """The number of samples of the caller's sound that will never arrive: they were lost, or never captured."""
+    """How many samples of the caller's audio will never arrive, because they were lost, or never captured."""
 
     samples: int
 
@@ -211,7 +211,7 @@ def ping(n: int) -> str:
 
 
 def happened(n: int, event: Mapping[str, object]) -> str:
-    """An event in the page's format: `name`, and its other fields."""
+    """The message for an event that is already in the page's format, with its number `n`."""
     return json.dumps({"type": "event", "n": n, **event}, ensure_ascii=False, separators=(",", ":"), default=str)
 
 

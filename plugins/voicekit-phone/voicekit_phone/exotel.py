@@ -1,4 +1,4 @@
-"""Exotel's Voicebot applet, the bot's and the carrier's side.
+"""Exotel's Voicebot applet: the bot's and the carrier's side.
 
 Sources: Exotel's AgentStream pages as of 2026, which contradict each other in places, and its sample server. Not tested
 against Exotel itself. Nothing is signed; a token in the socket's address and the list of Exotel's IP addresses protect

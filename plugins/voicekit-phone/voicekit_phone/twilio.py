@@ -98,7 +98,7 @@ class TwilioPeer:
 
 
 def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:
-    """TwiML that connects the call to `url`. Raises ConfigError if `url` is not wss, or has a query (Twilio refuses
+    """TwiML that connects the call to `url`. Raises ConfigError if `url` is not wss, or has a query (Twilio rejects
     those).
     """
     parts = urlsplit(url)
