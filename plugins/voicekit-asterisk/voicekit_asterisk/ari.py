@@ -117,7 +117,7 @@ def is_name(app: str) -> bool:
 
 
 def is_ours(app: str, name: str) -> bool:
-    """Whether `name` is one that voicekit gives to its objects; another process may have given it."""
+    """Whether voicekit made the object called `name` for the app, in this process or another."""
     return re.fullmatch(rf"{PREFIX}-{re.escape(app)}-[0-9a-f]+-(media|bridge|call|partner)", name) is not None
 
 

@@ -35,7 +35,7 @@ PING_S = 10.0
 
 
 class AriClient:
-    """Sends requests to one Asterisk and opens websockets to it; `address` is its HTTP server's, such as
+    """Sends requests to one Asterisk and opens websockets to it. `address` is its HTTP server, such as
     http://127.0.0.1:8088.
     """
 

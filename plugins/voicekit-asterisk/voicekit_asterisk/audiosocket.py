@@ -34,7 +34,7 @@ RATES: Final[Mapping[int, int]] = {
     0x10: 8_000, 0x11: 12_000, 0x12: 16_000, 0x13: 24_000, 0x14: 32_000, 0x15: 44_100, 0x16: 48_000, 0x17: 96_000,
     0x18: 192_000,
 }  # fmt: skip
-"""The rate in Hz of each type of sound frame; the types above 0x10 were added in 2025."""
+"""The rate in Hz of each type of audio frame; the types above 0x10 were added in 2025."""
 
 KINDS: Final[Mapping[int, int]] = {rate: kind for kind, rate in RATES.items()}
 

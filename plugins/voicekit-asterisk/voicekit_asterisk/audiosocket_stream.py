@@ -20,7 +20,7 @@ from voicekit_asterisk.audiosocket import GOODBYE, RATES, FrameReader
 TICK_S = 0.02
 
 LATE_S = 0.1
-"""If sending is later than this, the ticks are moved: to send the missed sound all at once would only make noise."""
+"""If sending is later than this, the ticks are moved: sending all the missed audio at once would only make noise."""
 
 STALL_S = 5.0
 """The connection counts as lost if the network accepts no frame for this long."""
@@ -36,7 +36,7 @@ class AudioSocketStream:
         self._reader = FrameReader()
         self._frames: deque[bytes] = deque()
         self._closed: StreamClosed | None = None
-        self._sound: bytes | None = None  # the sound waiting for the next tick
+        self._sound: bytes | None = None  # the audio waiting for the next tick
         self._ticked = trio.lowlevel.ParkingLot()
         self._sending = trio.Lock()
 

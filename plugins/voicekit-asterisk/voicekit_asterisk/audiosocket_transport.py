@@ -32,7 +32,7 @@ IDENTITY_S = 2.0
 """Seconds within which a connection must send its UUID."""
 
 FIRST_SOUND_S = 0.3
-"""Seconds to wait for Asterisk's first sound, which shows its rate. If none comes in time, the rate is 8 kHz."""
+"""Seconds to wait for Asterisk's first audio frame, which shows its rate. If none comes in time, the rate is 8 kHz."""
 
 UNKNOWN = 32
 """The number of connections that may be open without having sent their UUID; any more are closed."""
@@ -103,7 +103,7 @@ class AudioSocket:
                 await stream.close()
 
     async def _identified(self, stream: AudioSocketStream) -> tuple[CallFacts, AudioSocketWire]:
-        """The facts announced for the connection's UUID, and the wire for the rate of its sound."""
+        """The facts announced for the connection's UUID, and a wire for the rate of its audio."""
         with trio.fail_after(IDENTITY_S):
             first = await stream.receive()
         facts = self._announced.take(identity_of(first), trio.current_time())

@@ -57,7 +57,7 @@ FORMATS: Final[Mapping[str, AudioFormat]] = {
 """Codecs that can be buffered, marked and flushed; opus, speex and g729 can't."""
 
 LONGEST_MESSAGE: Final = 8_000
-"""Bytes of sound in a message: Asterisk must be able to read the whole message in ten short reads."""
+"""The number of bytes of audio in a message: Asterisk must be able to read the whole message in ten short reads."""
 
 FRAME_S: Final = 0.02
 
@@ -83,7 +83,7 @@ class ChanWebsocketWire:
         self._frame = FRAME_S  # seconds
         self._is_buffering = False
         self._generation = 0
-        self._sent = 0  # the number of samples sent since the sound was last cleared
+        self._sent = 0  # the number of samples sent since the queue was last cleared
         # for each GET_STATUS not yet answered: its generation, and the samples sent before the command
         self._asked: deque[tuple[int, int]] = deque()
 

@@ -1,4 +1,4 @@
-"""A call from a page. The call outlives its sockets: one socket carries it at a time, and another may take over.
+"""A call from a web page. The call outlives its sockets: one socket carries it at a time, and another may take over.
 
     socket --receive--> PageWire --> audio  --> call.source             each socket: a reader, a writer, a task
                                      played --> line (the position)     that pings; when one of them ends, so do all

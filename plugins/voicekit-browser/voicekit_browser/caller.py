@@ -18,15 +18,15 @@ PACE = 4.0
 """Speed at which waiting audio is passed on, as a multiple of normal speed."""
 
 AT_ONCE_S = 0.2
-"""Seconds of sound that may be passed on without pacing: networks are often late by this much."""
+"""Seconds of audio that may be passed on without pacing: networks are often late by this much."""
 
 WAITING_S = 16.0
-"""Seconds of sound that can wait: more than the longest time without a socket. If more
-arrives, the oldest sound is lost and leaves a gap.
+"""Seconds of audio that can wait: more than the longest time without a socket. If more
+arrives, the oldest audio is lost and leaves a gap.
 """
 
 SILENT_S = 3.0
-"""Seconds after which a connected page that sends no sound, for instance because it lost its microphone, leaves a gap.
+"""Seconds after which a connected page that sends no audio, for instance because it lost its microphone, leaves a gap.
 """
 
 
@@ -81,7 +81,7 @@ class PageSource(CallSource):
             self._at += samples
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        free = float("-inf")  # the time at which the sound passed on so far would end if played at PACE
+        free = float("-inf")  # the time at which the audio passed on so far would end if played at PACE
         try:
             while True:
                 for item in await self._inlet.receive_all():

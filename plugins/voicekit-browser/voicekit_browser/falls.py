@@ -1,4 +1,4 @@
-"""The waterfall chart of the current turn, updated as the turn goes on, with the code of `voicekit trace` (pure)."""
+"""The waterfall chart of the current turn, updated as the turn goes on. Uses the code of `voicekit trace`. Pure."""
 
 from __future__ import annotations
 

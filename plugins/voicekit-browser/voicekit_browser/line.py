@@ -1,8 +1,8 @@
 """Queues everything to be sent to a page, whichever socket it uses, and knows how much of the audio has been heard.
 
-Nothing is lost with a socket, because this queue keeps positions and states: `sent` for the audio, numbers for the
-events, a flag for a hold, and for flushes the number of the generation. So a new socket continues exactly at the place
-that the page reports.
+Nothing is lost when a socket breaks, because this queue keeps positions and states: `sent` for the audio, numbers for
+the events, a flag for a hold, and for flushes the number of the generation. So a new socket continues exactly at the
+place that the page reports.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from voicekit_browser.heard import HeardAtEar, UnheardSound
 from voicekit_browser.wire import PageSpot
 
 LEAD_S = 0.4
-"""Seconds of sound sent ahead of time: they bridge delays of the network, and a flush drops them immediately."""
+"""Seconds of audio sent ahead of time: they bridge network delays, and a flush drops them immediately."""
 
 UNHEARD_S = 0.8
-"""The maximum of sound written but not yet heard, in seconds: the lead, the network's delay and the page's buffer.
+"""The maximum length of audio written but not yet heard, in seconds: lead, network delay and the page's buffer.
 If there is more, `write` waits.
 """
 
 MESSAGE_S = 0.1
-"""The longest sound in one message, in seconds."""
+"""The maximum length of the audio in one message, in seconds."""
 
 KEPT_EVENTS = 500
 """Events that can be sent again to a new socket; older ones are dropped."""

@@ -16,7 +16,7 @@ from voicekit_browser.reading import dumped, text, whole
 from voicekit_browser.wire import HEARD_RATE, SUBPROTOCOL
 
 KEPT_S = 15
-"""Seconds of the caller's sound that can be sent again: more than the longest time without a socket."""
+"""Seconds of the caller's audio that can be sent again: more than the longest time without a socket."""
 
 
 class PagePeer:

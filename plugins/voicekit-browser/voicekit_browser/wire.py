@@ -39,13 +39,13 @@ from voicekit_browser.reading import dumped, text, whole
 SUBPROTOCOL: Final = "voicekit.v1"
 
 HEARD_RATE: Final = 16_000
-"""The rate of the caller's sound in Hz."""
+"""The sample rate of the caller's audio, in Hz."""
 
 LONGEST_TEXT: Final = 4_000
 """The longest typed line, in characters."""
 
 LONGEST_SOUND: Final = 64_000
-"""The longest sound in a message from the page, in bytes: two seconds."""
+"""The maximum length of the audio in a message from the page, in bytes: two seconds."""
 
 LONGEST_TOKEN: Final = 2_048
 
@@ -211,7 +211,7 @@ def ping(n: int) -> str:
 
 
 def happened(n: int, event: Mapping[str, object]) -> str:
-    """The message for an event that is already in the page's format, with its number `n`."""
+    """Write `event`, which is already in the page's format, as the message with the number `n`."""
     return json.dumps({"type": "event", "n": n, **event}, ensure_ascii=False, separators=(",", ":"), default=str)
 
 

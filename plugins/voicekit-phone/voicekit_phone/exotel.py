@@ -20,7 +20,7 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
 from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, text, whole
 
 STEP = 320
-"""A message of sound must have a multiple of this many bytes, from SMALLEST to LARGEST, or the caller hears gaps."""
+"""The length of an audio message must be a multiple of this many bytes, from SMALLEST to LARGEST, or there are gaps."""
 
 SMALLEST = 3_200
 LARGEST = 100_000

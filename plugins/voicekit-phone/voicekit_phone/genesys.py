@@ -139,7 +139,7 @@ class GenesysWire:
         return [opened, CallStarted(info, MULAW, MULAW)]
 
     def _sound(self, message: bytes) -> Sequence[WireEvent]:
-        """Take the caller's sound: if there are two interleaved channels, the first one."""
+        """Take the caller's audio: if there are two interleaved channels, the first one."""
         return [WireSound(message[:: self._channels])]
 
     def _say(self, kind: str, **parameters: object) -> str:

@@ -172,7 +172,7 @@ class FirstContact:
 
 
 def socket_address(answer: WebhookAnswer | None) -> str | None:
-    """The socket's address that a webhook's answer contains, or None."""
+    """The address of the socket in a webhook's answer; None if the answer names no socket."""
     found = re.search(r"wss?://[^\"'<>\s]+", "" if answer is None else answer.body)
     return None if found is None else unescape(found[0])
 

@@ -23,7 +23,7 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
 from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, swapped, text, whole
 
 WINDOW = 4
-"""Messages of sound that may wait for a missing message; after that, the missing message counts as lost."""
+"""The number of audio messages that may wait for a missing one; after that, the missing message counts as lost."""
 
 STALE_S = 300
 """A webhook that was signed more than this many seconds ago is refused."""

@@ -29,7 +29,7 @@ _TINY = 1e-7  # avoids a division by 0 for silence, which has a variance of 0
 
 
 def log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The features, [80, 800], of the last eight seconds of `sound` at RATE; silence is added before shorter audio."""
+    """The spectrogram, [80, 800], of the last eight seconds of `sound` at RATE; silence precedes a shorter `sound`."""
     heard = np.zeros(SAMPLES, np.float64)
     last = sound[-SAMPLES:]
     heard[SAMPLES - len(last) :] = last

@@ -3,7 +3,7 @@
     frames ──kept──▶ stt ──▶ transcripts
                └─ score(at) ▶ thread ▶ PauseScored, among the transcripts
 
-Each call uses at most one thread. A new request replaces a waiting one, because the pause before it has already ended.
+Each call uses at most one thread. A new request replaces one that is still waiting, because that one's pause has ended.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from voicekit_smart_turn.features import SECONDS
 from voicekit_smart_turn.network import network, probability
 
 TRAIL_S = 0.2
-"""Seconds of silence judged with the sound before it: the network was trained on sound that ends in some silence."""
+"""Seconds of silence judged with the audio before it: the network was trained on audio that ends in some silence."""
 
 
 class Scoring(Layer):

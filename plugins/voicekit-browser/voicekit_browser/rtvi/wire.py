@@ -38,7 +38,7 @@ from voicekit_browser.rtvi.protobuf import AudioFramePb, MessageFramePb, decode,
 from voicekit_browser.wire import DIGITS, HEARD_RATE, LONGEST_TEXT
 
 LEAD_S = 0.2
-"""Seconds of sound sent ahead of time: the client still plays this much after a cut."""
+"""Seconds of audio sent ahead of time: the client still plays this much after a cut."""
 
 PACKET_S = 0.02
 
@@ -52,7 +52,7 @@ the `d` of the response.
 
 class RtviWire:
     """Our side of one socket. The function `answer` replies to messages of the type `client-message`; if there
-    is no such function, these messages get an error as the reply.
+    is no such function, the reply to them is an error.
     """
 
     name = "rtvi"

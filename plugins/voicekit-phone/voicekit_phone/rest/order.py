@@ -1,4 +1,4 @@
-"""Data classes for requests to a carrier and its answers, and the errors that the answers stand for (pure).
+"""Data classes for requests to a carrier and its answers, and the errors made from the answers (pure).
 
 Our errors contain the carrier's status and error code, but never its text, which may quote a telephone number.
 """
