@@ -5,7 +5,7 @@
                               <--   welcome{call resume heard spoken}
     binary: PCM16 LE, `heard` Hz -->                                    the caller, mono, without a break
                               <--   binary: PCM16 LE, `spoken` Hz       the bot, mono, of the current generation
-    played{gen samples playing} -->                                     heard at the ear, of generation `gen`
+    played{gen samples playing} -->                                     heard so far, of generation `gen`
                               <--   flush{gen}                          drop unheard sound: a new generation begins
                               <--   hold, release                       pause and keep the sound; continue
     text{n text}, dtmf{n digit} -->                                     entries, numbered from 1

@@ -84,8 +84,8 @@ class PlivoWire(JsonStream):
 
 
 class VobizWire(PlivoWire):
-    """Vobiz: Plivo's messages, and a `stop` from us, which ends the stream. A closed socket means that the caller has
-    hung up.
+    """Vobiz uses Plivo's messages, and a `stop` of our own, which ends the stream. A closed socket means that the
+    caller has hung up.
     """
 
     name = "vobiz"

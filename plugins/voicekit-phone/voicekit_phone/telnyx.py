@@ -1,4 +1,4 @@
-"""Telnyx media streaming in rtp mode, the bot's and the carrier's side, and its signatures.
+"""Telnyx media streaming in rtp mode: the bot's and the carrier's side, and request signatures.
 
 Sources: Telnyx's pages on the media websocket and on TeXML as of 2026, and, for signatures, its Python SDK. Not tested
 against Telnyx itself. Messages may arrive out of order. The caller's audio has the codec of the caller's leg, even if

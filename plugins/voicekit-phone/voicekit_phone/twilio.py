@@ -1,4 +1,4 @@
-"""Twilio Media Streams, the bot's and the carrier's side, with the TwiML that connects a call, and request signatures.
+"""Twilio Media Streams: the bot's and the carrier's side, the TwiML that connects a call, and request signatures.
 
 Sources: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, in copies from 2024; for signatures, its
 Python helper library. Not tested against Twilio itself. All numbers come as text, `connected` has no sequence number,

@@ -1,4 +1,4 @@
-"""Vonage Voice API websockets, the bot's and the carrier's side, the NCCO that connects a call, and signed webhooks.
+"""Vonage Voice API websockets: the bot's and the carrier's side, the NCCO that connects a call, and signed webhooks.
 
 Sources: Vonage's websocket guide of 2026 (and the 2021 version), and its Python SDK. Not tested against Vonage itself.
 Each binary message holds exactly 20 ms of audio, in both directions. There is no stop event: a closed socket means that

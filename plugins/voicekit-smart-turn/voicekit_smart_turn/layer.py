@@ -51,7 +51,7 @@ class Scoring(Layer):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Load the network while the stt opens."""
+        """Load the network, and open the stt."""
         await in_thread(network)
         async with self.stage.open() as run:
             yield partial(self._run, run)
