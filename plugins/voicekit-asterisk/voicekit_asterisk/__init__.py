@@ -1,4 +1,4 @@
-"""Your own Asterisk as a telephone line: AudioSocket, chan_websocket in both directions, and ARI."""
+"""Your own Asterisk as a telephone line, over AudioSocket, chan_websocket (opened by either side) or ARI."""
 
 from __future__ import annotations
 

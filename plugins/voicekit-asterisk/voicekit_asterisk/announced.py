@@ -1,7 +1,7 @@
 """The UUIDs expected on AudioSocket, and the facts about their calls. AudioSocket has no other proof of identity. Pure.
 
     uuid = announced.announce({"caller": "+15550001"}, now)       the dialplan asks over HTTP, or ARI makes the channel
-    facts = announced.take(uuid, now)                             once, within LIFE_S; None for an unknown UUID
+    facts = announced.take(uuid, now)                             works once, within LIFE_S; None for an unknown UUID
 
 UUIDs that are written into a dialplan are `fixed`: they can be taken any number of times.
 """
@@ -29,7 +29,7 @@ class AnnouncedCalls:
         self._waiting: dict[UUID, tuple[float, Mapping[str, str]]] = {}
 
     def announce(self, facts: Mapping[str, str], now: float) -> UUID:
-        """A new UUID for a call with the given `facts`. Raises Unavailable if MOST UUIDs are already waiting."""
+        """A new UUID for a call with the given `facts`. Raises Unavailable if too many (MOST) are waiting."""
         self._waiting = {uuid: call for uuid, call in self._waiting.items() if call[0] >= now}
         if len(self._waiting) >= MOST:
             raise Unavailable(f"audiosocket: too many announced calls ({MOST}) have not connected yet", service="call")

@@ -1,11 +1,11 @@
 """ARI's data (pure): the requests that we send to Asterisk, the events that it sends, and the names of our objects.
 
-We name every object before we request it, because events about it may arrive before the answer:
+We name every object before we request it, because events about it may arrive before the response to our request:
 
-    voicekit-APP-3f2a-media      the channel that carries our sound
+    voicekit-APP-3f2a-media      the channel that carries our audio
     voicekit-APP-3f2a-bridge     the bridge
     voicekit-APP-3f2a-call       an outgoing call
-    voicekit-APP-3f2a-partner    the channel to the person whom we called for a caller
+    voicekit-APP-3f2a-partner    the channel to a person whom we call at a caller's request
 
 Each name contains the name of the app, so a process that starts after a crash can find the objects that the last
 process left behind: see `leftovers`.
@@ -117,14 +117,14 @@ def is_name(app: str) -> bool:
 
 
 def is_ours(app: str, name: str) -> bool:
-    """Whether voicekit gave this name to an object, in this process or another."""
+    """Whether voicekit made the object called `name` for the app, in this process or another."""
     return re.fullmatch(rf"{PREFIX}-{re.escape(app)}-[0-9a-f]+-(media|bridge|call|partner)", name) is not None
 
 
 def read_ari(text: str) -> AriEvent:
     """The event in a message. If there is none, raises RemoteProtocolError without quoting the message."""
     if len(text) > LONGEST_EVENT:
-        raise RemoteProtocolError(f"ari: expected at most {LONGEST_EVENT} characters, got {len(text)}")
+        raise RemoteProtocolError(f"ari: expected an event of at most {LONGEST_EVENT} characters, got {len(text)}")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -187,7 +187,7 @@ def answer(channel: str) -> AriRequest:
 
 
 def open_media(names: AriNames, codec: str) -> AriRequest:
-    """Make the channel that carries our sound; it waits for our connection."""
+    """Make the channel that carries our audio, and that waits for us to connect."""
     body = {
         "app": names.app, "channelId": names.media, "external_host": "INCOMING", "transport": "websocket",
         "encapsulation": "none", "connection_type": "server", "format": codec, "transport_data": "f(json)",
@@ -244,9 +244,7 @@ def dial(names: AriNames, endpoint: str, *, name: str = "", caller: str = "", ti
 
 
 def sent_on(channel: str) -> str:
-    """A copy of the message that Asterisk sends when `channel` leaves our app; we use it to end our part of a joined
-    call.
-    """
+    """The message that Asterisk would send if `channel` left our app; we use it to end our part of a joined call."""
     return json.dumps({"type": "StasisEnd", "channel": {"id": channel}})
 
 

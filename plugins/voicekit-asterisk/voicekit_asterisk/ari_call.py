@@ -46,7 +46,7 @@ class MergedStream:
         self._closed: StreamClosed | None = None
 
     def deliver(self, message: str) -> None:
-        """Take an event from ARI."""
+        """Add an event from ARI to this stream."""
         try:
             self._send.send_nowait(message)
         except trio.WouldBlock:
@@ -90,8 +90,8 @@ class MergedStream:
 class AriLegs:
     """The channels of one call: a `voicekit.call.control.CallControl` with additional functions that only Asterisk has.
 
-    `happened` sets the trio events when ARI reports the changes that they stand for. `context` is the dialplan context
-    in which extensions are looked up, or "" for the context that the caller came from.
+    ARI's events are passed to `happened`, which sets `ready`, `gone` and the other trio events. `context` is the
+    dialplan context in which extensions are looked up, or "" for the context that the caller came from.
     """
 
     can = frozenset({"hang_up", "transfer", "digits"})
@@ -115,7 +115,7 @@ class AriLegs:
         self._status = ""  # the status in the last Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
-        """Take an event about one of the channels; `message` is the event's complete text. Never waits."""
+        """Process an event about one of the channels; `message` is the event's complete text. Never waits."""
         started, over = event.kind == "StasisStart", event.kind in ("StasisEnd", "ChannelDestroyed")
         if event.channel == self.channel:
             self._cause = event.cause or self._cause
@@ -137,7 +137,7 @@ class AriLegs:
         self.partner_gone.set()
 
     async def answered(self) -> CallEnd | None:
-        """Wait until somebody answers the dialled channel: returns None, or the reason if nobody does."""
+        """Wait until somebody answers the dialled channel, and return None; if nobody does, return the reason."""
         await self._until_one_of(self.ready, self.gone)
         return None if self.ready.is_set() else ari.end_of_dialling(self._status, self._cause)
 

@@ -1,7 +1,7 @@
 """ARI's two kinds of connection: HTTP for requests, and websockets for events and for media.
 
 Telephone numbers are never in a path or a query, so they don't get into the HTTP client's request log. Every request
-ends with an answer or an error within ASK_S.
+gets an answer or raises an error within ASK_S.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ PING_S = 10.0
 
 
 class AriClient:
-    """Requests and websockets to one Asterisk; `address` is where its HTTP server is, such as http://127.0.0.1:8088."""
+    """Sends requests to one Asterisk and opens websockets to it. `address` is its HTTP server, such as
+    http://127.0.0.1:8088.
+    """
 
     def __init__(self, address: str, user: str, password: str) -> None:
         parts = urlsplit(address)

@@ -2,15 +2,15 @@
 
     type u8 | length u16, big-endian | payload
     0x01 16 bytes of UUID: the first frame, and the only fact about the call
-    0x03 one ASCII digit        0x10 .. 0x18 sound, 16 bit little-endian        0x00 the end        0xff an error
+    0x03 one ASCII digit        0x10 .. 0x18 audio, 16 bit little-endian        0x00 the end        0xff an error
 
 These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk plays each frame as it
-arrives: it has no buffer and no marks, and no sound can be taken back. Asterisk ends a call if a frame arrives in two
-pieces 5 ms apart, or if a frame of sound is empty. The application AudioSocket() also ends the call if neither side
+arrives: it has no buffer and no marks, and no audio can be taken back. Asterisk ends a call if a frame arrives in two
+pieces 5 ms apart, or if an audio frame is empty. The application AudioSocket() also ends the call if neither side
 sends anything for 2 s. Therefore we write a whole frame every 20 ms, even while the bot is silent: see
 `audiosocket_stream`.
 
-The application always sends sound at 8 kHz; the channel AudioSocket/... sends in the format that `c(...)` names.
+The application always sends audio at 8 kHz; the channel AudioSocket/... sends in the format that `c(...)` names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RATES: Final[Mapping[int, int]] = {
     0x10: 8_000, 0x11: 12_000, 0x12: 16_000, 0x13: 24_000, 0x14: 32_000, 0x15: 44_100, 0x16: 48_000, 0x17: 96_000,
     0x18: 192_000,
 }  # fmt: skip
-"""The rate in Hz of each type of sound frame; the types above 0x10 were added in 2025."""
+"""The rate in Hz of each type of audio frame; the types above 0x10 were added in 2025."""
 
 KINDS: Final[Mapping[int, int]] = {rate: kind for kind, rate in RATES.items()}
 
@@ -81,7 +81,7 @@ def identity_of(message: WireMessage) -> UUID:
 
 
 def rate_of(message: bytes) -> int | None:
-    """The rate in Hz of the sound in a frame; None if the frame carries no sound."""
+    """The rate in Hz of the audio in a frame; None if the frame carries no audio."""
     return RATES.get(message[0]) if len(message) > HEAD else None
 
 
@@ -134,8 +134,8 @@ class AudioSocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def closed(self, code: int | None) -> WireEnded:
-        """An orderly end counts as the caller's hang-up, though it may have another cause; a reset counts as a lost
-        call.
+        """If the connection was closed normally, the caller is assumed to have hung up, though there may be
+        another cause; a reset counts as a lost call.
         """
         return WireEnded(CallEnd(EndReason.CALLER if code == GOODBYE else EndReason.LOST))
 

@@ -1,11 +1,11 @@
-"""AudioSocket's connection: reads whole frames, and writes one every 20 ms, with silence if there is no sound to send.
+"""AudioSocket's connection: reads whole frames, and writes one every 20 ms, with silence if there is no audio to send.
 
     send(sound) waits for its tick, so it returns when the frame has gone out
     send(anything else) goes out immediately
-    pace() is the task that ticks; without it no sound goes out
+    pace() is the task that ticks; without it no audio goes out
 
-The ticks have fixed times, so a loop that is late catches up. If it is more than LATE_S late, the ticks are rescheduled
-instead.
+Each tick has a fixed time, so a loop that is late catches up. If it is more than LATE_S late, all further ticks are
+rescheduled instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voicekit_asterisk.audiosocket import GOODBYE, RATES, FrameReader
 TICK_S = 0.02
 
 LATE_S = 0.1
-"""If sending is later than this, the ticks are moved: to send the missed sound all at once would only make noise."""
+"""If sending is later than this, the ticks are moved: sending all the missed audio at once would only make noise."""
 
 STALL_S = 5.0
 """The connection counts as lost if the network accepts no frame for this long."""
@@ -36,7 +36,7 @@ class AudioSocketStream:
         self._reader = FrameReader()
         self._frames: deque[bytes] = deque()
         self._closed: StreamClosed | None = None
-        self._sound: bytes | None = None  # the sound waiting for the next tick
+        self._sound: bytes | None = None  # the audio waiting for the next tick
         self._ticked = trio.lowlevel.ParkingLot()
         self._sending = trio.Lock()
 
@@ -79,7 +79,7 @@ class AudioSocketStream:
             raise self._closed
 
     async def pace(self, silence: bytes) -> None:
-        """Send a frame every TICK_S until the connection closes; a `send` waiting at that point raises StreamClosed."""
+        """Send a frame every TICK_S until the connection closes; a `send` that is then waiting raises StreamClosed."""
         due = trio.current_time()
         while self._closed is None:
             await trio.sleep_until(due)

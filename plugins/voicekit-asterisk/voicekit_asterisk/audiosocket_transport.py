@@ -4,7 +4,7 @@
     AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
 
 AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
-refused. The key is in VOICEKIT_ASTERISK_KEY. If this variable is not set, nothing can be announced, and only the UUIDs
+rejected. The key is in VOICEKIT_ASTERISK_KEY. If this variable is not set, nothing can be announced, and only the UUIDs
 in `uuids=` are admitted.
 """
 
@@ -32,7 +32,7 @@ IDENTITY_S = 2.0
 """Seconds within which a connection must send its UUID."""
 
 FIRST_SOUND_S = 0.3
-"""Seconds to wait for Asterisk's first sound, which shows its rate. If none comes in time, the rate is 8 kHz."""
+"""Seconds to wait for Asterisk's first audio frame, which shows its rate. If none comes in time, the rate is 8 kHz."""
 
 UNKNOWN = 32
 """The number of connections that may be open without having sent their UUID; any more are closed."""
@@ -56,7 +56,7 @@ class AudioSocket:
             raise ConfigError(f"transport audiosocket: expected a key in {KEY}, or uuids=..., got neither")
 
     def expect(self, facts: dict[str, str]) -> UUID:
-        """Return a UUID that admits one call, with these `facts`, within 15 s."""
+        """Return a UUID that admits one call, with these `facts`; it is valid for 15 s."""
         return self._announced.announce(facts, trio.current_time())
 
     def routes(self, site: Site) -> Sequence[Route]:
@@ -103,7 +103,7 @@ class AudioSocket:
                 await stream.close()
 
     async def _identified(self, stream: AudioSocketStream) -> tuple[CallFacts, AudioSocketWire]:
-        """The facts announced for the connection's UUID, and the wire for the rate of its sound."""
+        """The facts announced for the connection's UUID, and a wire for the rate of its audio."""
         with trio.fail_after(IDENTITY_S):
             first = await stream.receive()
         facts = self._announced.take(identity_of(first), trio.current_time())
@@ -121,7 +121,7 @@ class AudioSocket:
 
 
 class Arrival:
-    """`voicekit.call.transport.Arrival`: its connection is already open, and is closed if the call is refused."""
+    """A `voicekit.call.transport.Arrival` whose connection is already open; refusing the call closes the connection."""
 
     def __init__(self, stream: MessageStream, goodbye: bytes | str | None = frame(HANGUP)) -> None:
         self._stream = stream

@@ -1,8 +1,8 @@
 """chan_websocket, on both sides: Asterisk's media on a websocket, whichever side opens the connection (pure).
 
-These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
-and plays it by its own clock, so the sound can be paused. STATUS reports the number of frames still queued; all other
-sound that we sent has been heard, to within one frame (20 ms). A flushed mark never comes back, and a flush does not
+These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the audio it gets
+and plays it by its own clock, so the audio can be paused. STATUS reports the number of frames still queued; all other
+audio that we sent has been heard, to within one frame (20 ms). A flushed mark never comes back, and a flush does not
 end a pause.
 
     bot speaks          START_MEDIA_BUFFERING once, then binary messages; every 0.2 s MARK_MEDIA and GET_STATUS
@@ -57,7 +57,7 @@ FORMATS: Final[Mapping[str, AudioFormat]] = {
 """Codecs that can be buffered, marked and flushed; opus, speex and g729 can't."""
 
 LONGEST_MESSAGE: Final = 8_000
-"""Bytes of sound in a message: Asterisk must be able to read the whole message in ten short reads."""
+"""The number of bytes of audio in a message: Asterisk must be able to read the whole message in ten short reads."""
 
 FRAME_S: Final = 0.02
 
@@ -83,7 +83,7 @@ class ChanWebsocketWire:
         self._frame = FRAME_S  # seconds
         self._is_buffering = False
         self._generation = 0
-        self._sent = 0  # the number of samples sent since the sound was last cleared
+        self._sent = 0  # the number of samples sent since the queue was last cleared
         # for each GET_STATUS not yet answered: its generation, and the samples sent before the command
         self._asked: deque[tuple[int, int]] = deque()
 
@@ -172,7 +172,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much sound is queued. Send this command after all the sound that the answer should include."""
+        """Ask how much audio is queued. Send this command after all the audio that the answer should include."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))

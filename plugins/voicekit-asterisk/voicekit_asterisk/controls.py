@@ -1,4 +1,4 @@
-"""The control messages of chan_websocket (pure). An event and a command, each in JSON and in plain text:
+"""The control messages of chan_websocket (pure). For example, an event and a command, each in JSON and in plain text:
 
     {"event":"STATUS","channel_id":"1.5","queue_length":75}      {"command":"MARK_MEDIA","correlation_id":"7.3200"}
     STATUS queue_length:75                                       MARK_MEDIA 7.3200
@@ -33,8 +33,8 @@ def is_json(text: str) -> bool:
 
 
 def read_event(text: str) -> Control:
-    """The name and the fields of an event. Raises RemoteProtocolError for other text. The error quotes nothing from the
-    text.
+    """The name and the fields of an event. If the text is not an event, raises RemoteProtocolError without
+    quoting it.
     """
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"chan_websocket: expected at most {LONGEST_EVENT} characters, got {len(text)}")

@@ -1,4 +1,4 @@
-"""Our messages as the scripted Asterisks in tests see them: the events that all carriers share, and two more."""
+"""What the simulated Asterisks in tests read from our messages: the events that all carriers share, and two more."""
 
 from __future__ import annotations
 

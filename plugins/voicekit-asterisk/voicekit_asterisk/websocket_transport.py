@@ -3,7 +3,7 @@
     websocket_client.conf    uri=ws://127.0.0.1:8080/asterisk/media, protocols=media, username=voicekit, password=...
     extensions.conf          Dial(WebSocket/voicekit/c(slin16)f(json)v(caller=${CALLERID(num)},called=${EXTEN}))
 
-The password is in VOICEKIT_ASTERISK_PASSWORD. It also vouches for the facts in `v(...)`, so they count as signed.
+The password is in VOICEKIT_ASTERISK_PASSWORD. Whoever knows it is trusted, so the facts in `v(...)` count as signed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_PARAMETERS = 50
 
 
 class ChanWebsocket:
-    """Admits connections that log in with `user` and `password`, by default the value of VOICEKIT_ASTERISK_PASSWORD."""
+    """Admits connections that log in with `user` and `password` (by default, VOICEKIT_ASTERISK_PASSWORD)."""
 
     name = "chan_websocket"
 

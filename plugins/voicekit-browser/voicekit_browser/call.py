@@ -1,11 +1,11 @@
-"""A call from a page. The call outlives its sockets: one socket carries it at a time, and another may take over.
+"""A call from a web page. The call outlives its sockets: one socket carries it at a time, and another may take over.
 
-    socket --receive--> PageWire --> sound  --> call.source             each socket: a reader, a writer, a task
+    socket --receive--> PageWire --> audio  --> call.source             each socket: a reader, a writer, a task
                                      played --> line (the position)     that pings; when one of them ends, so do all
     line --next_message--> writer --> socket                            three, and the call waits RESUME_S for a socket
 
 The session does not notice a change of sockets. While there is no socket, the position does not advance, so playout
-waits. On the next socket, the bot continues from the last sound that the page has heard.
+waits. On the next socket, the bot continues after the last sample that the page has played.
 """
 
 from __future__ import annotations

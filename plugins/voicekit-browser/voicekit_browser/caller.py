@@ -1,8 +1,8 @@
-"""The caller on a page, as a source. The page counts the samples, and its count gives their position, so a new
-socket neither loses nor repeats any sound.
+"""The caller on a page, as a source. The page counts its samples, and a sample's position is its number in this count,
+so changing sockets neither loses nor repeats any audio.
 
 Words spoken while there was no socket all arrive together afterwards. They are passed on at PACE times the normal
-speed, so that no link after this source overflows.
+speed, so that no queue behind this source overflows.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from voicekit.call.caller import CallerItem, CallSource
 from voicekit.flow.link import Inlet, Outlet
 
 PACE = 4.0
-"""Speed at which waiting sound is passed on, as a multiple of normal speed."""
+"""Speed at which waiting audio is passed on, as a multiple of normal speed."""
 
 AT_ONCE_S = 0.2
-"""Seconds of sound that may be passed on without pacing: networks are often late by this much."""
+"""Seconds of audio that may be passed on without pacing: networks are often late by this much."""
 
 WAITING_S = 16.0
-"""Seconds of sound that can wait: more than the longest time without a socket. If more
-arrives, the oldest sound is lost and leaves a gap.
+"""Seconds of audio that can wait: more than the longest time without a socket. If more
+arrives, the oldest audio is lost and leaves a gap.
 """
 
 SILENT_S = 3.0
-"""Seconds after which a connected page that sends no sound, for instance because it lost its microphone, leaves a gap.
+"""Seconds after which a connected page that sends no audio, for instance because it lost its microphone, leaves a gap.
 """
 
 
 class PageSource(CallSource):
-    """Emits the caller's sound, typed lines and key presses."""
+    """Emits the caller's audio, typed lines and key presses."""
 
     name = "browser caller"
     waiting = WAITING_S
 
     def __init__(self, produces: AudioFormat) -> None:
         super().__init__(produces)
-        self._made_up = 0  # the number of samples in gaps that the page has not counted
+        self._made_up = 0  # the number of samples inserted to fill gaps; the page has not counted these samples
         self._filled = 0  # the number of samples in gaps added by the clock; the page may later report them as skipped
         self._quiet_since: float | None = None
 
@@ -54,7 +54,7 @@ class PageSource(CallSource):
         self._at += samples
 
     def skip(self, samples: int) -> None:
-        """Record that `samples` samples of the page's sound will never arrive."""
+        """Record that `samples` samples of the caller's audio will never arrive."""
         known = min(samples, self._filled)
         self._filled -= known
         self._made_up -= known
@@ -81,7 +81,7 @@ class PageSource(CallSource):
             self._at += samples
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        free = float("-inf")  # the time at which the sound passed on so far would end if played at PACE
+        free = float("-inf")  # the time at which the audio passed on so far would end if played at PACE
         try:
             while True:
                 for item in await self._inlet.receive_all():

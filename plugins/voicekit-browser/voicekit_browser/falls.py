@@ -1,4 +1,4 @@
-"""The waterfall of the current turn as it grows, computed by the functions of `voicekit trace` (pure)."""
+"""The waterfall chart of the current turn, updated as the turn goes on. Uses the code of `voicekit trace`. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Falls:
         self._shown: dict[int, Any] = {}
 
     def note(self, at: float, event: LoggedEvent) -> dict[str, object] | None:
-        """The event "fall" for the page if `event` has changed a waterfall, else None."""
+        """The "fall" event for the page if `event` has changed a waterfall, else None."""
         if not isinstance(event, READ):
             return None
         self._logged.append((at, event))

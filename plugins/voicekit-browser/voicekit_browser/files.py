@@ -1,4 +1,4 @@
-"""The page's files: there is no build step, and nothing is loaded from other servers."""
+"""The page's files. They need no build step, and load nothing from other servers."""
 
 from __future__ import annotations
 

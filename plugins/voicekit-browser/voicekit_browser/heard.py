@@ -1,10 +1,10 @@
-"""How much of one generation of the bot's sound has been sent, and how much has been heard (pure; `now` is an
-argument).
+"""How much of the bot's audio has been sent, and how much has been heard, in one generation: from one flush to the next
+(pure; `now` is an argument).
 
     samples   0 ......... heard ........ sent ........ end
                  dropped  |  can be sent again  | waits for the writer
 
-The page counts the samples that its worklet has rendered, subtracts those still on the way to the ear, and reports the
+The page counts the samples that its worklet has rendered, subtracts those not yet played by the device, and reports the
 result every 50 ms. After a report the position advances with the clock, but by no more than SLACK_S until the next
 report.
 """
@@ -16,7 +16,7 @@ SLACK_S = 0.2
 
 
 class UnheardSound:
-    """The sound from the first sample not yet heard to the last sample written."""
+    """The audio from the first sample not yet heard to the last sample written."""
 
     def __init__(self, sample_bytes: int = 2) -> None:
         self._size = sample_bytes
@@ -39,7 +39,7 @@ class UnheardSound:
         return pcm
 
     def heard(self, samples: int) -> None:
-        """Drop the generation's first `samples` samples, because they have been heard; sound not yet sent is kept."""
+        """Drop the generation's first `samples` samples, because they have been heard; audio not yet sent is kept."""
         done = min(samples, self.sent) - self._base
         if done > 0:
             del self._sound[: done * self._size]
@@ -51,7 +51,7 @@ class UnheardSound:
 
 
 class HeardAtEar:
-    """The position in one generation: the last report plus the time since then. It never goes back."""
+    """How far the bot has been heard in one generation: the last report plus the time since then. Never goes back."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate

@@ -1,8 +1,8 @@
-"""Queues everything to be sent to a page, whichever socket it uses, and knows how much sound has been heard.
+"""Queues everything to be sent to a page, whichever socket it uses, and knows how much of the audio has been heard.
 
-A lost socket loses nothing, because this queue keeps positions and states: `sent` for the sound, numbers for the
-events, a flag for a hold, and the number of the generation for a flush. So a new socket continues exactly at the place
-that the page reports.
+Nothing is lost when a socket breaks, because this queue keeps positions and states: `sent` for the audio, numbers for
+the events, a flag for a hold, and for flushes the number of the generation. So a new socket continues exactly at the
+place that the page reports.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from voicekit_browser.heard import HeardAtEar, UnheardSound
 from voicekit_browser.wire import PageSpot
 
 LEAD_S = 0.4
-"""Seconds of sound sent ahead of time: they bridge delays of the network, and a flush drops them immediately."""
+"""Seconds of audio sent ahead of time: they bridge network delays, and a flush drops them immediately."""
 
 UNHEARD_S = 0.8
-"""The maximum of sound written but not yet heard, in seconds: the lead, the network's delay and the page's buffer.
+"""The maximum length of audio written but not yet heard, in seconds: lead, network delay and the page's buffer.
 If there is more, `write` waits.
 """
 
 MESSAGE_S = 0.1
-"""The longest sound in one message, in seconds."""
+"""The maximum length of the audio in one message, in seconds."""
 
 KEPT_EVENTS = 500
 """Events that can be sent again to a new socket; older ones are dropped."""
@@ -106,12 +106,12 @@ class PageLine:
         self._changed.unpark_all()
 
     def order(self, message: str) -> None:
-        """Send `message` ahead of all events and sound. If the socket is lost, so is the message."""
+        """Send `message` ahead of all events and audio. If the socket is lost, so is the message."""
         self._orders.append(message)
         self._changed.unpark_all()
 
     def played(self, gen: int, samples: int, *, playing: bool) -> None:
-        """Note the page's report of what it has played; a report about an earlier generation changes nothing."""
+        """Record the page's report on what it has played; a report about an earlier generation changes nothing."""
         if gen == self.gen:
             self._ear.report(min(samples, self._sound.sent), trio.current_time(), playing=playing)
             self._sound.heard(self._heard)
@@ -139,7 +139,7 @@ class PageLine:
         self._changed.unpark_all()
 
     async def next_message(self) -> WireMessage:
-        """Wait for something to send, and return it: commands first, then events, then sound."""
+        """Wait for something to send, and return it: commands first, then events, then audio."""
         while True:
             if self._orders:
                 return self._orders.popleft()
@@ -169,7 +169,7 @@ class PageLine:
 
 
 class PageSink:
-    """The sink for a session's sound; the page can pause and resume it."""
+    """The sink for a session's audio; the page can pause and resume playback."""
 
     name = "browser"
     pausable = True

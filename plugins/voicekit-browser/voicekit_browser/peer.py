@@ -1,7 +1,7 @@
 """The page's side of `voicekit.v1` in Python (pure), for tests and for programs that talk to a voicekit server.
 
-Like a page, it keeps its state when the socket changes: the sound and the entries that the server may ask for again,
-and its position in the bot's sound.
+Like a page, it keeps its state when the socket changes: the caller's audio and entries (lines and key presses), which
+the server may ask for again, and its position in the bot's audio.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from voicekit_browser.reading import dumped, text, whole
 from voicekit_browser.wire import HEARD_RATE, SUBPROTOCOL
 
 KEPT_S = 15
-"""Seconds of the caller's sound that can be sent again: more than the longest time without a socket."""
+"""Seconds of the caller's audio that can be sent again: more than the longest time without a socket."""
 
 
 class PagePeer:
-    """One call. `receive` returns a message from the server as a mapping, or the bot's sound."""
+    """The page's side of one call. `receive` returns the server's message as a mapping, or the bot's audio as bytes."""
 
     def __init__(self, token: str = "") -> None:
         self.token = token
@@ -83,7 +83,7 @@ class PagePeer:
         return value
 
     def again(self, begun: Mapping[str, Any]) -> list[WireMessage]:
-        """The messages to send after `welcome` or `resumed`: the sound and the entries that the server lacks."""
+        """The messages to send after `welcome` or `resumed`: the audio and entries that have not reached the server."""
         is_new = begun["type"] == "welcome"
         missing = self.said - (0 if is_new else whole(begun, "heard"))
         there = min(missing, len(self._kept) // 2)

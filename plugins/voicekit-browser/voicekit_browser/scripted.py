@@ -27,7 +27,7 @@ FRAME = 2 * HEARD_RATE // 50
 
 
 class ScriptedPage:
-    """One page. `events` holds the server's events, and `played` the bot's sound and when it was heard."""
+    """One page. `events` holds the server's events, and `played` the bot's audio and when each piece was heard."""
 
     def __init__(self, *, delay: float = 0.0, latency: float = 0.0) -> None:
         self.peer = PagePeer()
@@ -43,7 +43,7 @@ class ScriptedPage:
         self.base = 0  # the device's position at the beginning of the generation
 
     def connect(self) -> MemorySocket:
-        """A new socket, on which the page has sent its first message."""
+        """A new socket, over which the page has already sent its first message."""
         self.socket, self._carried = MemorySocket(self), False
         self.socket.page_sends(self.peer.resume() if self.peer.resume_token else self.peer.start())
         return self.socket
@@ -60,7 +60,7 @@ class ScriptedPage:
         self.socket = None
 
     def send(self, message: WireMessage) -> None:
-        """Send `message` if a socket carries the call; the server asks again for anything lost."""
+        """Send `message` if a socket carries the call; on a new socket, the server asks for anything that was lost."""
         if self.socket is not None and self._carried:
             self.socket.page_sends(message)
 
@@ -70,7 +70,7 @@ class ScriptedPage:
         return self._device.position(trio.current_time())
 
     async def run(self) -> None:
-        """Until cancelled, send `talk`, then silence, and report what was heard."""
+        """Until cancelled, send the audio in `talk`, then silence, and report what has been heard."""
         due = trio.current_time()
         ticks = 0
         while True:
@@ -89,7 +89,7 @@ class ScriptedPage:
         self.send(self.peer.report(playing=playing))
 
     def take(self, message: WireMessage) -> None:
-        """Take a message from the server."""
+        """Process a message from the server."""
         before = self.peer.gen
         said = self.peer.receive(message)
         now = trio.current_time()

@@ -41,7 +41,7 @@ WAITING: Final = 64
 """The number of sockets that may be open without having begun or resumed a call; more are refused with 503."""
 
 SPOKEN_RATE: Final = 24_000
-"""The rate of the bot's sound in Hz, which most voices use."""
+"""The sample rate of the bot's audio, in Hz. Most voices use this rate."""
 
 NO_TOKEN, GONE, LATE, BUSY = 4401, 4404, 4408, 4413
 """The close codes of a socket on which no call begins: the token is not valid, the call is not in this process, no

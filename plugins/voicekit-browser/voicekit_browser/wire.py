@@ -5,7 +5,7 @@
                               <--   welcome{call resume heard spoken}
     binary: PCM16 LE, `heard` Hz -->                                    the caller, mono, without a break
                               <--   binary: PCM16 LE, `spoken` Hz       the bot, mono, of the current generation
-    played{gen samples playing} -->                                     heard at the ear, of generation `gen`
+    played{gen samples playing} -->                                     heard so far, of generation `gen`
                               <--   flush{gen}                          drop unheard sound: a new generation begins
                               <--   hold, release                       pause and keep the sound; continue
     text{n text}, dtmf{n digit} -->                                     entries, numbered from 1
@@ -17,10 +17,10 @@ A new socket must replace a lost one within 10 s. Both sides then say how far th
 
     resume{token gen got played events} -->
                               <--   resumed{heard entered gen held}, or gone
-    skip{samples}             -->                                       sound that the page no longer has
+    skip{samples}             -->                                       audio that the page no longer has
 
-The page sends its sound from sample `heard` on, and the entries after number `entered`. The server sends the events
-after number `events`, and its sound from sample `got` on, or all of it if `gen` is no longer the current generation. So
+The page sends its audio from sample `heard` on, and the entries after number `entered`. The server sends the events
+after number `events`, and its audio from sample `got` on, or all of it if `gen` is no longer the current generation. So
 nothing is lost or duplicated.
 """
 
@@ -39,13 +39,13 @@ from voicekit_browser.reading import dumped, text, whole
 SUBPROTOCOL: Final = "voicekit.v1"
 
 HEARD_RATE: Final = 16_000
-"""The rate of the caller's sound in Hz."""
+"""The sample rate of the caller's audio, in Hz."""
 
 LONGEST_TEXT: Final = 4_000
 """The longest typed line, in characters."""
 
 LONGEST_SOUND: Final = 64_000
-"""The longest sound in a message from the page, in bytes: two seconds."""
+"""The maximum length of the audio in a message from the page, in bytes: two seconds."""
 
 LONGEST_TOKEN: Final = 2_048
 
@@ -79,14 +79,14 @@ class PageResume:
 
 @dataclass(frozen=True, slots=True)
 class PageSound:
-    """A part of the caller's sound, in whole samples."""
+    """A piece of the caller's audio, in whole samples."""
 
     pcm: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PageSkip:
-    """The number of samples of the caller's sound that will never arrive: they were lost, or never captured."""
+    """How many samples of the caller's audio will never arrive, because they were lost, or never captured."""
 
     samples: int
 
@@ -211,7 +211,7 @@ def ping(n: int) -> str:
 
 
 def happened(n: int, event: Mapping[str, object]) -> str:
-    """An event in the page's format: `name`, and its other fields."""
+    """Write `event`, which is already in the page's format, as the message with the number `n`."""
     return json.dumps({"type": "event", "n": n, **event}, ensure_ascii=False, separators=(",", ":"), default=str)
 
 

@@ -1,4 +1,4 @@
-"""Tools of MCP servers, for any language model: `open_mcp` connects to a server, and `voicekit mcp` lists its tools.
+"""Tools from MCP servers, for any language model: `open_mcp` connects to a server, and `voicekit mcp` lists its tools.
 
 async with open_mcp(["python", "server.py"]) as tools:
     await voicekit.run(openai(model="...", tools=tools))

@@ -157,9 +157,9 @@ class _Link:
             return self._session
 
     async def call(self, name: str, arguments: dict[str, Any], *, again: bool) -> CallToolResult:
-        """The tool's answer. If the connection was already lost, the call is made on a new one.
+        """The tool's answer. If the connection has been lost, connects again before the call.
 
-        If the connection is lost during the call, the tool may already have run, so the call is repeated only if
+        If the connection is lost during the call, the tool may already have run, so the call is retried only if
         `again` allows it. Raises Unavailable, or the error that the server sends instead of a result.
         """
         session = await self.connected()

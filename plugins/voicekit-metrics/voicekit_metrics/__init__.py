@@ -1,4 +1,4 @@
-"""Metrics of calls for Prometheus: the events of all sessions, counted in one registry per process."""
+"""Call metrics for Prometheus: the events of all sessions, counted in one registry per process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telephone carriers: the protocols of their media streams, with both sides of each, and their webhooks."""
+"""Telephone carriers: both sides of the protocols for their media streams, and their webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exotel's Voicebot applet, the bot's and the carrier's side.
+"""Exotel's Voicebot applet: the bot's and the carrier's side.
 
 Sources: Exotel's AgentStream pages as of 2026, which contradict each other in places, and its sample server. Not tested
 against Exotel itself. Nothing is signed; a token in the socket's address and the list of Exotel's IP addresses protect
@@ -20,7 +20,7 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
 from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, text, whole
 
 STEP = 320
-"""A message of sound must have a multiple of this many bytes, from SMALLEST to LARGEST, or the caller hears gaps."""
+"""The length of an audio message must be a multiple of this many bytes, from SMALLEST to LARGEST, or there are gaps."""
 
 SMALLEST = 3_200
 LARGEST = 100_000

@@ -2,7 +2,7 @@
 
 Sources: four public servers and clients of the protocol, from 2025 and 2026; the vendor's own pages were not
 accessible. Not tested against Genesys itself. There are no marks, so the position follows the clock. A packet holds 200
-ms of sound, because messages are rate-limited. Not verified: the exact limits, and whether every product supports
+ms of audio, because messages are rate-limited. Not verified: the exact limits, and whether every product supports
 `barge_in`.
 """
 
@@ -66,7 +66,7 @@ class GenesysWire:
     lead = 0.4
 
     def __init__(self, *, organization: str | None = None) -> None:
-        """`organization` is the id in the upgrade's header; an `open` message with another id is refused."""
+        """`organization` is the id in the upgrade's header; an `open` message with another id is rejected."""
         self.outcome: dict[str, str] = {}
         self._organization = organization
         self._session = ""
@@ -139,7 +139,7 @@ class GenesysWire:
         return [opened, CallStarted(info, MULAW, MULAW)]
 
     def _sound(self, message: bytes) -> Sequence[WireEvent]:
-        """Take the caller's sound: if there are two interleaved channels, the first one."""
+        """Take the caller's audio: if there are two interleaved channels, the first one."""
         return [WireSound(message[:: self._channels])]
 
     def _say(self, kind: str, **parameters: object) -> str:
@@ -248,8 +248,8 @@ class GenesysPeer:
 
 
 def signature_base(headers: Mapping[str, str], target: str, components: Sequence[str], inside: str) -> bytes:
-    """The signed text of an upgrade: a line for each component, and the parameters last. The names in `headers`
-    are in lower case.
+    """The text that the signature of an upgrade covers: a line for each component, and the parameters last. The
+    names in `headers` are in lower case.
     """
     values = {**headers, "@request-target": target, "@authority": headers.get("host", "")}
     lines = [f'"{name}": {values[name].strip()}' for name in components]

@@ -1,4 +1,4 @@
-"""jambonz `listen`, the bot's and the carrier's side, and the verbs that connect a call to it.
+"""jambonz `listen`: the bot's and the carrier's side, and the verbs that connect a call.
 
 Sources: the code of jambonz's media module and feature server, and its documentation. Not tested against jambonz
 itself. A mark takes effect with the next binary message, so the last mark of a reply comes back only with the next

@@ -64,7 +64,7 @@ class JsonStream(ABC):
     def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]: ...
 
     def _last(self) -> Sequence[WireEvent]:
-        """The sound that is still waiting when the stream ends."""
+        """The audio that is still waiting when the stream ends."""
         return ()
 
     def _other(self, event: str, value: Mapping[str, Any]) -> Sequence[WireEvent]:

@@ -1,4 +1,4 @@
-"""The events that a carrier finds in our messages; all wires share these events."""
+"""The events that simulated carriers read from our messages; they are the same for all carriers."""
 
 from voicekit.call.peer import PeerCleared, PeerDigits, PeerEvent, PeerHungUp, PeerMark, PeerOther, PeerSound
 

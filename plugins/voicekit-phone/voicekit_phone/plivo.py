@@ -84,8 +84,8 @@ class PlivoWire(JsonStream):
 
 
 class VobizWire(PlivoWire):
-    """Vobiz: Plivo's messages, and a `stop` from us, which ends the stream. A closed socket means that the caller has
-    hung up.
+    """Vobiz uses Plivo's messages, and a `stop` of our own, which ends the stream. A closed socket means that the
+    caller has hung up.
     """
 
     name = "vobiz"
@@ -172,7 +172,7 @@ class PlivoPeer:
 def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mapping[str, str] | None = None) -> str:  # noqa: A002
     """XML that connects the call to `url` for as long as the socket is open.
 
-    Raises ConfigError if `url` is not wss, if Plivo does not stream `format`, or if the parameters do not fit into
+    Raises ConfigError if `url` is not wss, if Plivo can't stream `format`, or if the parameters do not fit into
     Plivo's header (letters and digits only, 512 bytes in all).
     """
     if urlsplit(url).scheme != "wss":
@@ -215,7 +215,7 @@ def signature(token: str, nonce: str, method: str, url: str, form: Iterable[tupl
 
 
 def is_signed(token: str, header: str, nonce: str, method: str, url: str, form: Iterable[tuple[str, str]] = ()) -> bool:
-    """Whether `header`, a list separated by commas, contains the request's signature."""
+    """Whether `header`, a comma-separated list, contains the request's signature."""
     right = signature(token, nonce, method, url, form).encode()
     return any(hmac.compare_digest(right, one.strip().encode("utf-8", "replace")) for one in header.split(","))
 

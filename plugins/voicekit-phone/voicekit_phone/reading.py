@@ -53,8 +53,8 @@ def whole(value: Mapping[str, Any], *names: str) -> int | None:
 
 
 def payload(value: Mapping[str, Any], wire: str, sample_bytes: int = 1) -> bytes:
-    """The sound under "payload", in whole samples: an incomplete sample at the end is dropped. Raises
-    RemoteProtocolError if there is no sound.
+    """The audio under "payload", in whole samples: an incomplete sample at the end is dropped. Raises
+    RemoteProtocolError if there is no audio.
     """
     try:
         sound = base64.b64decode(text(value, "payload"), validate=True)
@@ -80,12 +80,12 @@ def swapped(pcm: bytes) -> bytes:
 
 
 def known(value: str) -> Known | None:
-    """`value` as a claimed fact; None if `value` is empty."""
+    """`value` as a claimed (unverified) fact; None if `value` is empty."""
     return Known(value) if value else None
 
 
 def end_of(stopped: bool, code: int | None) -> WireEnded:
-    """What a closed connection means: if there was a goodbye, the caller has hung up; otherwise the call is lost."""
+    """What a closed connection means: if there was a goodbye, the caller has hung up; otherwise the call was lost."""
     return WireEnded(CallEnd(EndReason.CALLER if stopped else EndReason.LOST, "" if code is None else str(code)))
 
 

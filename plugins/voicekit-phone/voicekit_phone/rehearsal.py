@@ -1,10 +1,11 @@
-"""A call from a carrier, to test a whole server: the signed webhook, the upgrade, and the carrier's end of the socket.
+"""A carrier's call, simulated to test a whole server: the signed webhook, the upgrade, and the carrier's end of the
+socket.
 
     first = FirstContact("twilio")
     site = CallSite(answer, [transport := first.transport()], public_url=PUBLIC, now=now)
     rung = await first.ring(site, transport, script)        in virtual time; returns when the call is over
 
-Secrets, numbers and ids are invented, and the same each time.
+Secrets, numbers and ids are made up, and are the same each time.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ UNANNOUNCED = ("exotel", "genesys")
 
 @dataclass
 class Rung:
-    """The result of a call: the webhook's answer, the upgrade's status (101 if accepted), and the scripted carrier."""
+    """The result of a call: the webhook's answer, the upgrade's status (101 if accepted), and the simulated carrier."""
 
     answer: WebhookAnswer | None = None
     status: int | None = None
@@ -171,7 +172,7 @@ class FirstContact:
 
 
 def socket_address(answer: WebhookAnswer | None) -> str | None:
-    """The address of the socket in a webhook's answer; None if there is none."""
+    """The address of the socket in a webhook's answer; None if the answer names no socket."""
     found = re.search(r"wss?://[^\"'<>\s]+", "" if answer is None else answer.body)
     return None if found is None else unescape(found[0])
 

@@ -25,7 +25,7 @@ from voicekit_phone.reading import part, payload, swapped, text, whole
 from voicekit_phone.twilio import TwilioPeer, TwilioWire
 
 CODECS = {"PCMU@8000h": MULAW, "L16@16000h": AudioFormat(16_000), "L16@24000h": AudioFormat(24_000)}
-"""The sound format for each value of `<Stream codec>`."""
+"""The audio format for each value of `<Stream codec>`."""
 
 
 class SignalWireWire(TwilioWire):

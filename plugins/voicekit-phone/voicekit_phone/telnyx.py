@@ -1,9 +1,9 @@
-"""Telnyx media streaming in rtp mode, the bot's and the carrier's side, and its signatures.
+"""Telnyx media streaming in rtp mode: the bot's and the carrier's side, and request signatures.
 
 Sources: Telnyx's pages on the media websocket and on TeXML as of 2026, and, for signatures, its Python SDK. Not tested
-against Telnyx itself. Messages may arrive out of order. The caller's sound has the codec of the caller's leg, even if
+against Telnyx itself. Messages may arrive out of order. The caller's audio has the codec of the caller's leg, even if
 we asked for another. Not verified: the byte order of L16 (RFC 2586 says big-endian, and two unmerged reports agree),
-and whether we can send sounds shorter than 20 ms.
+and whether we can send pieces of audio shorter than 20 ms.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
 from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, swapped, text, whole
 
 WINDOW = 4
-"""Messages of sound that may wait for a missing message; after that, the missing message counts as lost."""
+"""The number of audio messages that may wait for a missing one; after that, the missing message counts as lost."""
 
 STALE_S = 300
 """A webhook that was signed more than this many seconds ago is refused."""
@@ -165,7 +165,7 @@ def stream_texml(url: str, *, codec: str = "PCMU") -> str:
 
 
 def streaming_start(url: str, *, token: str, codec: str = "PCMU") -> dict[str, object]:
-    """The body of the REST requests `answer` and `streaming_start`. It requests rtp mode, without which our sound is
+    """The body of the REST requests `answer` and `streaming_start`. It requests rtp mode, without which our audio is
     dropped.
     """
     return {

@@ -1,7 +1,7 @@
 """The carriers as transports of a server: how each signs its requests, how its webhook is answered, and what it
 reports.
 
-Secrets are read from the environment or passed as arguments. Those that are used to check incoming requests are
+Secrets are read from the environment or passed as arguments. Those used to check incoming requests are
 required. The account's credentials are needed to hang up, transfer, send digits and dial out; a transport without them
 refuses to do so. The parts common to all carriers are in `voicekit_phone.webhooks`.
 """

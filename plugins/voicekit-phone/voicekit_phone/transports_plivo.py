@@ -1,4 +1,4 @@
-"""Plivo and Vobiz as transports. A transfer is requested by REST, and our webhook then answers with the target."""
+"""Plivo and Vobiz as transports. We request a transfer over REST; the carrier then asks our webhook for the target."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Plivo:
         return control_of(self.client, call_id, via=via)
 
     def news(self, request: Webhook) -> CallReport | None:
-        """The report of who has answered, or that nobody has; Plivo does not report the end of a greeting."""
+        """The report on who has answered, or that nobody has; Plivo does not report the end of a greeting."""
         call_id = request.field("CallUUID") or request.field("RequestUUID")
         if machine := request.field("Machine"):
             found = machine.lower() == "true"

@@ -112,7 +112,7 @@ class Telnyx:
         return [*webhook_routes(self, site), WebhookRoute("/telnyx/events", events)]
 
     async def _start_stream(self, site: Site, payload: Any) -> None:
-        """Connect the sound of a call that we made, after its answer. Incoming calls get TeXML instead."""
+        """Connect the audio of a call that we made, once it is answered. Incoming calls get TeXML instead."""
         call_id = text(payload, "call_control_id")
         if self.client is None or self._account is None or text(payload, "direction") != "outgoing":
             return

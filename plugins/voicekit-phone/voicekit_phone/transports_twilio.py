@@ -1,4 +1,4 @@
-"""Twilio as a transport, and SignalWire and Cloudonix, which use variants of Twilio's protocol."""
+"""Twilio, SignalWire and Cloudonix as transports; the last two use variants of Twilio's protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twilio Media Streams, the bot's and the carrier's side, with the TwiML that connects a call, and request signatures.
+"""Twilio Media Streams: the bot's and the carrier's side, the TwiML that connects a call, and request signatures.
 
 Sources: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, in copies from 2024; for signatures, its
 Python helper library. Not tested against Twilio itself. All numbers come as text, `connected` has no sequence number,
@@ -98,7 +98,7 @@ class TwilioPeer:
 
 
 def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:
-    """TwiML that connects the call to `url`. Raises ConfigError if `url` is not wss, or has a query (Twilio refuses
+    """TwiML that connects the call to `url`. Raises ConfigError if `url` is not wss, or has a query (Twilio rejects
     those).
     """
     parts = urlsplit(url)

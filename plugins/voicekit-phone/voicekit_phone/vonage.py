@@ -1,7 +1,7 @@
-"""Vonage Voice API websockets, the bot's and the carrier's side, the NCCO that connects a call, and signed webhooks.
+"""Vonage Voice API websockets: the bot's and the carrier's side, the NCCO that connects a call, and signed webhooks.
 
 Sources: Vonage's websocket guide of 2026 (and the 2021 version), and its Python SDK. Not tested against Vonage itself.
-Each binary message holds exactly 20 ms of sound, in both directions. There is no stop event: a closed socket means that
+Each binary message holds exactly 20 ms of audio, in both directions. There is no stop event: a closed socket means that
 the caller has hung up. Not verified: whether a notify after a clear is answered (we assume that it never is), and the
 largest size of the headers (512 B or 2 kB).
 """

@@ -1,10 +1,10 @@
 """What the carriers' transports have in common: the way from a webhook to a socket, reports, and dialling out.
 
     POST /twilio/voice            signed by Twilio -> TwiML with a one-time token in the socket's path
-    GET  /twilio/media/TOKEN      the upgrade: the token is valid once, within 15 s, for the call it was made for
+    GET  /twilio/media/TOKEN      the upgrade: the token is valid once, for 15 s, and only for this call
     POST /twilio/news             signed: busy, no answer, who has answered
 
-A request without a valid signature is refused with 403 before any session exists. If no call can be admitted, the
+A request without a valid signature is rejected with 403 before any session exists. If no call can be admitted, the
 answer is the carrier's own form of "busy".
 """
 
@@ -53,7 +53,7 @@ T = TypeVar("T", bound=CarrierAccount)
 
 
 class WebhookTransport(Protocol):
-    """A carrier whose webhook leads to a socket."""
+    """A transport for a carrier that sends a request to our webhook, and then opens the socket named in our answer."""
 
     name: str
     content_type: str
@@ -76,7 +76,7 @@ class WebhookTransport(Protocol):
         ...
 
     def news(self, request: Webhook) -> CallReport | None:
-        """The report in a signed request to the path `news`; None for reports that do not matter."""
+        """The report in a signed request to the path `news`; None if the report is one that we don't need."""
         ...
 
 
@@ -116,7 +116,7 @@ def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "")
 
 
 def media_url(transport: WebhookTransport, site: Site, facts: CallFacts) -> str:
-    """The address of this call's socket; the address is valid once, within LIFE_S."""
+    """The address of this call's socket; the address works once, within LIFE_S."""
     token = site.tokens.mint(facts.call_id, facts.facts, site.now())
     return site.address(f"/{transport.name}/media/{token}", scheme="wss")
 
@@ -207,7 +207,7 @@ def not_connected(call_id: str, word: str) -> CallReport | None:
 
 
 class Once:
-    """Remembers the values seen in the last `seconds`; while it holds MOST_NONCES, it refuses new values."""
+    """Remembers the values seen in the last `seconds`; while it holds MOST_NONCES of them, it rejects new values."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

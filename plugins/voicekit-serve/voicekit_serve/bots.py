@@ -32,9 +32,9 @@ async def answering(
 ) -> AsyncIterator[CallAnswer]:
     """Yield a function that answers each call with `bot`: the parts that the bot names are made anew for each call.
 
-    Raises ConfigError for a part or handler that all calls would share, unless its `shared` is true. If
-    there is no API key, one local server hears and speaks for all calls until the block ends. With `record`, each call
-    is recorded into a new folder inside `record`.
+    Raises ConfigError for a part or handler that all calls would share, unless its `shared` is true. If there is no API
+    key, one local server provides speech recognition and synthesis for all calls until the block ends. With `record`,
+    each call is recorded into a new folder inside `record`.
     """
     parts = bot.spoken(plugins.registry)
     for role in SPOKEN:

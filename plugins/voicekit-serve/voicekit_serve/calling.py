@@ -30,7 +30,7 @@ async def call_out(
 
     `dialing` holds further options for `CallSite.dial`, and `serving` for `serve`. A call also ends if nobody answers,
     if the line is busy, or if no socket is opened; the carrier is then told to stop ringing. Raises ConfigError or
-    ServiceError if dialling fails. If cancelled, or on a signal, it hangs up.
+    ServiceError if dialling fails. If cancelled or stopped by a signal, hangs up.
     """
     outbound = OutboundCall(answer)
     with alone():
@@ -50,7 +50,7 @@ async def call_out(
 
 
 class OutboundCall:
-    """Follows the call that was dialled, and refuses all other calls."""
+    """Keeps track of the call that was dialled, and refuses all other calls."""
 
     def __init__(self, answer: CallAnswer) -> None:
         self._answer = answer
@@ -82,8 +82,8 @@ class OutboundCall:
             await self._over.wait()
 
     async def answer(self, call: Call) -> Conversation | None:
-        """Answer a call for the desk. First waits for the call's id, because the socket may open before our request to
-        dial is answered.
+        """The conversation for `call`, or None if it is not the call that we dialled. First waits for our call's id,
+        because the socket may open before our request to dial is answered.
         """
         await self._dialled.wait()
         if call.info.call_id.value != self._id or self._call is not None:

@@ -7,10 +7,10 @@ the far side's own code is reported.
 2. If a connection ends while a message is being sent, hypercorn raises trio.BusyResourceError, which ends the server
 with all its calls. Here, only this connection ends.
 
-3. hypercorn agrees to compression if a client offers it, as browsers do. Compression does not make sound smaller, and
-it leaves a client unable to read the message after a cancelled send. Here, compression is always refused.
+3. hypercorn agrees to compression if a client offers it, as browsers do. Compression does not make audio smaller, and
+it leaves a client unable to read the message after a cancelled send. Here, compression is always declined.
 
-4. When a server stops listening, hypercorn immediately closes accepted connections that have not sent a request. So it
+4. When a server stops listening, hypercorn immediately closes accepted connections that have not sent a request. This
 turns away callers whom another process would have taken. Here, such connections get time to send their request.
 """
 
@@ -72,8 +72,8 @@ async def close_if_idle(server: TCPServer) -> None:
 
 
 class SiteConfig(Config):
-    """hypercorn's Config, plus `asking`: for how many seconds open connections may send a request after the listener
-    has closed.
+    """hypercorn's Config, plus `asking`: the number of seconds after the listener has closed in which open connections
+    may still send a request.
     """
 
     asking = 0.0

@@ -46,13 +46,13 @@ def numbered(number: int) -> Iterator[None]:
 
 
 def carriers_id(info: CallInfo) -> str:
-    """The carrier's own id for the call, to find the call in the carrier's console; "" if the id was only claimed."""
+    """The carrier's own id for the call, to find the call in the carrier's console; "" if the id is unverified."""
     known = info.call_id
     return f", {known.value} there" if known.trust == "signed" and _TIDY.fullmatch(known.value) else ""
 
 
 def log_trouble(event: SessionEvent) -> None:
-    """A watcher of sessions that logs a line for each failure that the call survives."""
+    """Watches a session, and logs a line for each failure that the call survives."""
     match event:
         case Trouble(where, error):
             log.warning("%s in %s", type(error).__name__, where)

@@ -43,9 +43,9 @@ async def serve(
     rest, and return.
 
     The first signal, or `site.stop()`, starts draining; the second signal cancels all calls. `certificate` holds the
-    names of the files with a certificate and its key. `nursery.start` returns the site as soon as the server listens.
-    Signals are watched only in the main thread. With `shared`, several processes share the port: this one listens on
-    copies of the sockets. When told to drain, it stops listening, so that another process takes the next call.
+    names of the files with a certificate and its key. `nursery.start` returns the site as soon as the server is
+    listening. Signals are handled only in the main thread. With `shared`, several processes share the port: this one
+    listens on copies of the sockets. When told to drain, it stops listening, so another process takes the next call.
     """
     mend_hypercorn()
     site = CallSite(

@@ -186,11 +186,12 @@ class CallSite:
         self._watchers.append(watcher)
 
     async def dial(self, to: str, *, over: str | None = None, **how: Any) -> str:
-        """Have a carrier call `to`, and return the call's id. The call is answered like an incoming one.
+        """Have a carrier call `to`, and return the call's id. Once somebody picks up, the bot handles the call
+        like an incoming one.
 
         `over` names the transport, if there is more than one. `how` may contain `ring` and `limit` in seconds, the
-        `keys` to press, and `detect_machine`. Raises ConfigError, before anything is sent, if the transport can't do
-        this, and ServiceError if the carrier refuses.
+        `keys` to press, and `detect_machine`. Raises ConfigError, before anything is sent, if the transport can't make
+        such a call, and ServiceError if the carrier refuses.
         """
         able = [each for each in self.transports if over in (None, each.name)]
         if len(able) != 1:

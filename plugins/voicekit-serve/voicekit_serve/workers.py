@@ -35,8 +35,8 @@ SILENT_S: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class SharedListener:
-    """A port that several processes share: `fds` are copies of its sockets, and `told` waits until this process is told
-    to drain.
+    """A port that several processes share: `fds` are copies of its sockets, and `told` waits until this process is
+    told to drain.
     """
 
     fds: Sequence[int]

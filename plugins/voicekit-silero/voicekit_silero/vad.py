@@ -1,6 +1,6 @@
 """Silero VAD v6: a small neural network that tells speech from every other sound.
 
-Judging 32 ms of sound takes one core 0.1 to 0.2 ms (benchmarks/vad_on_speech.py), so it runs in the event loop. Making
+Judging 32 ms of audio takes one core 0.1 to 0.2 ms (benchmarks/vad_on_speech.py), so it runs in the event loop. Making
 the first detector loads the network, which takes 0.1 to 0.2 s. All streams share the network; each adds only 3 kB of
 memory.
 """

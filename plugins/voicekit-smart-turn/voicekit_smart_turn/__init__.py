@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def voicekit_wrap_stage(stage: Part, role: Role, session: SessionView) -> Part | None:
-    """A layer around the stt of each session that has an adviser, unless the stt has its own `scores` attribute."""
+    """For each session with an adviser, a layer around its stt, unless the stt has a `scores` attribute of its own."""
     if role != "stt" or not session.policy.turn.adviser or hasattr(stage, "scores"):
         return None
     from voicekit_smart_turn.layer import Scoring

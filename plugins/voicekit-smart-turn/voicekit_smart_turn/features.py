@@ -1,6 +1,6 @@
 """The input of the network: a log-mel spectrogram of eight seconds, in the format of Whisper's encoder. Pure.
 
-The definition comes from "Robust Speech Recognition via Large-Scale Weak Supervision" (Radford et al., 2022). The sound
+The definition comes from "Robust Speech Recognition via Large-Scale Weak Supervision" (Radford et al., 2022). The audio
 is first normalised to mean 0 and variance 1. There is a frame of 25 ms every 10 ms, and 80 triangular filters of equal
 area on Slaney's mel scale up to 8 kHz. The logarithm is limited to 8 decades below the loudest value, and scaled to
 about -1 to 1.
@@ -29,7 +29,7 @@ _TINY = 1e-7  # avoids a division by 0 for silence, which has a variance of 0
 
 
 def log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The features, [80, 800], of the last eight seconds of `sound` at RATE; shorter sound is preceded by silence."""
+    """The spectrogram, [80, 800], of the last eight seconds of `sound` at RATE; silence precedes a shorter `sound`."""
     heard = np.zeros(SAMPLES, np.float64)
     last = sound[-SAMPLES:]
     heard[SAMPLES - len(last) :] = last

@@ -1,9 +1,9 @@
-"""A layer around an stt that keeps the last seconds of its sound and, on request, has the network judge them.
+"""A layer around an stt that keeps the last seconds of the caller's audio and, on request, has the network judge them.
 
     frames ──kept──▶ stt ──▶ transcripts
                └─ score(at) ▶ thread ▶ PauseScored, among the transcripts
 
-Each call uses at most one thread. A new request replaces a waiting one, because by then the earlier pause has ended.
+Each call uses at most one thread. A new request replaces one that is still waiting, because that one's pause has ended.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from voicekit_smart_turn.features import SECONDS
 from voicekit_smart_turn.network import network, probability
 
 TRAIL_S = 0.2
-"""Seconds of silence judged with the sound before it: the network was trained on sound that ends in some silence."""
+"""Seconds of silence judged with the audio before it: the network was trained on audio that ends in some silence."""
 
 
 class Scoring(Layer):
-    """An stt that answers each ScorePause; the sound must be PCM16 mono."""
+    """An stt that also answers requests to score a pause; the audio must be PCM16 mono."""
 
     def __init__(self, stage: Any) -> None:
         super().__init__(stage)
@@ -45,13 +45,13 @@ class Scoring(Layer):
         return accepts is None or (accepts.encoding == "pcm16" and accepts.channels == 1)
 
     def score(self, at: int) -> None:
-        """Judge the sound before sample `at`. The answer is a PauseScored, unless the run ends first. Never waits."""
+        """Have the pause at sample `at` judged. A PauseScored follows, unless the stt ends first. Never waits."""
         self._wanted = at
         self._asked.unpark_all()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Load the network while the stt opens."""
+        """Load the network, and open the stt."""
         await in_thread(network)
         async with self.stage.open() as run:
             yield partial(self._run, run)
@@ -76,7 +76,7 @@ class Scoring(Layer):
 
 
 class KeptSound:
-    """The frames of a little more than the last eight seconds."""
+    """Keeps the audio frames of slightly more than the last eight seconds."""
 
     def __init__(self) -> None:
         self.rate = 0
@@ -91,7 +91,7 @@ class KeptSound:
             self._frames.popleft()
 
     def until(self, end: int) -> bytes:
-        """The sound that has arrived up to sample `end`; gaps are left out."""
+        """The kept audio up to sample `end`; gaps are left out."""
         pieces = []
         for frame in self._frames:
             if frame.at < end:

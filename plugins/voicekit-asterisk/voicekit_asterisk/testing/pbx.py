@@ -104,7 +104,7 @@ match=127.0.0.1
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A loopback port on which nothing is listening now."""
+    """A loopback port on which nothing is listening at the moment."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -118,7 +118,7 @@ class Pbx:
     def __init__(
         self, root: Path, *, extensions: str, files: dict[str, str] | None = None, music: Path | None = None
     ) -> None:
-        """`extensions` may contain SERVER and AUDIO, voicekit's two ports, and SOUNDS, the folder of sounds.
+        """In `extensions`, SERVER and AUDIO stand for voicekit's two ports, and SOUNDS for the folder of sounds.
 
         `music` is the music on hold, a WAV file at 8 kHz.
         """

@@ -5,7 +5,7 @@ heard.
     words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after three words and after two
     await play(call, 600, 1.0)                      a tone for the caller; sounding(pcm, rate, 0): how long it was heard
 
-Tones survive every telephone codec and resampling. WORDS different tones can be told apart.
+Tones survive every telephone codec and resampling. WORDS is the number of tones that can be told apart.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ async def play(call: Call, hz: float, seconds: float, *, of: int = 0) -> None:
 
 
 class ToneTts(Pipeable):
-    """Speaks in tones, with a word mark before each word."""
+    """Synthesises a tone for each word, with a word mark before it."""
 
     name = "tones"
     accepts = None
@@ -135,7 +135,7 @@ def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None
 
 
 def words_in(pcm: bytes | Any, rate: int) -> list[int]:
-    """The words in a recording of a ToneTts, in order. A word shorter than 30 ms is not detected."""
+    """The words in a recording of ToneTts speech, in order. A word shorter than 30 ms is not detected."""
     found: list[int] = []
     run, last, before = 0, None, None
     for heard in [*tones_in(pcm, rate, [tone_of(word) for word in range(WORDS)]), None]:

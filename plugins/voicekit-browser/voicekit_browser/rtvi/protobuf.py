@@ -40,7 +40,7 @@ class MessageFramePb:
 
 @dataclass(frozen=True, slots=True)
 class OtherFramePb:
-    """A frame that we ignore: a text, a transcription, or an unknown kind."""
+    """A frame that we ignore: text, a transcription, or a frame of an unknown kind."""
 
     kind: int
 

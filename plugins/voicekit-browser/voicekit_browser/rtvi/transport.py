@@ -17,7 +17,7 @@ from voicekit_browser.rtvi.wire import Answer, RtviWire
 def rtvi_route(
     site: Site, door: Door, spoken: AudioFormat, *, details: bool, answer: Answer | None = None
 ) -> SocketRoute:
-    """The route /rtvi; a socket with a foreign origin or without a valid token is refused with 403."""
+    """The route /rtvi; a socket with a foreign origin or without a valid token is rejected with 403."""
 
     async def receive(upgrade: Upgrade) -> None:
         if door.is_foreign(upgrade.headers):

@@ -1,7 +1,7 @@
 """RTVI over a websocket, both sides: `RtviWire` is ours, `RtviPeer` is a client in Python for tests.
 
 A call starts with the client's `client-ready`; our answer is `bot-ready`, for which a client's `connect()` waits. An
-RTVI client can't drop sound that it has received, and reports no position, so this wire has neither marks nor a clear.
+RTVI client can't drop audio that it has received, and reports no position, so this wire has neither marks nor a clear.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from voicekit_browser.rtvi.protobuf import AudioFramePb, MessageFramePb, decode,
 from voicekit_browser.wire import DIGITS, HEARD_RATE, LONGEST_TEXT
 
 LEAD_S = 0.2
-"""Seconds of sound sent ahead of time: the client still plays this much after a cut."""
+"""Seconds of audio sent ahead of time: the client still plays this much after a cut."""
 
 PACKET_S = 0.02
 
@@ -51,8 +51,8 @@ the `d` of the response.
 
 
 class RtviWire:
-    """Our side of one socket. The function `answer` replies to messages of the type `client-message`; without
-    this function, they are refused.
+    """Our side of one socket. The function `answer` replies to messages of the type `client-message`; if there
+    is no such function, the reply to them is an error.
     """
 
     name = "rtvi"

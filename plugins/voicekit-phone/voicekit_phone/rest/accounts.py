@@ -1,8 +1,8 @@
 """Accounts with the carriers: the credentials, addresses and bodies of requests (pure).
 
-Sources: the carriers' API pages and SDKs of 2024 to 2026. Not tested against the carriers themselves. Not verified: the
-addresses of SignalWire and Vobiz, the headers of Vobiz, and Exotel's answer in JSON. Each account has an argument for
-its base address (`api`), for regions and for tests.
+Sources: the carriers' API pages and SDKs from 2024 to 2026. Not tested against the carriers themselves. Not verified:
+the addresses of SignalWire and Vobiz, the headers of Vobiz, and Exotel's answer in JSON. Each account has an argument
+for its base address (`api`), for regions and for tests.
 """
 
 from __future__ import annotations

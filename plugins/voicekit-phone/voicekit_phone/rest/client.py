@@ -91,7 +91,7 @@ class CarrierClient:
         await self._done(request)
 
     async def dial(self, order: DialOrder) -> str:
-        """Start a call and return its id. The request is not repeated: after a timeout, a telephone may still ring."""
+        """Start a call and return its id. Never retries the request: after a timeout, a telephone may be ringing."""
         answer = await self._done(self.account.dial(order))
         call_id = self.account.call_id(answer)
         if not call_id:
@@ -137,8 +137,8 @@ class CarrierClient:
 
 
 class ClientControl:
-    """The `voicekit.call.control.CallControl` of one call. `via` makes the address at which some carriers ask for the
-    target of a transfer.
+    """The `voicekit.call.control.CallControl` of one call. `via(to)` returns the address at which some carriers ask
+    for the target of a transfer.
     """
 
     def __init__(self, client: CarrierClient, call_id: str, via: Callable[[str], str] = lambda to: "") -> None:

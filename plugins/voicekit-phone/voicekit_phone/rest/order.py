@@ -1,4 +1,4 @@
-"""Requests to a carrier and its answers, as values, and what the carrier's refusals mean (pure).
+"""Data classes for requests to a carrier and its answers, and the errors made from the answers (pure).
 
 Our errors contain the carrier's status and error code, but never its text, which may quote a telephone number.
 """
