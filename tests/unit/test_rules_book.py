@@ -188,8 +188,8 @@ def test_rules_are_a_handler():
         (lambda rules: rules.on("(hello"), "phrase '(hello': expected ')'"),
         (lambda rules: rules.on("hello", answer=5), "rules.on('hello'): expected text, vary(...), Step(...)"),
         (lambda rules: rules.on("hello", answer=Step), "expected text, vary(...), Step(...)"),
-        (lambda rules: rules.on("hello", answer="{name}"), "needs the slot 'name'; slots that are always filled: none"),
-        (lambda rules: rules.on("hi [{n:number}]", answer="{n}"), "slots that are always filled: none"),
+        (lambda rules: rules.on("hello", answer="{name}"), "'name', which may be empty here; always filled: none"),
+        (lambda rules: rules.on("hi [{n:number}]", answer="{n}"), "which may be empty here; always filled: none"),
         (lambda rules: rules.on("hello", answer="{"), "expected the name of a slot between braces, got '{'"),
         (
             lambda rules: rules.on("hi {n}", answer=lambda m: m),

@@ -129,9 +129,9 @@ class ConfirmedBy:
     """Reports speech that `first` passes and `judge` confirms. Most of the audio that `first` rejects never reaches the
     judge.
 
-    The windows are those of `first`. If the probability of `first` is at least `threshold`, the judge processes the
-    audio since its last verdict, in its own windows: at most `pre_roll` seconds, but at least one window. The result is
-    then the judge's latest verdict; otherwise it is 0. So the judge never has to process long silences.
+    The windows are those of `first`. While `first` reports a probability below `threshold`, the result is 0. Otherwise,
+    the result is the judge's latest verdict. Before that, the judge processes the audio since its previous verdict, in
+    its own windows: at most `pre_roll` seconds, but at least one window. So it never has to process long silences.
 
     `trail` is that of `first`, so a blip that `first` prolongs is cut back to its real length. Raises ConfigError if
     the two detectors have no rate in common.
@@ -140,7 +140,7 @@ class ConfirmedBy:
     first: Vad
     judge: Vad
     threshold: float = 0.5
-    pre_roll: float = 0.2  # seconds of sound before the word, given to the judge as context; this costs Silero 1 ms
+    pre_roll: float = 0.2  # seconds of earlier audio that the judge gets as context; this costs Silero 1 ms
 
     def __post_init__(self) -> None:
         if not self.rates:

@@ -127,9 +127,8 @@ class Table:
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:
                 can = ", ".join(sorted(sure)) or "none"
-                raise ConfigError(
-                    f"{where}: {saying.line!r} needs the slot {min(gaps.names)!r}; slots that are always filled: {can}"
-                )
+                need = f"{saying.line!r} needs the slot {min(gaps.names)!r}"
+                raise ConfigError(f"{where}: {need}, which may be empty here; always filled: {can}")
             self.gaps.append(gaps)
 
     def _check_keys(self, row: str, where: str) -> None:

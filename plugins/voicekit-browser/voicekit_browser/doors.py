@@ -97,7 +97,7 @@ def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str])
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(
-            "transport browser: expected --page-password or tokens of your own backend "
+            "transport browser: expected --page-password or tokens from your own backend "
             "(browser:tokens=yes), because other computers "
             "can reach the page, and you would pay for their calls"
         )

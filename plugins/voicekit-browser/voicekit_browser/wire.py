@@ -140,7 +140,7 @@ class PageWire:
         value = read_object(message, SUBPROTOCOL)
         kind = text(value, "type", 40)
         if (kind in ("start", "resume")) is self._begun:
-            raise RemoteProtocolError(f"{SUBPROTOCOL}: expected start or resume only as the first message")
+            raise RemoteProtocolError(f"{SUBPROTOCOL}: expected start or resume as the first message, and only there")
         self._begun = True
         read = _READERS.get(kind)
         return None if read is None else read(value)

@@ -72,8 +72,8 @@ async def close_if_idle(server: TCPServer) -> None:
 
 
 class SiteConfig(Config):
-    """hypercorn's Config, plus `asking`: the number of seconds after the listener has closed in which open connections
-    may still send a request.
+    """hypercorn's Config, plus `asking`: how long, in seconds, open connections may still send a request after the
+    listener has closed.
     """
 
     asking = 0.0

@@ -206,7 +206,7 @@ class CallSite:
         log.error("a call over %s failed: %s", info.transport, type(error).__name__)
 
     def metrics(self) -> str:
-        """The metrics of the calls in the text format of Prometheus."""
+        """The calls' metrics, in Prometheus's text format."""
         counts = self.desk.counts
         lines = [
             "# TYPE voicekit_active_calls gauge",

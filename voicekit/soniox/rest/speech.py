@@ -71,7 +71,7 @@ class SpeechSound:
         if piece is not None:
             self._ending.feed(piece)
             if self.received > SOUND_BYTES:
-                raise self._interrupted("more data came than any speech can contain", retryable=False)
+                raise self._interrupted("more data arrived than synthesised speech can contain", retryable=False)
             return piece
         if not self._framed:
             raise self._interrupted("the answer had neither a length nor an end marker")

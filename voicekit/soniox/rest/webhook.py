@@ -54,11 +54,11 @@ class _Body(Struct, frozen=True):
 
 
 class WebhookReceiver:
-    """Reads the service's calls, and remembers the calls that are marked as done.
+    """Reads the service's webhook requests, and remembers those that are marked as done.
 
-    Calls are remembered only in memory, so a call that is repeated after a restart counts as new. So does a call that
-    is repeated while the first one is still being processed; if your work may take longer than the service waits, put
-    it into a queue. Raises ConfigError if there is no secret, because then anyone could call.
+    They are remembered only in memory, so a request that is repeated after a restart counts as new. So does a request
+    that is repeated while the first one is still being processed; if your work may take longer than the service waits,
+    put it into a queue. Raises ConfigError if there is no secret, because then anyone could send such a request.
     """
 
     def __init__(self, secret: str, header: str = HEADER) -> None:

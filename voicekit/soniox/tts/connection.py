@@ -89,7 +89,7 @@ class TtsConnection:
         """
         check_tts(config)
         if not self.has_room:
-            raise LocalProtocolError(f"{SERVICE}: expected room for another stream, got {self._why_full()}")
+            raise LocalProtocolError(f"{SERVICE}: no room for another stream: {self._why_full()}")
         self._made += 1
         stream = f"s{self._made}"
         self._streams[stream] = LiveStream(config, now, stall_s)

@@ -66,7 +66,7 @@ class WordTimer:
         self._open = ""  # the spoken part of an unfinished word
         # for each point: a number of characters, and the time by which they had been spoken
         self._points: deque[tuple[int, float]] = deque()
-        self._base = _ORIGIN  # the last point before the next word that `words` will return
+        self._base = _ORIGIN  # the last point before the word that `words` returns next
         self._told_to = 0.0  # the seconds of audio that had arrived when characters were last reported
         self._given = 0  # the end, in the text, of the last word that `words` returned
 

@@ -128,7 +128,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        raise httpcore.ConnectError("a connection in memory has no TLS")
+        raise httpcore.ConnectError("an in-memory connection has no TLS")
 
     def get_extra_info(self, info: str) -> Any:
         return None

@@ -1,4 +1,4 @@
-"""The route for RTVI: it admits visitors by the page's rules, but RTVI's clients put their token into the address."""
+"""The route for RTVI. It admits visitors under the page's rules, but RTVI clients send their token in the URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends requests with httpx, with time limits and our own errors, and retries a failed request if that is safe.
+"""Sends requests with httpx, limits their time, turns httpx's errors into ours, and retries a request if that is safe.
 
 This code checks that each answer has the expected form. It never follows a redirect, since the key must not be sent to
 an address that the user did not choose.
