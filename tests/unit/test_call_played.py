@@ -36,3 +36,12 @@ def test_the_position_is_monotone_whatever_is_counted_marked_and_held(seed: int)
             heard = estimate.heard(now)
             assert last <= heard <= estimate.sent
             last = heard
+
+
+def test_audio_is_not_counted_before_a_far_end_that_ran_dry_can_have_begun_it() -> None:
+    """The far end takes up packets every 20 ms; the estimate, one packet late, still counts the packet before."""
+    estimate = PlayedEstimate(16_000, delay=0.02)
+    estimate.send(320, now=0.0)
+    assert estimate.heard(0.03) == 160
+    estimate.send(320, now=0.03)  # the first packet may be over since 0.02, so the second begins by 0.05
+    assert [estimate.heard(now) for now in (0.03, 0.05, 0.06, 0.07, 0.08)] == [160, 320, 480, 640, 640]

@@ -50,11 +50,14 @@ class PlayedEstimate:
         self._marks: deque[tuple[str, int]] = deque()
 
     def send(self, samples: int, now: float) -> None:
-        """Record that `samples` samples were sent at `now`. If everything sent earlier has been heard, playing starts
-        again at `now`.
+        """Record that `samples` samples were sent at `now`.
+
+        If the far end may have played everything sent earlier, it may begin to play these samples only `delay` seconds
+        later, so the estimate does not reach them before that.
         """
-        if not self._started or self.heard(now) >= self.sent:
-            self._anchor, self._anchored_at, self._started = self.sent, now + self._delay, True
+        self.heard(now)  # what has been heard by now stays heard
+        earliest = now + self._delay - (self.sent - self._anchor) / self._rate
+        self._anchored_at, self._started = max(self._anchored_at, earliest), True
         self.sent += samples
 
     def mark(self, name: str) -> None:
