@@ -33,7 +33,7 @@ def test_the_example_runs() -> None:
         ("body of a webhook", [limits.BODY_BYTES, limits.BODY_S, limits.FORM_FIELDS]),
         ("message on a media socket", [limits.MESSAGE_BYTES]),
         ("sockets that have not started", [limits.WAITING, connection.START_S]),
-        ("outgoing sound waiting", [speaker.PENDING_S, caller.HEARD_S]),
+        ("outgoing audio waiting", [speaker.PENDING_S, caller.HEARD_S]),
         ("time to send a message", [connection.SEND_S]),
         ("a request to the carrier", [client.REQUEST_S, connection.HANG_UP_S]),
         ("lifetime of a token", [tokens.LIFE_S]),
