@@ -13,7 +13,7 @@ import trio
 from voicekit.contracts import Exchange, Reply, ReplyScope, Text, this_reply
 from voicekit.errors import ConfigError
 from voicekit.flow import open_link
-from voicekit.reply import Answer, Say, Turn, as_handler, handler_stage
+from voicekit.reply import Answer, HandlerStage, Say, Turn, as_handler
 from voicekit.reply.text import joined
 
 
@@ -25,7 +25,7 @@ async def answer_to(turn: Turn, answer: Answer) -> str:
     with inbox, inlet:
         with outbox, question:
             question.offer(turn)
-            async with handler_stage(lambda turn: handler).open() as run:
+            async with HandlerStage(lambda turn: handler).open() as run:
                 await run(inbox, outbox)
         return joined([text async for text in inlet]).text
 
@@ -261,7 +261,7 @@ async def test_the_stage_asks_for_each_turn_who_answers() -> None:
         asked.append(turn.number)
         return as_handler(f"number {turn.number}")
 
-    stage = handler_stage(answer)
+    stage = HandlerStage(answer)
     assert stage.name == "handler"
     for number in (1, 2):
         question, inbox = open_link(1, weigh=lambda turn: 1)
@@ -280,7 +280,8 @@ async def test_a_stage_that_is_given_no_turn_returns() -> None:
     outbox, inlet = open_link(1)
     with inbox, outbox, inlet:
         question.close()
-        await handler_stage(lambda turn: pytest.fail("nobody asked")).run(inbox, outbox)
+        async with HandlerStage(lambda turn: pytest.fail("nobody asked")).open() as run:
+            await run(inbox, outbox)
         with pytest.raises(trio.WouldBlock):
             inlet.receive_nowait()
 

@@ -14,7 +14,7 @@ from trio.testing import wait_all_tasks_blocked
 from tests.unit.reply_kit import BREATH
 from voicekit.contracts import Reply, ReplyScope, Text, this_reply
 from voicekit.flow import Pipeline, TransformPart, open_link, stage
-from voicekit.reply import Say, Turn, handler_stage, sentences, spoken_forms, strip_markdown
+from voicekit.reply import HandlerStage, Say, Turn, sentences, spoken_forms, strip_markdown
 from voicekit.reply.say import BREATH as BREATH_TIME
 from voicekit.reply.say import BREATH_AFTER_SENTENCE, breath_after, pieces
 from voicekit.reply.text import Rewriting, joined
@@ -243,7 +243,7 @@ async def test_a_handler_that_cancels_its_own_say_and_goes_on_leaves_no_gap(canc
 
     token = this_reply.set(ReplyScope(reply, lease=None, commitment=None))
     try:
-        await run_line(Pipeline(handler_stage(lambda turn: handler), doubling, voice))
+        await run_line(Pipeline(HandlerStage(lambda turn: handler), doubling, voice))
     finally:
         this_reply.reset(token)
     said = reply.said
@@ -297,7 +297,7 @@ async def spoken(handler, *transforms) -> list[tuple[float, str]]:
             got.append((round(trio.current_time() - start, 3), text.text))
 
     start = trio.current_time()
-    await run_line(Pipeline(handler_stage(lambda turn: handler), *transforms, voice))
+    await run_line(Pipeline(HandlerStage(lambda turn: handler), *transforms, voice))
     return got
 
 
@@ -354,7 +354,7 @@ async def test_there_is_no_breath_while_say_waits_for_room(autojump_clock) -> No
             await trio.sleep(2)
             assert text != BREATH
 
-    await run_line(Pipeline(handler_stage(lambda turn: handler), slow))
+    await run_line(Pipeline(HandlerStage(lambda turn: handler), slow))
 
 
 async def test_what_is_held_back_goes_out_at_once_when_the_handler_returns(autojump_clock) -> None:

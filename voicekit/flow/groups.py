@@ -8,9 +8,6 @@ note for people, and as an attribute for programs, which `stages_of(error)` read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import trio
 
 
@@ -37,24 +34,30 @@ def is_cancellation(error: BaseException) -> bool:
     return isinstance(error, trio.Cancelled)
 
 
-@contextmanager
-def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None]:
-    """If a group with a single exception is raised in the body, raise that exception instead. Add `note` to every
-    Exception that leaves the body.
+class alone:
+    """`with alone():` - if the body raises a group with a single exception, raise that exception instead. Add `note` to
+    every Exception that leaves the body.
 
     `stage` is the name of the stage that runs in the body; its errors are marked with it.
     """
-    if stage is not None:
-        note = f"in stage {stage!r}"
-    try:
-        yield
-    # no error is lost: `error` is raised again, or its only member if it is a group of one
-    except BaseException as error:
-        inner = sole(error)
+
+    __slots__ = ("_note", "_stage")
+
+    def __init__(self, note: str | None = None, *, stage: str | None = None) -> None:
+        self._note = note
+        self._stage = stage
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        inner, stage = sole(error), self._stage
+        note = self._note if stage is None else f"in stage {stage!r}"
         if note is not None:
             _sign(inner, note, stage)
         if inner is error:
-            raise
+            return
         context = inner.__context__
         try:
             raise inner

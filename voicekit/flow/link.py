@@ -194,6 +194,11 @@ class Outlet(_End, Generic[T_contra]):
         if not self._offer(item):
             raise trio.WouldBlock
 
+    @property
+    def capacity(self) -> int:
+        """The total weight that the link holds."""
+        return self._link.capacity
+
     def is_below(self, level: int) -> bool:
         """Whether less than `level` is queued now."""
         self._check()

@@ -64,6 +64,7 @@ class _Segment(Struct, frozen=True):
     """A stage, the transforms after it, their input format, and the link to the next stage (if there is one)."""
 
     stage: Stage[Any, Any]
+    task_name: str
     format: AudioFormat | None
     transforms: tuple[TransformPart[Any, Any], ...]
     via: LinkSpec | None
@@ -132,23 +133,24 @@ class Pipeline(Pipeable):
                 await outbox.send(item)
             return
         links = [_link(segment, self.name) for segment in self._segments[:-1]]
-        inlets = [first, *(inlet for _, inlet in links)]
         self._outlets = [outlet for outlet, _ in links]
-        outlets = [*self._outlets, outbox]
         try:
-            fused = [_fuse_outlet(out, part, outbox) for out, part in zip(outlets, self._segments, strict=True)]
+            inlet: Any = first
+            own_inlet: Inlet[Any] | None = None
             drives = []
-            for place, (segment, run) in enumerate(zip(self._segments, runs, strict=True)):
-                mine = (inlets[place] if place else None, outlets[place] if place < len(links) else None)
-                drives.append(partial(_drive, segment.stage.name, run, inlets[place], fused[place], *mine))
+            ends = [*links, (None, None)]
+            for segment, run, (own_outlet, next_inlet) in zip(self._segments, runs, ends, strict=True):
+                outlet = _fuse_outlet(outbox if own_outlet is None else own_outlet, segment, outbox)
+                drives.append((segment.stage.name, run, inlet, outlet, own_inlet, own_outlet))
+                inlet = own_inlet = next_inlet
             with alone():
                 async with trio.open_nursery() as nursery:
                     for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
-                        nursery.start_soon(drive, name=_task_name(segment))
+                        nursery.start_soon(_drive, *drive, name=segment.task_name)
                     # the old name is not restored, since the watchdog reads the name only at the end of the stage's
                     # last step
-                    trio.lowlevel.current_task().name = _task_name(self._segments[0])
-                    await drives[0]()
+                    trio.lowlevel.current_task().name = self._segments[0].task_name
+                    await _drive(*drives[0])
         finally:
             for outlet, inlet in links:
                 outlet.close()
@@ -191,10 +193,6 @@ async def _drive(
         own_outlet.close()
     if own_inlet is not None:
         own_inlet.close()
-
-
-def _task_name(segment: _Segment) -> str:
-    return f"stage {segment.stage.name!r}"
 
 
 def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:
@@ -261,7 +259,7 @@ def _segments(parts: Sequence[Any], formats: Sequence[AudioFormat | None]) -> li
             place += 1
         if place < len(parts):
             via = via or _default_via(formats[place])
-        segments.append(_Segment(stage, formats[start + 1], tuple(transforms), via))
+        segments.append(_Segment(stage, f"stage {stage.name!r}", formats[start + 1], tuple(transforms), via))
     return segments
 
 

@@ -47,6 +47,7 @@ class PlaybackLease:
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
         self._revoked = False
+        self._finished = False  # whether all samples have been heard, and no more will come
         self._writing = trio.CancelScope()  # the cancel scope of the latest write to the sink
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -114,6 +115,9 @@ class PlaybackLease:
         if self._revoked:
             return
         self.tell = _ignore
+        if self._finished and self._held_since is None:
+            self._revoked = True
+            return
         try:
             self._speaker.discard()
             self.listen()
@@ -143,6 +147,7 @@ class PlaybackLease:
             elif self.position < self._written:
                 await self._change(self._expected_at(self._written - 1))
             else:
+                self._finished = True
                 return
 
     def next_moment(self) -> float:

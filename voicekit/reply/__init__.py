@@ -2,7 +2,7 @@
 
 from voicekit.reply.align import Aligner
 from voicekit.reply.emoji import strip_emoji
-from voicekit.reply.handler import Answer, CallView, Handler, Turn, as_handler, handler_stage
+from voicekit.reply.handler import Answer, CallView, Handler, HandlerStage, Turn, as_handler
 from voicekit.reply.markdown import strip_markdown
 from voicekit.reply.say import Say
 from voicekit.reply.sentences import sentences
@@ -15,7 +15,7 @@ __all__ = [
     "CallView",
     "Answer",
     "as_handler",
-    "handler_stage",
+    "HandlerStage",
     "strip_markdown",
     "strip_emoji",
     "spoken_forms",

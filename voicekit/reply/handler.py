@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeAlias
@@ -23,10 +23,11 @@ from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import CollectKeys, ExpectedAnswer
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
-from voicekit.flow.stage import FunctionStage
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
 from voicekit.reply.expecting import checked_answer
 from voicekit.reply.phone_keys import KEYED, PHONE_KEYS, keys_at_the_end
-from voicekit.reply.say import Say
+from voicekit.reply.say import Breaths, Say
 
 
 class CallView(Protocol):
@@ -219,13 +220,28 @@ SHAPES = """a handler is one of
     text                                    (the answer to every turn)"""
 
 
-def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
+class HandlerStage(Pipeable):
     """The first stage of a reply: it receives one Turn, calls `answer` to get the turn's handler, and runs the handler.
 
     The stage ends when the handler returns. The handler's exceptions are passed on unchanged.
     """
 
-    async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
+    accepts = produces = None
+
+    def __init__(self, answer: Callable[[Turn], Handler], name: str = HANDLER) -> None:
+        self.name = name
+        self._answer = answer
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Turn, Text]]:
+        breaths = Breaths()
+        with alone():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(breaths.run)
+                yield partial(self._run, breaths)
+                nursery.cancel_scope.cancel()
+
+    async def _run(self, breaths: Breaths, inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
         turn = await _one(inbox)
         if turn is None:
             return
@@ -234,23 +250,19 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
         scope = this_reply.get(None)
         # there is no scope if the stage is run directly, outside of a call
         reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)
-        say = Say(outbox, reply)
+        say = Say(outbox, reply, breaths)
         try:
             with alone():
-                async with trio.open_nursery() as nursery:
-                    say.after_first = partial(nursery.start_soon, say.take_breaths)
-                    handler = answer(turn)
-                    if text := _text(handler, await handler(turn, say)):
-                        await say(text)
-                    nursery.cancel_scope.cancel()
+                handler = self._answer(turn)
+                if text := _text(handler, await handler(turn, say)):
+                    await say(text)
+                say.check()
         except (RuntimeError, TypeError) as error:
             if any(words in str(error) for words in _OF_ASYNCIO):
                 raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
             raise
         finally:
             say.end()
-
-    return FunctionStage(run, HANDLER)
 
 
 async def _one(inbox: Inlet[Turn]) -> Turn | None:

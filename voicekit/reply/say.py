@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from contextvars import copy_context
 from inspect import CORO_CREATED, getcoroutinestate
+from math import inf
 from typing import Any
 
 import trio
@@ -34,6 +36,38 @@ MOST_ASKED = 100
 """How many calls to `say` are remembered until they are awaited, to report those that never are."""
 
 
+class Breaths:
+    """Watches all replies of a call for pauses, and sends an empty Text for a handler that has paused, so that stages
+    release the text that they hold back.
+
+    One task does this for all replies, because a task for each reply would delay the reply's first word.
+    """
+
+    def __init__(self) -> None:
+        self._sayers: list[Say] = []
+        self._alarm = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Send breaths until cancelled."""
+        while True:
+            due = min((say.breath_at for say in self._sayers), default=inf)
+            with trio.CancelScope(deadline=due) as self._alarm:
+                await trio.sleep_forever()
+            for say in tuple(self._sayers):
+                say.breathe()
+
+    def watch(self, say: Say) -> None:
+        """Send a breath at `say.breath_at`, whenever that time comes."""
+        if say not in self._sayers:
+            self._sayers.append(say)
+        if say.breath_at < self._alarm.deadline:  # a later deadline is set only once the earlier one has passed
+            self._alarm.deadline = say.breath_at
+
+    def forget(self, say: Say) -> None:
+        with suppress(ValueError):
+            self._sayers.remove(say)
+
+
 class Say:
     """`await say(text)` hands `text` to the voice; text may come word by word, including white space.
 
@@ -43,33 +77,37 @@ class Say:
     `say` waits while the link to the voice is full. If several tasks call it, they take turns, so their texts are never
     mixed. Long text is sent in pieces of at most 120 characters, and each piece is added to `Reply.said` the moment it
     is handed over. So even if `say` is cancelled, `said` contains all text that the voice has received. Raises
-    TypeError if `text` is not a str.
+    TypeError if `text` is not a str, and the error of a text transform that failed during a pause.
     """
 
     __slots__ = (
         "_asked",
+        "_breaths",
         "_chunk",
-        "_due",
+        "_context",
+        "_failure",
         "_outlet",
         "_over",
-        "_patience",
         "_reply",
         "_room",
+        "_spoke_at",
         "_turns",
-        "after_first",
+        "breath_at",
     )
 
-    def __init__(self, outlet: Outlet[Text], reply: Reply) -> None:
+    def __init__(self, outlet: Outlet[Text], reply: Reply, breaths: Breaths | None = None) -> None:
+        self.breath_at = inf  # the time of the next breath
         self._outlet = outlet
         self._reply = reply
-        self._room = outlet.statistics().capacity
+        self._breaths = breaths or Breaths()
+        self._room = outlet.capacity
+        self._spoke_at = -inf
         self._turns = trio.Lock()
         self._chunk = ""  # the last characters of the handler's latest text
-        self._due = math.inf  # the time of the next breath; see `take_breaths`
-        self._patience = trio.CancelScope()
+        self._context = copy_context()  # the reply's, for transforms that a breath runs
+        self._failure: Exception | None = None  # the error of a transform during a breath
         self._over = False
         self._asked: list[Coroutine[Any, Any, None]] = []  # calls to `say` that may never be awaited
-        self.after_first: Callable[[], None] | None = None  # a function that is called after the first text
 
     def __call__(self, text: str) -> Coroutine[Any, Any, None]:
         saying = self._say(text)
@@ -81,6 +119,7 @@ class Say:
     def end(self) -> None:
         """End the turn: warn about each `say(...)` that was never awaited, and about each later call."""
         self._over = True
+        self._breaths.forget(self)
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
         for asked in forgotten:
@@ -100,29 +139,43 @@ class Say:
             return None
         await self._take_turn()
         try:
+            self.check()
             if _belong_apart(self._chunk, text):
                 text = " " + text
             self._chunk = text[-PIECE:]
             for piece in pieces(text):
                 await self._hand_over(piece)
         finally:
-            self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            if self._due < self._patience.deadline:  # a later deadline is set only once the earlier one has passed
-                self._patience.deadline = self._due
+            self._spoke_at = trio.current_time()
+            self.breath_at = self._spoke_at + BREATH_AFTER_SENTENCE
+            self._breaths.watch(self)
             self._turns.release()
-            if self.after_first is not None:
-                self.after_first()
-                self.after_first = None
 
-    async def take_breaths(self) -> None:
-        """Send an empty Text whenever the handler pauses, so that stages release the text that they hold back."""
-        while True:
-            with trio.CancelScope(deadline=self._due) as self._patience:
-                await trio.sleep_forever()
-            async with self._turns:
-                if trio.current_time() >= self._due:  # the handler sent no text during the wait
-                    self._due = math.inf
-                    await self._outlet.send(NOTHING)
+    def breathe(self) -> None:
+        """Send an empty Text if the handler has paused for long enough. This never waits."""
+        now = trio.current_time()
+        if now < self.breath_at:
+            return
+        if self._turns.locked():  # the call that has the lock will set the next time
+            self.breath_at = inf
+            return
+        self.breath_at = self._spoke_at + breath_after(self._reply.said[-PIECE:])
+        if now < self.breath_at:
+            return
+        self.breath_at = inf
+        try:
+            self._context.run(self._outlet.offer, NOTHING)
+        except trio.WouldBlock:
+            self.breath_at = now + BREATH_AFTER_SENTENCE
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._breaths.forget(self)  # the reply is ending
+        except Exception as error:  # whatever a transform raises belongs to the reply, and is raised there
+            self._failure = error
+
+    def check(self) -> None:
+        """Raise the error of a text transform that failed during a breath."""
+        if self._failure is not None:
+            raise self._failure
 
     async def _take_turn(self) -> None:
         """Take the lock, without a checkpoint if it is free: handing text over is a checkpoint already."""

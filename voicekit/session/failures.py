@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MOST_FAILURES = 3
 """How many failed replies in a row end the call. By then, the caller has said the same thing three times."""
 
+_FOLLOWED = frozenset({TurnCommitted, ReplyDone, SttDown, SttUp})
+
 
 class Failures:
     """Counts the failures in one call, and decides what follows each of them."""
@@ -59,6 +61,8 @@ class Failures:
 
     def follow(self, event: SessionEvent) -> None:
         """Take note of an event in the session."""
+        if type(event) not in _FOLLOWED:
+            return
         match event:
             case TurnCommitted():
                 self._reason = event.reason

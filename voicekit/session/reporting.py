@@ -22,6 +22,10 @@ AT_ONCE = 8
 """The maximum number of events that are shown to the observers in one step; an event takes about 50 us, and a turn
 begins with five events."""
 
+OBSERVED_AFTER = 0.01
+"""Seconds after an event at which the observers see it. By then, the tasks that the event has woken are done, so the
+observers do not delay the first word of a reply."""
+
 OVERRUN_EVERY = 1.0
 """The minimum number of seconds between two reports about the same link."""
 
@@ -90,10 +94,14 @@ class Reporter:
     async def pump(self) -> None:
         """Show the queued events to the observers in order, a few at a time, until cancelled."""
         if self._ends is not None:
-            inlet = self._ends[1]
+            inlet, idle = self._ends[1], True
             async for event in inlet:
-                self._show(event)
-                self._show_queued(inlet, AT_ONCE - 1)
+                try:
+                    if idle:
+                        await trio.sleep(OBSERVED_AFTER)
+                finally:
+                    self._show(event)
+                idle = self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
         """Report all losses that have not been reported yet, and then the event `last`. Finally, show the observers all
@@ -114,10 +122,15 @@ class Reporter:
         with outlet, inlet:
             self._show_queued(inlet, OBSERVED)
 
-    def _show_queued(self, inlet: Inlet[SessionEvent], most: int) -> None:
-        """Show up to `most` of the events that are queued."""
-        for _ in range(min(most, inlet.statistics().items)):
-            self._show(inlet.receive_nowait())
+    def _show_queued(self, inlet: Inlet[SessionEvent], most: int) -> bool:
+        """Show up to `most` of the events that are queued; returns whether these were all."""
+        for _ in range(most):
+            try:
+                event = inlet.receive_nowait()
+            except trio.WouldBlock:
+                return True
+            self._show(event)
+        return False
 
     def _show(self, event: SessionEvent) -> None:
         assert self._observe is not None

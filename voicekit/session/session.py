@@ -43,7 +43,7 @@ from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
 from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
-from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
+from voicekit.reply.handler import Answer, Handler, HandlerStage, Turn, as_handler
 from voicekit.session.assembly import (
     Entered,
     SpokenBy,
@@ -237,7 +237,7 @@ class Session:
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
-        speaking = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
+        speaking = reply_pipeline(HandlerStage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
         loudness = Loudness() if parts.vad is not None and self.policy.interrupt.faint_db is not None else None
         hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout, loudness)
         self._lines = (hearing, speaking)

@@ -57,9 +57,13 @@ class TurnTimer:
 
     def follow_up(self, event: SessionEvent) -> TurnTimed | BargeInTimed | None:
         """The TurnTimed event that results from `event`, if any."""
-        if type(event) not in _TIMED:
+        kind = type(event)
+        if kind not in _TIMED:
             return None
         now = trio.current_time()
+        if kind is Final:
+            self._final = now
+            return None
         match event:
             case SpeechStarted(at):
                 self._began = min(self._began, now - at / self.rate)
@@ -68,8 +72,6 @@ class TurnTimer:
             case SpeechStopped(at):
                 self._began = min(self._began, now - at / self.rate)
                 self._quiet = at
-            case Final():
-                self._final = now
             case Decided(TurnAct.CUT, turn) if self._voice is not None and turn is not None:
                 voice, self._voice = self._voice, None
                 return BargeInTimed(turn, now - voice)

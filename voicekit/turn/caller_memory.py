@@ -106,7 +106,8 @@ class CallerMemory:
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)
-        words, amended = self._own_words(event), list[PendingQuestion]()
+        words = self._own_words(event)
+        amended: Sequence[PendingQuestion] = ()
         if isinstance(event, Interim):
             self.book.hear_tail(words)
         else:

@@ -187,14 +187,14 @@ class Conductor:
 
     def _after(self, now: float) -> None:
         """Do what follows from each step, and set the alarm for the next one."""
-        if not self._machine.caller_has_floor:
+        if self._free and not self._machine.caller_has_floor:
             self._free.unpark_all()
         self._ending.listen(self._reply, now)
         if self._ending.deadline <= now and self._ending.is_over(self._queued(), self._reply, now):
             self._take(End(False, self._ending.why), now)
         if self._closed:
             self._alarm.cancel()
-        elif self._alarm.deadline != (due := self._due_at()):
+        elif (due := self._due_at()) < self._alarm.deadline:  # an alarm that is too early is set anew when it rings
             self._alarm.deadline = due
 
     def _due_at(self) -> float:

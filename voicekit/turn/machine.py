@@ -84,6 +84,8 @@ from voicekit.turn.whose import Levels
 
 __all__ = ["TurnState", "TurnMachine"]
 
+_ABOUT_A_REPLY = (Audible, HeardSoFar, ReplyDone, ReplyFailed, AnswerExpected)
+
 
 class TurnMachine:
     """Decides the turn-taking of one call.
@@ -225,8 +227,7 @@ class TurnMachine:
 
     def _is_stale(self, event: Signal) -> bool:
         """Whether `event` is about a reply that is not live."""
-        about = Audible | HeardSoFar | ReplyDone | ReplyFailed | AnswerExpected
-        return isinstance(event, about) and event.turn != self.live
+        return isinstance(event, _ABOUT_A_REPLY) and event.turn != self.live
 
     def _move(self, column: Column, event: Signal | None) -> list[TurnCommand]:
         TABLE[self.state][column].move(self._floor, event)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from voicekit.errors import ConfigError
-from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
+from voicekit.reply.handler import Answer, Handler, HandlerStage, Turn, as_handler
 from voicekit.testing.contracts.promise import bench
 from voicekit.testing.contracts.stage import check_streams
 from voicekit.testing.contracts.stream import Plan
@@ -24,7 +23,7 @@ async def check_handler(make: Callable[[], Answer], turn: Turn | str = "Good mor
 
     def stage() -> Any:
         answer = make()
-        return replace(handler_stage(lambda turn: _handler(answer)), name=getattr(answer, "__name__", repr(answer)))
+        return HandlerStage(lambda turn: _handler(answer), getattr(answer, "__name__", repr(answer)))
 
     part = stage()
     async with bench(part):
