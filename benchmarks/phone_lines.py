@@ -24,10 +24,10 @@ from urllib.request import urlopen
 import trio
 
 from benchmarks import machine
-from benchmarks.bare_websocket import BareWebsocket
 from benchmarks.measure import percentile
 from benchmarks.phone_server import script
 from voicekit.flow.groups import alone
+from voicekit.soniox.connection.direct import DirectWebsocket
 from voicekit.soniox.connection.transport import Address, Unconnected
 from voicekit.testing.phone_sound import caller_sound
 from voicekit_phone.json_stream import MULAW
@@ -101,7 +101,7 @@ class Load:
         """Act as one caller until the event `until` is set."""
         peer = TwilioPeer()
         sound = slots()
-        async with BareWebsocket().connect(server.address) as socket, trio.open_nursery() as nursery:
+        async with DirectWebsocket().connect(server.address) as socket, trio.open_nursery() as nursery:
             for message in peer.begin():
                 await socket.send(message)
             sent: dict[str, float] = {}

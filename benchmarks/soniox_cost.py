@@ -1,30 +1,38 @@
-"""What a call over Soniox costs its client: `python -m benchmarks.soniox_cost [--seconds S] [--calls N] [--repeats R]`.
+"""What a call over Soniox costs its client.
+
+    python -m benchmarks.soniox_cost [--seconds S] [--calls N] [--repeats R] [--tls] [--websockets]
 
 Measures the milliseconds of CPU time per second of a call, on loopback and in real time, with N calls in this process
 at the same time; the peer has its own process. All rows take turns, R times. Each turn holds its calls for S seconds,
-or, for whole agents, for at least a whole exchange. benchmarks/README.md explains the rows, and shows a run.
+or, for whole agents, for at least a whole exchange. With `--tls`, all calls are encrypted; with `--websockets`, only
+the rows that compare the two websockets are measured. benchmarks/README.md explains the rows, and shows a run.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import process_time
 from typing import TypeAlias
 
 import trio
+import trustme
 
 from benchmarks import machine
-from benchmarks.bare_websocket import BareWebsocket
 from benchmarks.soniox_calls import Call, converses, hears, only_frames, speaks
 from benchmarks.soniox_peer import EXCHANGE_S, served
 from voicekit.extend import load_plugins
 from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.connection.direct import DirectWebsocket
 from voicekit.soniox.connection.transport import TrioWebsocket
 
 SETTLES_S = 0.5
@@ -47,7 +55,7 @@ class Row:
     name: str
     peer: str
     hold: Hold
-    transport: type[TrioWebsocket] | type[BareWebsocket] = TrioWebsocket
+    transport: type[TrioWebsocket] | type[DirectWebsocket] = TrioWebsocket
     spread_s: float = 0.1
     least_s: float = 0.0
     per_sound: bool = False
@@ -58,6 +66,8 @@ class Effort:
     calls: int
     seconds: float
     repeats: int
+    context: ssl.SSLContext | None = None
+    only_websockets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,7 @@ def groups() -> Sequence[Sequence[Row]]:
     return (
         (
             Row("STT, 20 ms per message", "hears", hearing[20]),
-            Row("  on the floor's websocket", "hears", hearing[20], BareWebsocket),
+            Row("  with DirectWebsocket", "hears", hearing[20], DirectWebsocket),
             Row("STT, 40 ms per message", "hears", hearing[40]),
             Row("STT, 100 ms per message", "hears", hearing[100]),
             Row("20 ms frames and no STT", "hears", only_frames),
@@ -84,14 +94,14 @@ def groups() -> Sequence[Sequence[Row]]:
         (Row("TTS, sound as it is spoken", "speaks", speaks),),
         (
             Row("TTS, sound in a burst", "bursts", speaks, per_sound=True),
-            Row("  on the floor's websocket", "bursts", speaks, BareWebsocket, per_sound=True),
+            Row("  with DirectWebsocket", "bursts", speaks, DirectWebsocket, per_sound=True),
         ),
         (
             agent("whole agent, 20 ms frames", hold=partial(whole, frame_s=0.02, message_s=0.02)),
             agent(
-                "  on the floor's websocket",
+                "  with DirectWebsocket",
                 hold=partial(whole, frame_s=0.02, message_s=0.02),
-                transport=BareWebsocket,
+                transport=DirectWebsocket,
             ),
             agent("  40 ms per message", hold=partial(whole, frame_s=0.02, message_s=0.04)),
             agent("  100 ms per message", hold=partial(whole, frame_s=0.02, message_s=0.1)),
@@ -103,7 +113,9 @@ def groups() -> Sequence[Sequence[Row]]:
 async def measure(row: Row, peers: Mapping[str, Endpoints], effort: Effort) -> Taken:
     """Measure one turn of `row`."""
     seconds = max(row.least_s, effort.seconds)
-    calls = [Call(peers[row.peer], row.transport(), _longest(effort)) for _ in range(effort.calls)]
+    calls = [
+        Call(peers[row.peer], row.transport(ssl_context=effort.context), _longest(effort)) for _ in range(effort.calls)
+    ]
     async with trio.open_nursery() as nursery:
         for number, call in enumerate(calls):
             nursery.start_soon(_begin_after, number * row.spread_s / effort.calls, row.hold, call)
@@ -142,12 +154,19 @@ async def _begin_after(seconds: float, hold: Hold, call: Call) -> None:
 
 
 async def _measure_all(peers: Mapping[str, Endpoints], effort: Effort) -> list[str]:
-    rows = groups()
+    rows = [group for group in map(partial(_chosen, effort), groups()) if group]
     taken: dict[Row, list[Taken]] = {row: [] for group in rows for row in group}
     for _ in range(effort.repeats):
         for row, turns in taken.items():
             turns.append(await measure(row, peers, effort))
     return [line for group in rows for line in ["", *(_line(row, taken[row], taken[group[0]]) for row in group)]]
+
+
+def _chosen(effort: Effort, group: Sequence[Row]) -> Sequence[Row]:
+    """The rows to measure; for the comparison of websockets, those with DirectWebsocket and the row before each."""
+    if not effort.only_websockets:
+        return group
+    return [row for pair in pairwise(group) if pair[1].transport is DirectWebsocket for row in pair]
 
 
 def _line(row: Row, turns: Sequence[Taken], beside: Sequence[Taken]) -> str:
@@ -174,15 +193,32 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="seconds per turn (1)")
     parser.add_argument("--calls", type=int, default=10, metavar="N", help="number of concurrent calls (10)")
     parser.add_argument("--repeats", type=int, default=1, metavar="R", help="number of measurements of each row (1)")
+    parser.add_argument("--tls", action="store_true", help="encrypt all calls")
+    parser.add_argument("--websockets", action="store_true", help="only compare the two websockets")
     options = parser.parse_args()
-    effort = Effort(options.calls, options.seconds, options.repeats)
+    with TemporaryDirectory() as folder:
+        certificate, context = _certified(Path(folder, "peer.pem")) if options.tls else (None, None)
+        effort = Effort(options.calls, options.seconds, options.repeats, context, options.websockets)
+        _report(effort, certificate)
+
+
+def _certified(path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A new certificate for 127.0.0.1, written to `path` with its key, and a client's context that trusts it."""
+    authority, context = trustme.CA(), ssl.create_default_context()
+    authority.configure_trust(context)
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(path))
+    return path, context
+
+
+def _report(effort: Effort, certificate: Path | None) -> None:
     versions = {name: version(name) for name in ("trio-websocket", "websockets")}
     print(", ".join(f"{what} {value}" for what, value in (machine.describe() | versions).items()))
-    print(f"{effort.calls} calls at once, {effort.repeats} turns of {effort.seconds:g} s")
+    encrypted = ", over TLS" if certificate else ""
+    print(f"{effort.calls} calls at once, {effort.repeats} turns of {effort.seconds:g} s{encrypted}")
     print(
         f"{'ms of CPU per second':30}" + "".join(f"{title:>10}" for title in ("min", "median", "max", "ratio", "pace"))
     )
-    with served(_longest(effort)) as peers:
+    with served(_longest(effort), certificate) as peers:
         print("\n".join(trio.run(_measure_all, peers, effort)))
 
 

@@ -1,4 +1,4 @@
-"""The scripted peer over loopback: real sockets and the real clock, with our own transport."""
+"""The scripted peer over loopback: real sockets and the real clock, with both transports."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ import pytest
 import trio
 
 from tests.e2e.soniox_kit import speak, story, transcribe, whole
+from voicekit.soniox.connection.direct import DirectWebsocket
 from voicekit.soniox.connection.transport import TrioWebsocket, Unconnected
 from voicekit.soniox.server.account import Account
 from voicekit.testing.soniox import At, Cut, Refuse, Reject, SonioxPeer, Speaking, StopReading, spoken
 
+on_both = pytest.mark.parametrize("kind", [TrioWebsocket, DirectWebsocket])
 SCRIPT = story()
 SOUND = whole(SCRIPT)
 
 
-async def test_both_services_are_there():
+@on_both
+async def test_both_services_are_there(kind):
     """Our cores transcribe and speak as they do in memory, each connection with its key in the header alone."""
     peer = SonioxPeer(SCRIPT, account=Account(["a-key-for-tests"]), speaking=Speaking(faster=50.0, first_sound=0.01))
     async with peer.serve() as endpoints:
-        heard = await transcribe(peer, SOUND, transport=TrioWebsocket(), endpoints=endpoints, pace=0)
-        said = await speak(peer, ["one " * 20, "two " * 30], transport=TrioWebsocket(), endpoints=endpoints)
+        heard = await transcribe(peer, SOUND, transport=kind(), endpoints=endpoints, pace=0)
+        said = await speak(peer, ["one " * 20, "two " * 30], transport=kind(), endpoints=endpoints)
     assert heard.text == "good morning everybody how are you today"
     assert [spoken(said.pcm(name), 16_000) for name in ("s1", "s2")] == ["one " * 20, "two " * 30]
     assert [record.key_places for record in peer.connections] == [["header"], ["header"]]
     assert all(record.closed_at is not None for record in peer.connections)
 
 
-async def test_connections_break_on_real_sockets():
+@on_both
+async def test_connections_break_on_real_sockets(kind):
     """Cuts, refusals and rejections reach our client as they do in memory, and the next connection is whole."""
     faults = [
         Cut(At(received=50), where="inside", connection=1),
@@ -35,12 +39,10 @@ async def test_connections_break_on_real_sockets():
     ]
     peer = SonioxPeer(SCRIPT, faults=faults)
     async with peer.serve() as endpoints:
-        heard = [
-            await transcribe(peer, SOUND, transport=TrioWebsocket(), endpoints=endpoints, pace=0) for _ in range(4)
-        ]
+        heard = [await transcribe(peer, SOUND, transport=kind(), endpoints=endpoints, pace=0) for _ in range(4)]
         peer.faults = [Reject(status=503, connection=5)]
         with pytest.raises(Unconnected, match="HTTP 503"):
-            await transcribe(peer, SOUND, transport=TrioWebsocket(), endpoints=endpoints)
+            await transcribe(peer, SOUND, transport=kind(), endpoints=endpoints)
     assert ["1006" in str(one.failure and one.failure.error) for one in heard] == [True, True, False, False]
     assert [one.failure is None for one in heard] == [False, False, False, True]
     assert heard[2].failure.error.code == 503

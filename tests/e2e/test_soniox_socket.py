@@ -1,4 +1,4 @@
-"""What an open connection of a transport promises, over streams in memory and over loopback alike."""
+"""What an open connection of each transport promises, over streams in memory and over loopback alike."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import pytest
 import trio
 import trio_websocket
+import trustme
 
+from voicekit.soniox.connection.direct import DirectWebsocket
 from voicekit.soniox.connection.transport import (
     CLOSE_S,
     LARGEST_MESSAGE,
     Address,
     Disconnected,
+    PromptSocket,
     Socket,
     TrioWebsocket,
     Unconnected,
+    WebsocketTransport,
 )
 from voicekit.testing.soniox.memory import stream_pair
 
@@ -30,23 +35,44 @@ Serve: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 Behave: TypeAlias = Callable[[trio_websocket.WebSocketConnection], Awaitable[None]]
 
 
-async def in_memory(serve: Serve, nursery: trio.Nursery) -> tuple[TrioWebsocket, str]:
+Transport: TypeAlias = type[TrioWebsocket] | type[DirectWebsocket]
+
+
+async def in_memory(kind: Transport, serve: Serve, nursery: trio.Nursery) -> tuple[WebsocketTransport, str]:
     async def stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
         ours, theirs = stream_pair()
         nursery.start_soon(serve, theirs)
         return ours
 
-    return TrioWebsocket(stream=stream), "ws://service.test/talk?to=us"
+    return kind(stream=stream), "ws://service.test/talk?to=us"
 
 
-async def over_loopback(serve: Serve, nursery: trio.Nursery) -> tuple[TrioWebsocket, str]:
+async def over_loopback(kind: Transport, serve: Serve, nursery: trio.Nursery) -> tuple[WebsocketTransport, str]:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     nursery.start_soon(trio.serve_listeners, serve, listeners)
-    return TrioWebsocket(), f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/talk?to=us"
+    return kind(), f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/talk?to=us"
 
 
-Wire: TypeAlias = Callable[[Serve, trio.Nursery], Awaitable[tuple[TrioWebsocket, str]]]
-on_both_wires = pytest.mark.parametrize("wire", [in_memory, over_loopback])
+async def over_tls(kind: Transport, serve: Serve, nursery: trio.Nursery) -> tuple[WebsocketTransport, str]:
+    """Over loopback, encrypted, with a certificate of an authority that the client trusts."""
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    authority.configure_trust(ours)
+    listeners = await trio.open_ssl_over_tcp_listeners(0, theirs, host="127.0.0.1", https_compatible=True)
+    nursery.start_soon(trio.serve_listeners, serve, listeners)
+    port = listeners[0].transport_listener.socket.getsockname()[1]
+    return kind(ssl_context=ours), f"wss://127.0.0.1:{port}/talk?to=us"
+
+
+Wire: TypeAlias = Callable[[Serve, trio.Nursery], Awaitable[tuple[WebsocketTransport, str]]]
+KINDS: list[Transport] = [TrioWebsocket, DirectWebsocket]
+WIRES = [
+    pytest.param(partial(wire, kind), id=f"{kind.__name__}, {wire.__name__}")
+    for kind in KINDS
+    for wire in (in_memory, over_loopback, over_tls)
+]
+on_every_wire = pytest.mark.parametrize("wire", WIRES)
 
 
 @asynccontextmanager
@@ -68,6 +94,18 @@ async def connected(wire: Wire, behave: Behave) -> AsyncIterator[Socket]:
             nursery.cancel_scope.cancel()
 
 
+async def shake_hands(stream: trio.abc.Stream) -> None:
+    """A server that finds out whether the client accepts its certificate, and is gone."""
+    with suppress(trio.BrokenResourceError):
+        await stream.receive_some()
+    await trio.aclose_forcefully(stream)
+
+
+async def suppressed(receive: Callable[[], Awaitable[object]]) -> None:
+    with suppress(Disconnected):
+        await receive()
+
+
 async def echo(socket: trio_websocket.WebSocketConnection) -> None:
     while True:
         await socket.send_message(await socket.get_message())
@@ -79,7 +117,7 @@ async def take(socket: trio_websocket.WebSocketConnection) -> None:
         await socket.get_message()
 
 
-@on_both_wires
+@on_every_wire
 async def test_messages_come_back_as_they_were_sent(wire):
     """Text and bytes of all sizes, the empty ones and a million too, arrive whole, in order, and of their kind."""
     messages = ["", b"", "ä" * 100, bytes(range(256)), "x" * 70_000, bytes(1_000_000), *map(str, range(200))]
@@ -96,7 +134,7 @@ async def test_messages_come_back_as_they_were_sent(wire):
     assert received == messages
 
 
-@on_both_wires
+@on_every_wire
 async def test_pings_are_answered_either_way(wire):
     """Our ping returns while somebody receives, and so does the peer's."""
     pinged = trio.Event()
@@ -114,7 +152,7 @@ async def test_pings_are_answered_either_way(wire):
     assert pinged.is_set()
 
 
-@on_both_wires
+@on_every_wire
 async def test_a_peer_that_closes_is_heard_to_its_end(wire):
     """What it said before is received first; then everything raises Disconnected, with its code and its reason."""
 
@@ -132,7 +170,7 @@ async def test_a_peer_that_closes_is_heard_to_its_end(wire):
                 await attempt
 
 
-@on_both_wires
+@on_every_wire
 async def test_a_peer_that_vanishes_is_disconnected(wire):
     """A connection that ends without a farewell raises Disconnected in whoever waits for a message."""
 
@@ -147,7 +185,7 @@ async def test_a_peer_that_vanishes_is_disconnected(wire):
             await socket.send("where are you?")
 
 
-@on_both_wires
+@on_every_wire
 async def test_a_message_beyond_all_measure_ends_the_connection(wire):
     """It is not received, nor does it fill the memory: the connection is closed with the code for that."""
 
@@ -160,7 +198,7 @@ async def test_a_message_beyond_all_measure_ends_the_connection(wire):
             await socket.receive()
 
 
-@on_both_wires
+@on_every_wire
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_cancelled_receive_loses_nothing(wire, seed):
     """Receiving is cancelled at random, before, while and after something comes: each message comes once, in order."""
@@ -185,7 +223,7 @@ async def test_a_cancelled_receive_loses_nothing(wire, seed):
     assert cancelled >= 10
 
 
-@on_both_wires
+@on_every_wire
 async def test_leaving_says_goodbye(wire):
     """The peer is told that the connection ends, and that all is well."""
     codes = []
@@ -201,20 +239,21 @@ async def test_leaving_says_goodbye(wire):
     assert codes == [1000]
 
 
-async def test_leaving_a_peer_that_does_not_answer_takes_no_time(autojump_clock):
+@pytest.mark.parametrize("kind", KINDS)
+async def test_leaving_a_peer_that_does_not_answer_takes_no_time(autojump_clock, kind):
     """A peer that reads no more can't hold anybody up: the closing handshake is given up."""
 
     async def read_nothing(socket: trio_websocket.WebSocketConnection) -> None:
         await trio.sleep_forever()
 
-    async with connected(in_memory, read_nothing) as socket:
+    async with connected(partial(in_memory, kind), read_nothing) as socket:
         for _ in range(3):  # the peer's reader waits until somebody takes the first message, and reads no more
             await socket.send("hello?")
         began = trio.current_time()
     assert trio.current_time() - began == pytest.approx(CLOSE_S)
 
 
-@on_both_wires
+@on_every_wire
 async def test_the_handshake_says_what_it_was_given(wire):
     """Path, query, headers and subprotocols arrive, and the answer's subprotocol is accepted."""
     requests = []
@@ -236,7 +275,7 @@ async def test_the_handshake_says_what_it_was_given(wire):
     assert request.proposed_subprotocols == ("first", "second")
 
 
-@on_both_wires
+@on_every_wire
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
@@ -261,3 +300,64 @@ async def test_an_upgrade_that_fails(wire, answer, status):
                     pass
             nursery.cancel_scope.cancel()
     assert raised.value.status == status
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_certificate_of_an_unknown_authority_is_refused(kind):
+    """A peer that can't prove who it is gets no request, and the reason is said."""
+    asked = []
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        with suppress(trio.BrokenResourceError):
+            asked.append(await stream.receive_some())
+
+    with trio.fail_after(SOON_S):
+        async with trio.open_nursery() as nursery:
+            _, url = await over_tls(kind, serve, nursery)
+            with pytest.raises(Unconnected, match="CERTIFICATE_VERIFY_FAILED"):
+                async with kind().connect(Address(url)):
+                    pass
+            nursery.cancel_scope.cancel()
+    assert asked == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_certificate_for_another_host_is_refused(kind):
+    """The certificate must be for the host in the address."""
+    with trio.fail_after(SOON_S):
+        async with trio.open_nursery() as nursery:
+            transport, url = await over_tls(kind, shake_hands, nursery)
+            with pytest.raises(Unconnected, match="localhost"):
+                async with transport.connect(Address(url.replace("127.0.0.1", "localhost"))):
+                    pass
+            nursery.cancel_scope.cancel()
+
+
+@on_every_wire
+async def test_what_is_sent_without_waiting_comes_whole_and_in_order(wire):
+    """`send_now` takes what the system does not accept at once, and the next `send` sends the rest."""
+    received: list[Any] = []
+    messages = [bytes([number]) * 100_000 for number in range(50)]
+    enough, complete = trio.Event(), trio.Event()
+
+    async def read_late(socket: trio_websocket.WebSocketConnection) -> None:
+        await enough.wait()
+        while len(received) < len(messages):
+            received.append(await socket.get_message())
+        complete.set()
+
+    async with connected(wire, read_late) as socket, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(suppressed, socket.receive))
+        rest = False
+        for message in messages:
+            if isinstance(socket, PromptSocket) and socket.can_send_now():
+                rest = not socket.send_now(message)
+                continue
+            enough.set()
+            await socket.send(message)
+        enough.set()
+        if rest:
+            await socket.send()
+        await complete.wait()
+        nursery.cancel_scope.cancel()
+    assert received == messages

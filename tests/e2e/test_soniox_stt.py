@@ -34,6 +34,7 @@ from voicekit.flow.wire_log import open_wire_log
 from voicekit.reply import Say as Speak
 from voicekit.reply import Turn
 from voicekit.soniox.api.wire import Context, SttConfig, Translation
+from voicekit.soniox.connection.direct import DirectWebsocket
 from voicekit.soniox.connection.transport import TrioWebsocket
 from voicekit.soniox.server.account import Account, Key
 from voicekit.soniox.stt import soniox_stt as module
@@ -532,14 +533,17 @@ async def test_a_wire_log_that_cannot_be_written_is_said_before_the_call(tmp_pat
 # --- over loopback ---
 
 
-async def test_real_sockets_are_lost_and_closed_in_good_order() -> None:
+@pytest.mark.parametrize("kind", [TrioWebsocket, DirectWebsocket])
+async def test_real_sockets_are_lost_and_closed_in_good_order(
+    kind: type[TrioWebsocket] | type[DirectWebsocket],
+) -> None:
     """Over TCP, with a break in the middle, the transcript is whole and no socket is left open."""
     script = Script()
     script.says("good morning", at=0.1, for_=0.5)
     script.stays(until=1.5)
     peer = SonioxPeer(script, faults=[Cut(At(seconds=0.4))])
     async with peer.serve() as endpoints:
-        heard = await hear(transcriber(peer, endpoints=endpoints, transport=TrioWebsocket()), script)
+        heard = await hear(transcriber(peer, endpoints=endpoints, transport=kind()), script)
     assert heard.text == "good morning"
     assert len(peer.connections) == 2
     assert len(heard.of(Final)) >= 1

@@ -8,12 +8,15 @@ import pytest
 import trio
 
 from voicekit.errors import ConfigError
+from voicekit.soniox.connection.direct import DirectWebsocket
 from voicekit.soniox.connection.transport import Address, TrioWebsocket, Unconnected
 from voicekit.testing.soniox.memory import stream_pair
 
 URL = "ws://service.test/path"
+on_both = pytest.mark.parametrize("kind", [TrioWebsocket, DirectWebsocket])
 
 
+@on_both
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
@@ -26,7 +29,7 @@ URL = "ws://service.test/path"
         (b"", None),
     ],
 )
-async def test_an_answer_that_is_no_upgrade(autojump_clock, answer, status):
+async def test_an_answer_that_is_no_upgrade(autojump_clock, kind, answer, status):
     """Its HTTP status is told where there is one, with or without a whole body, and the stream is closed."""
     ours, theirs = stream_pair()
 
@@ -43,7 +46,7 @@ async def test_an_answer_that_is_no_upgrade(autojump_clock, answer, status):
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
         with pytest.raises(Unconnected) as raised:
-            async with TrioWebsocket(stream=stream).connect(Address(URL)):
+            async with kind(stream=stream).connect(Address(URL)):
                 pass
     assert raised.value.status == status
     assert trio.current_time() < 5.1
@@ -51,19 +54,21 @@ async def test_an_answer_that_is_no_upgrade(autojump_clock, answer, status):
         await ours.send_all(b"x")
 
 
-async def test_no_network_is_unconnected():
+@on_both
+async def test_no_network_is_unconnected(kind):
     """What the operating system says is in the message."""
 
     async def stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
         raise OSError("Network is unreachable")
 
     with pytest.raises(Unconnected, match="Network is unreachable"):
-        async with TrioWebsocket(stream=stream).connect(Address(URL)):
+        async with kind(stream=stream).connect(Address(URL)):
             pass
 
 
-async def test_another_scheme_is_our_mistake():
+@on_both
+async def test_another_scheme_is_our_mistake(kind):
     """An address that is no websocket's is a ConfigError, which shows it."""
     with pytest.raises(ConfigError, match="https://service"):
-        async with TrioWebsocket().connect(Address("https://service.test")):
+        async with kind().connect(Address("https://service.test")):
             pass

@@ -14,6 +14,7 @@ import trio
 from trio.testing import memory_stream_pair
 
 from voicekit.errors import ConfigError
+from voicekit.soniox.connection.direct import DirectWebsocket
 from voicekit.soniox.connection.transport import (
     CLOSE_S,
     CONNECT_S,
@@ -22,6 +23,7 @@ from voicekit.soniox.connection.transport import (
     Disconnected,
     TrioWebsocket,
     Unconnected,
+    WebsocketTransport,
 )
 
 HERE = Address("ws://test.example:81/path?query=1", headers=[("Authorization", "Bearer sk-secret")])
@@ -31,8 +33,17 @@ RESERVED = b"\xff\x00"  # a frame with reserved bits set, which no extension has
 Serve = Callable[[Any], Awaitable[None]]
 
 
+@pytest.fixture(autouse=True, params=[TrioWebsocket, DirectWebsocket])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The kind of transport: each test here is about both."""
+    monkeypatch.setattr(Server, "transport_kind", request.param)
+    return request.param
+
+
 class Server:
     """Serves one connection by hand, in memory; remembers what it was sent and whether it was closed."""
+
+    transport_kind: Any = TrioWebsocket
 
     def __init__(self, serve: Serve) -> None:
         self.asked: list[tuple[str, int, ssl.SSLContext | None]] = []
@@ -42,9 +53,9 @@ class Server:
         self._nursery: trio.Nursery | None = None
 
     @asynccontextmanager
-    async def transport(self) -> AsyncIterator[TrioWebsocket]:
+    async def transport(self) -> AsyncIterator[WebsocketTransport]:
         async with trio.open_nursery() as self._nursery:
-            yield TrioWebsocket(stream=self._stream)
+            yield self.transport_kind(stream=self._stream)
             self._nursery.cancel_scope.cancel()
 
     async def _stream(self, host: str, port: int, context: ssl.SSLContext | None) -> Any:
@@ -116,7 +127,6 @@ async def quiet(stream: Any) -> None:
         (saying(close=True), None, 0.0, "it ended the handshake early"),
         (saying(b"HTTP/1.1 101 Swit", close=True), None, 0.0, "it ended the handshake early"),
         (saying(b"\x00garbage\r\n\r\n"), None, 0.0, "it ended the handshake early"),
-        (saying(b"SSH-2.0-OpenSSH_9.6\r\n"), None, CONNECT_S, "no handshake within 4 s"),
         (saying(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"), 401, 0.0, "it answered HTTP 401"),
         (saying(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nforb"), 403, CONNECT_S, "it answered HTTP 403"),
         (saying(b"HTTP/1.1 503 Overload", b"ed\r\n", close=True), 503, 0.0, "it answered HTTP 503"),
@@ -133,6 +143,14 @@ async def test_a_handshake_that_fails_is_unconnected(
     assert (error.status, str(error)) == (status, why)
     assert took == pytest.approx(seconds, abs=0.01)
     assert server.closed
+
+
+async def test_a_handshake_that_is_no_http_is_unconnected(kind: Any, autojump_clock: object) -> None:
+    """One transport sees at the first line that no upgrade follows, the other waits for the rest."""
+    error, took = await refusal(Server(saying(b"SSH-2.0-OpenSSH_9.6\r\n")))
+    late = kind is TrioWebsocket
+    assert str(error) == ("no handshake within 4 s" if late else "it ended the handshake early")
+    assert took == pytest.approx(CONNECT_S if late else 0.0, abs=0.01)
 
 
 async def test_what_is_asked_for_is_what_the_address_says(autojump_clock: object) -> None:
@@ -161,14 +179,14 @@ async def test_tls_is_for_wss_and_its_context_is_made_once(autojump_clock: objec
 
 
 @pytest.mark.parametrize("url", ["https://test.example/path", "ws:///path", "test.example"])
-async def test_an_address_that_is_none_is_our_mistake(url: str) -> None:
+async def test_an_address_that_is_none_is_our_mistake(kind: Any, url: str) -> None:
     """What is no websocket address is a ConfigError that quotes it."""
     with pytest.raises(ConfigError, match="expected a websocket address"):
-        async with TrioWebsocket().connect(Address(url)):
+        async with kind().connect(Address(url)):
             raise AssertionError
 
 
-async def test_a_host_that_is_not_reached_is_unconnected(autojump_clock: object) -> None:
+async def test_a_host_that_is_not_reached_is_unconnected(kind: Any, autojump_clock: object) -> None:
     """An error of the network, and a host that does not answer, are said in the network's words."""
 
     async def unreachable(*_: object) -> Any:
@@ -182,7 +200,7 @@ async def test_a_host_that_is_not_reached_is_unconnected(autojump_clock: object)
         (silent, "test.example could not be reached"),
     ):
         with pytest.raises(Unconnected, match=why):
-            async with TrioWebsocket(stream=stream).connect(HERE):
+            async with kind(stream=stream).connect(HERE):
                 raise AssertionError
 
 

@@ -114,6 +114,12 @@ class FusedInlet(Inlet[Any]):
         self._made.clear()
         return made
 
+    def receive_all_nowait(self) -> list[Any]:
+        self._feed(*self._inlet.receive_all_nowait())
+        made = list(self._made)
+        self._made.clear()
+        return made
+
     def receive_nowait(self) -> Any:
         while not self._made:
             try:

@@ -292,9 +292,7 @@ class Inlet(_End, Generic[T_co]):
             # lets other tasks run first, so that items that arrive meanwhile are taken too
             await cancel_shielded_checkpoint()
         await self._wait()
-        items: list[T_co] = self._link.take_all()
-        self._link.lowered()
-        return items
+        return self.receive_all_nowait()
 
     def hand_to(self, take: Callable[[T_co], object], ready: Callable[[], bool] | None = None) -> Taker:
         """Use the result in a `with`: inside, `take(item)` is called for each item in the same step in which it is
@@ -311,6 +309,14 @@ class Inlet(_End, Generic[T_co]):
         if not self._has_item():
             raise trio.WouldBlock
         return self._take()
+
+    def receive_all_nowait(self) -> list[T_co]:
+        """All that is queued; [] if there is nothing."""
+        if not self._link.items:
+            return []
+        items: list[T_co] = self._link.take_all()
+        self._link.lowered()
+        return items
 
     async def _wait(self) -> None:
         while not self._has_item():

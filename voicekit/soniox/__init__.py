@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from voicekit.flow.wire_log import open_wire_log
     from voicekit.soniox.api.region import Endpoints
     from voicekit.soniox.api.wire import Context, SttConfig, Translation, TtsConfig
+    from voicekit.soniox.connection.direct import DirectWebsocket
     from voicekit.soniox.connection.transport import TrioWebsocket
     from voicekit.soniox.stt.soniox_stt import SonioxStt
     from voicekit.soniox.tts.soniox_tts import SonioxTts
@@ -31,6 +32,7 @@ __all__ = [
     "TtsConfig",
     "Endpoints",
     "TrioWebsocket",
+    "DirectWebsocket",
     "open_wire_log",
 ]
 
@@ -39,6 +41,7 @@ _HOME = {
     "SonioxTts": "tts.soniox_tts",
     "Endpoints": "api.region",
     "TrioWebsocket": "connection.transport",
+    "DirectWebsocket": "connection.direct",
 }
 
 

@@ -20,8 +20,8 @@ from urllib.request import getproxies
 import trio
 
 from voicekit.errors import ConfigError, redacted
-from voicekit.soniox.connection.tcp import open_tcp
-from voicekit.soniox.connection.tls import tls_context
+from voicekit.soniox.connection.tcp import PromptStream, open_tcp
+from voicekit.soniox.connection.tls import PromptTls, tls_context
 
 HEAD_BYTES: Final = 16 * 2**10
 """The longest answer to CONNECT that is read, in bytes."""
@@ -87,6 +87,10 @@ async def over_tls(stream: trio.abc.Stream, context: ssl.SSLContext, host: str) 
     """Start TLS on `stream`; the peer must have a certificate for `host`. If this fails, the calling code must still
     close `stream`.
     """
+    if isinstance(stream, PromptStream):
+        prompt = PromptTls(stream, context, host)
+        await prompt.do_handshake()
+        return prompt
     secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     await secure.do_handshake()
     return secure

@@ -21,7 +21,7 @@ from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
 from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.wire import Message
-from voicekit.soniox.connection.transport import Address, Disconnected, Socket, WebsocketTransport
+from voicekit.soniox.connection.transport import Address, Disconnected, PromptSocket, Socket, WebsocketTransport
 
 PING_EVERY_S = 2.0
 PING_ANSWER_S = 3.0
@@ -61,29 +61,50 @@ class Shell(Generic[Event]):
         self._redact = address.redact
         self._name = urlsplit(address.url).path.strip("/")
         self._wire_log = log
-        self._outlet, self._inlet = open_link(UNSENT, Full.WAIT, weigh=len, name="messages to the socket")
+        # messages for the writer; None stands for the rest of a message that was sent in part
+        self._outlet, self._inlet = open_link(UNSENT, Full.WAIT, weigh=_weight, name="messages to the socket")
+        self._prompt = socket if isinstance(socket, PromptSocket) else None
+        self._running = False
         self._due = trio.CancelScope()
         self._lost = False
 
     def flush(self) -> None:
-        """Queue the messages that the core wants to send, and schedule its next `tick`. This never waits."""
-        for message in self._core.outgoing():
-            try:
-                self._outlet.offer(message)
-            except trio.WouldBlock:
-                self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
-            except trio.ClosedResourceError:
-                return  # the connection has ended, and the core has been informed
+        """Send the messages that the core wants to send, or queue them for the writer, and schedule the core's next
+        `tick`. This never waits."""
+        messages = self._core.outgoing()
+        if messages and not self._has_sent(messages):
+            for message in messages:
+                try:
+                    self._outlet.offer(message)
+                except trio.WouldBlock:
+                    self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
+                except trio.ClosedResourceError:
+                    return  # the connection has ended, and the core has been informed
         if (due := self._due_at()) < self._due.deadline:  # a later deadline is set only once the earlier one has passed
             self._due.deadline = due
+
+    def _has_sent(self, messages: Sequence[Message]) -> bool:
+        """Send `messages` without the writer, unless something is waiting before them."""
+        socket = self._prompt
+        if socket is None or not (self._running and self._outlet.is_below(1) and socket.can_send_now()):
+            return False
+        for message in messages:
+            self._log("sent", message)
+        if not socket.send_now(*messages):
+            self._outlet.offer(None)
+        return True
 
     async def run(self) -> None:
         """Serve the connection until it is lost; then inform the core, and handle the core's last events."""
         self._log("opened", "")
         with self._outlet, self._inlet, alone():
-            async with trio.open_nursery() as nursery:
-                for task in (self._read, self._write, self._ping, self._tick):
-                    nursery.start_soon(self._until_lost, task, nursery.cancel_scope)
+            self._running = True
+            try:
+                async with trio.open_nursery() as nursery:
+                    for task in (self._read, self._write, self._ping, self._tick):
+                        nursery.start_soon(self._until_lost, task, nursery.cancel_scope)
+            finally:
+                self._running = False
 
     async def _until_lost(self, task: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
         try:
@@ -100,10 +121,13 @@ class Shell(Generic[Event]):
 
     async def _write(self) -> None:
         while True:
-            messages = await self._inlet.receive_all()
-            for message in messages:
-                self._log("sent", message)
-            await self._socket.send(*messages)
+            queued = await self._inlet.receive_all()
+            while queued:  # what is queued meanwhile is sent without letting other tasks run before it
+                messages = [message for message in queued if message is not None]
+                for message in messages:
+                    self._log("sent", message)
+                await self._socket.send(*messages)
+                queued = self._inlet.receive_all_nowait()
 
     async def _ping(self) -> None:
         while True:
@@ -141,6 +165,10 @@ class Shell(Generic[Event]):
     def _log(self, way: str, message: Message) -> None:
         if self._wire_log is not None:
             self._wire_log(self._name, way, self._redact(message) if isinstance(message, str) else message)
+
+
+def _weight(message: Message | None) -> int:
+    return 1 if message is None else len(message)
 
 
 @asynccontextmanager

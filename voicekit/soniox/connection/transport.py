@@ -14,7 +14,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
 
 import h11
@@ -28,7 +28,7 @@ from voicekit.soniox.api.errors import Failed, lost, refused_handshake
 from voicekit.soniox.api.region import KEY_SUBPROTOCOL
 from voicekit.soniox.api.wire import Message
 from voicekit.soniox.connection.proxy import open_tunnel, over_tls, proxy_for
-from voicekit.soniox.connection.tcp import open_tcp
+from voicekit.soniox.connection.tcp import RECEIVE_BYTES, open_tcp
 from voicekit.soniox.connection.tls import tls_context
 
 CONNECT_S = 4.0
@@ -47,11 +47,6 @@ CLOSE_S = 0.2
 LARGEST_MESSAGE = 4 * 2**20
 """The maximum number of bytes in a message: four minutes of 8 kHz speech, far more than has ever been observed. A
 larger message closes the connection instead of filling the memory.
-"""
-
-RECEIVE_BYTES = 64 * 2**10
-"""The maximum number of bytes read from the socket in one step: the library's default of 4 KiB is only a fraction of a
-message with audio.
 """
 
 MESSAGES = 16
@@ -125,6 +120,20 @@ class Socket(Protocol):
         ...
 
 
+@runtime_checkable
+class PromptSocket(Socket, Protocol):
+    """A connection to which any task can send without waiting, so that no other task has to be woken for it."""
+
+    def can_send_now(self) -> bool:
+        """Whether `send_now` may be called: the connection is open, and no other message is on its way."""
+        ...
+
+    def send_now(self, *messages: Message) -> bool:
+        """Take the messages, and send as much of them as the system accepts. If the result is False, the rest goes out
+        with the next `send`, which may be called without messages."""
+        ...
+
+
 class WebsocketTransport(Protocol):
     """Opens connections. `connect` raises Unconnected if it can't open one; closing a connection has a time limit."""
 
@@ -160,10 +169,8 @@ class TrioWebsocket:
 
     @asynccontextmanager
     async def connect(self, address: Address) -> AsyncIterator[Socket]:
-        secure = urlsplit(address.url).scheme == "wss"
-        context = (self._ssl_context or await tls_context()) if secure else None
         deadline = trio.current_time() + CONNECT_S
-        stream = _Watched(await self._reach(address.url, context, deadline))
+        stream = await reach(address.url, self._ssl_context, self._stream, deadline)
         try:
             with alone():
                 async with trio.open_nursery() as nursery:
@@ -178,19 +185,32 @@ class TrioWebsocket:
         finally:
             await trio.aclose_forcefully(stream)  # the library leaves the stream open if the connection was lost
 
-    async def _reach(self, url: str, context: ssl.SSLContext | None, deadline: float) -> trio.abc.Stream:
-        """Open the byte stream to the host of `url`, by `deadline`."""
-        where = urlsplit(url)
-        if where.scheme not in ("ws", "wss") or where.hostname is None:
-            raise ConfigError(f"expected a websocket address (ws:// or wss://), got {redacted(url)!r}")
-        port = where.port or (80 if context is None else 443)
-        try:
-            with trio.move_on_at(deadline):
-                return await self._stream(where.hostname, port, context)
-        except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
-            why = _deepest(error)
-            raise Unconnected(f"{type(why).__name__}: {why}") from error
-        raise Unconnected(f"{where.hostname} could not be reached within {CONNECT_S:g} s")
+
+async def reach(url: str, given: ssl.SSLContext | None, opens: OpenStream, deadline: float) -> WatchedStream:
+    """Open the byte stream to the host of `url` with `opens`, by `deadline`. For wss, `given` replaces the system's TLS
+    context.
+
+    Raises ConfigError if `url` is not a websocket address, and Unconnected if its host can't be reached.
+    """
+    where = urlsplit(url)
+    if where.scheme not in ("ws", "wss") or where.hostname is None:
+        raise ConfigError(f"expected a websocket address (ws:// or wss://), got {redacted(url)!r}")
+    context = (given or await tls_context()) if where.scheme == "wss" else None
+    port = where.port or (80 if context is None else 443)
+    try:
+        with trio.move_on_at(deadline):
+            return WatchedStream(await opens(where.hostname, port, context))
+    except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
+        why = _deepest(error)
+        raise Unconnected(f"{type(why).__name__}: {why}") from error
+    raise Unconnected(f"{where.hostname} could not be reached within {CONNECT_S:g} s")
+
+
+def no_handshake(stream: WatchedStream, *, late: bool) -> Unconnected:
+    """The error for a handshake that has failed; `late` is whether there was no complete answer in time."""
+    if stream.status is not None:
+        return Unconnected(f"it answered HTTP {stream.status}", stream.status)
+    return Unconnected(f"no handshake within {CONNECT_S:g} s" if late else "it ended the handshake early")
 
 
 def _deepest(error: BaseException) -> BaseException:
@@ -203,7 +223,7 @@ def _deepest(error: BaseException) -> BaseException:
 
 
 async def _shake_hands(
-    stream: _Watched, address: Address, reader: _Reader, deadline: float
+    stream: WatchedStream, address: Address, reader: _Reader, deadline: float
 ) -> trio_websocket.WebSocketConnection:
     where = urlsplit(address.url)
     with trio.CancelScope(deadline=deadline) as reader.shaking:
@@ -220,9 +240,7 @@ async def _shake_hands(
         )
         reader.shaking = None
         return socket
-    if stream.status is not None:
-        raise Unconnected(f"it answered HTTP {stream.status}", stream.status)
-    raise Unconnected(f"no handshake within {CONNECT_S:g} s" if reader.running else "it ended the handshake early")
+    raise no_handshake(stream, late=reader.running)
 
 
 class _Reader:
@@ -251,7 +269,7 @@ class _Reader:
 
 
 class _TrioSocket:
-    def __init__(self, socket: trio_websocket.WebSocketConnection, stream: _Watched) -> None:
+    def __init__(self, socket: trio_websocket.WebSocketConnection, stream: WatchedStream) -> None:
         self._socket = socket
         self._stream = stream
 
@@ -282,7 +300,7 @@ def _why(closed: trio_websocket.ConnectionClosed) -> str:
     return f"the connection was closed with code {reason.code} ({reason.name}){said}"
 
 
-class _Watched(trio.abc.Stream):
+class WatchedStream(trio.abc.Stream):
     """A stream that remembers the first bytes received, because the library forgets the status of an incomplete answer.
 
     Bytes that are sent while the stream is `corked` go out in one write, together with the bytes that are sent
@@ -306,6 +324,11 @@ class _Watched(trio.abc.Stream):
         if len(self._head) < _STATUS_BYTES:
             self._head += data[:_STATUS_BYTES]
         return data
+
+    @property
+    def send_now(self) -> Callable[[bytes], bool] | None:
+        """The stream's method to send without waiting, if it has one."""
+        return getattr(self._stream, "send_now", None)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self._held:
