@@ -251,13 +251,14 @@ class Outlet(_End, Generic[T_contra]):
         link = self._link
         if self._closed or not link.inlet_open:
             self._check()
-        if link.taker is not None and link.taker.takes(item):
+        taker = link.taker
+        if taker is not None and taker.takes(item):
             return True
         if link.senders and link.weigh(item):
             return False  # other senders came first
         if not link.offer(item, current_time()):
             return False
-        if link.readers and link.taker is None:
+        if taker is None and link.readers:
             link.readers.wake_first()
         if link.conflate is not None:
             link.lowered()

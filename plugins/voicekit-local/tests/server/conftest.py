@@ -12,7 +12,8 @@ import pytest
 import soundfile
 import trio
 
-from voicekit.soniox.connection.transport import Address, Disconnected, Socket, TrioWebsocket
+from voicekit.soniox.connection.direct import DirectWebsocket
+from voicekit.soniox.connection.transport import Address, Disconnected, Socket
 from voicekit_local.fakes import KEY
 
 SPEECH = Path(__file__).parents[4] / "tests" / "data" / "speech" / "austen-0870.flac"
@@ -66,7 +67,7 @@ def connect() -> Connect:
     async def opened(url: str, key: str | None = KEY, subprotocols: Sequence[str] = ()) -> AsyncIterator[Client]:
         headers = [("Authorization", f"Bearer {key}")] if key is not None else []
         with trio.fail_after(2 * ENOUGH):
-            async with TrioWebsocket().connect(Address(url, headers, subprotocols)) as socket:
+            async with DirectWebsocket().connect(Address(url, headers, subprotocols)) as socket:
                 yield Client(socket)
 
     return opened
