@@ -13,7 +13,7 @@ from voicekit_local.engines.align import LetterAligner, SphinxAligner
 from voicekit_local.engines.durations import BEGIN, BLANK, END, PAD, word_times
 from voicekit_local.engines.interface import HEARING_RATE, Spoken, no_progress
 from voicekit_local.engines.moonshine import Moonshine
-from voicekit_local.engines.piper import FIRST, FRAME, FRAMES, GAIN, MOST, SOUND, Piper, parts
+from voicekit_local.engines.piper import FRAME, FRAMES, GAIN, SIZES, SOUND, Piper, parts
 from voicekit_local.engines.reading import CLAUSE_LEAST, LONGEST_PIECE, pieces, read
 from voicekit_local.engines.voices import KNOWN_VOICES
 from voicekit_local.wer import total_errors
@@ -67,7 +67,7 @@ def test_speech_in_parts_has_no_joints(voice: Piper) -> None:
     made = [np.frombuffer(pcm, "<i2").astype(int) for pcm in speech.sound]
     joined = np.concatenate(made)
     assert len(made) == 3
-    assert len(made[0]) == FIRST * FRAME
+    assert len(made[0]) == SIZES[0] * FRAME
     assert np.abs(joined - np.clip(whole * GAIN, -1, 1) * 32_767).max() <= 1.1
     assert len(joined) / speech.rate == pytest.approx(speech.seconds)
 
@@ -111,7 +111,7 @@ def test_parts_cover_all_frames_once(frames: int) -> None:
     found = parts(frames)
     assert [start for start, _ in found] == [0, *(end for _, end in found[:-1])][: len(found)]
     assert (found[-1][1] if found else 0) == frames
-    assert all(0 < end - start <= MOST * 3 // 2 for start, end in found)
+    assert all(0 < end - start <= SIZES[-1] * 3 // 2 for start, end in found)
 
 
 def test_a_steady_voice_says_the_same_twice(voice: Piper) -> None:

@@ -36,10 +36,18 @@ CHUNK_S: Final = 0.24
 IN_HAND_S: Final = 1.0
 """If a listener still has more seconds of sound than this to hear, other streams may go first."""
 
+GAP_NEAR_S: Final = 0.5
+"""If a listener to speech that has begun has fewer seconds than this to hear, no other work goes first: the next part
+takes a tenth of a second or two, and a gap within a word is worse than a later answer.
+"""
+
 FASTER: Final = 8.0
 """The greatest speed of sending, as a multiple of real time. Faster sending would waste work if the reply is cut a
 second later. Also, a client that cancels after the first sound must find its stream still alive, as with the service.
 """
+
+AT_ONCE_S: Final = 0.5
+"""The first seconds of speech, which are sent as soon as they are made: the next part must be made meanwhile."""
 
 WIDTH: Final = 2  # bytes per PCM16 sample
 
@@ -87,14 +95,15 @@ class Stream:
         """How many seconds of the audio already sent are still to be heard, if the client plays it in real time."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
-    def urgent(self) -> bool:
-        """Whether the listener would soon hear a gap."""
-        return self.in_hand_s < IN_HAND_S
+    def urgent(self) -> int:
+        """1 if the listener would soon hear a gap, or has heard nothing yet; 2 if a gap in the speech is near."""
+        left_s = self.in_hand_s
+        return 2 if self.spoken_s and left_s < GAP_NEAR_S else int(left_s < IN_HAND_S)
 
     async def pace(self) -> None:
         """Wait until more audio may be sent."""
         if self.spoken_s:
-            await trio.sleep_until(self._first_at + self.spoken_s / FASTER)
+            await trio.sleep_until(self._first_at + max(0.0, self.spoken_s - AT_ONCE_S) / FASTER)
 
     def spoke(self, seconds: float) -> None:
         self._first_at = min(self._first_at, trio.current_time())

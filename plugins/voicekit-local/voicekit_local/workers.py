@@ -1,7 +1,8 @@
 """The cores that engines work on: one slot for each core, given to the most urgent work.
 
 The work is chosen only when a slot becomes free. So a recogniser that had to wait takes the newest audio: under load,
-partial results come less often, but nothing accumulates.
+partial results come less often, but nothing accumulates. Work that is not urgent never takes the last slot, so that
+urgent work seldom has to wait for a slot: a decode or a part of speech can't be interrupted.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import trio
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
-Urgent = Callable[[], bool]
-"""Returns whether the work is urgent. Called each time a slot becomes free: work may become urgent while it waits."""
+Urgent = Callable[[], int]
+"""Returns how urgent the work is: 0 if it can wait, or a level from 1 on; the highest level goes first. Called each
+time a slot becomes free, and by `Workers.look_again`, because work may become urgent while it waits.
+"""
 
 
 def cores() -> int:
@@ -63,20 +66,22 @@ class Pressure:
 class _Waiting:
     """One task that waits for a slot."""
 
-    __slots__ = ("given", "urgent", "woken")
+    __slots__ = ("given", "hurried", "urgent", "woken")
 
     def __init__(self, urgent: Urgent) -> None:
         self.urgent = urgent
         self.given = False
+        self.hurried = False
         self.woken = trio.Event()
 
 
 class Workers:
-    """Runs up to `slots` pieces of work at the same time, in threads."""
+    """Runs up to `slots` pieces of work at the same time, in threads; of several slots, one is only for urgent work."""
 
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots or cores()
         self._free = self.slots
+        self._patient = max(1, self.slots - 1)  # the number of slots that work may take now if it isn't urgent
         self._waiting: list[_Waiting] = []
         self._threads = trio.CapacityLimiter(self.slots)
         self.pressure = Pressure()
@@ -88,29 +93,30 @@ class Workers:
 
     @asynccontextmanager
     async def slot(self, urgent: Urgent) -> AsyncIterator[None]:
-        """Wait for a slot, and hold it until the block ends. Urgent work goes first; otherwise, tasks get slots in the
-        order in which they asked."""
+        """Wait for a slot, and hold it until the block ends. The most urgent work goes first; otherwise, tasks get
+        slots in the order in which they asked."""
         asked_at = trio.current_time()
-        await self._take(urgent)
-        counts = urgent()
+        hurried = await self._take(urgent)
         try:
             yield
-            if counts:
+            if hurried:
                 now = trio.current_time()
                 self.pressure.note(now - asked_at, now)
         finally:
-            self._give()
+            self._give(hurried)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
         """Run `do` in a thread; the caller normally holds a slot. If cancelled, wait for the thread to end."""
         return await trio.to_thread.run_sync(do, *args, limiter=self._threads)
 
-    async def _take(self, urgent: Urgent) -> None:
-        if self._free:
+    async def _take(self, urgent: Urgent) -> bool:
+        """Wait for a slot, and return whether the work was urgent when it got the slot."""
+        if self._may_begin(hurried := urgent() > 0):
             await trio.lowlevel.checkpoint_if_cancelled()
-            self._free -= 1
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return
+            if self._may_begin(hurried):
+                self._begin(hurried)
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                return hurried
         waiting = _Waiting(urgent)
         self._waiting.append(waiting)
         taken = False
@@ -119,15 +125,32 @@ class Workers:
             taken = True
         finally:
             if waiting.given and not taken:
-                self._give()
+                self._give(waiting.hurried)
             elif not waiting.given:
                 self._waiting.remove(waiting)
+        return waiting.hurried
 
-    def _give(self) -> None:
-        if not self._waiting:
-            self._free += 1
-            return
-        chosen = next((one for one in self._waiting if one.urgent()), self._waiting[0])
-        self._waiting.remove(chosen)
-        chosen.given = True
-        chosen.woken.set()
+    def _may_begin(self, hurried: bool) -> bool:
+        return self._free > 0 and (hurried or self._patient > 0)
+
+    def _begin(self, hurried: bool) -> None:
+        self._free -= 1
+        self._patient -= not hurried
+
+    def _give(self, hurried: bool) -> None:
+        self._free += 1
+        self._patient += not hurried
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Give free slots to those who wait, first to urgent work. To be called when waiting work may have become
+        urgent, since the slot for urgent work may be free."""
+        while self._waiting and self._free:
+            level, chosen = max(((one.urgent(), one) for one in self._waiting), key=lambda pair: pair[0])
+            if not level and not self._patient:
+                return
+            chosen.hurried = level > 0
+            self._begin(chosen.hurried)
+            self._waiting.remove(chosen)
+            chosen.given = True
+            chosen.woken.set()

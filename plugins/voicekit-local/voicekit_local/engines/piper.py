@@ -12,6 +12,7 @@ The first part is short, so a piece of any length soon begins to play.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from voicekit_local.engines.align import Times
@@ -45,9 +46,9 @@ CHANNELS: Final = 192
 FRAME: Final = 256  # the number of samples that a frame becomes
 CONTEXT: Final = 12
 """The number of frames on each side that influence a frame's samples. With 10, samples differ by less than 1/32,767."""
-FIRST: Final = 24  # the number of frames in the first part: 0.28 s
-GROWTH: Final = 4  # each part is this many times as long as the part before it, or half as long again
-MOST: Final = 400  # the maximum number of frames in a part: 4.6 s, half a second of work
+SIZES: Final = (28, 56, 224)
+"""The number of frames in the first part (0.33 s), the second one, and all others. The end of a piece is added to the
+part before it if it is at most half as long. While a part plays, there is time to make the next one."""
 
 VARIETY: Final = (0.667, 0.8)  # the variation of the sound, and that of the durations, as in the voice's training
 GAIN: Final = 1.5  # a factor that raises the peaks (up to 0.6) almost to full scale, and keeps all pieces equally loud
@@ -148,17 +149,18 @@ class Piper:
 
 
 def parts(frames: int) -> list[tuple[int, int]]:
-    """The first frame of each part, and the frame behind its last: each part is longer than the part before it.
+    """The first frame of each part, and the frame behind its last.
 
-    >>> parts(20), parts(100), parts(300)
-    ([(0, 20)], [(0, 24), (24, 100)], [(0, 24), (24, 120), (120, 300)])
+    >>> parts(42), parts(100), parts(300)
+    ([(0, 42)], [(0, 28), (28, 100)], [(0, 28), (28, 84), (84, 300)])
     """
-    made, start, size = [], 0, FIRST
-    while start < frames:
-        end = frames if frames - start <= size * 3 // 2 else start + size
-        made.append((start, end))
-        start, size = end, min(MOST, size * GROWTH)
-    return made
+    made, start = [], 0
+    for size in chain(SIZES, repeat(SIZES[-1])):
+        if frames - start <= size * 3 // 2:
+            break
+        made.append((start, start + size))
+        start += size
+    return [*made, (start, frames)] if frames else []
 
 
 def _session(network: bytes) -> Any:
