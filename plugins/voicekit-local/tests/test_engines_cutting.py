@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from voicekit_local.engines.halves import fields, part
+from voicekit_local.engines.cutting import fields, part
 
 SHAPE = (1, None)
 
