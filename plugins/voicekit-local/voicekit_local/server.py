@@ -32,10 +32,9 @@ HOST: Final = "127.0.0.1"
 STT_PATH: Final = "/transcribe-websocket"
 TTS_PATH: Final = "/tts-websocket"
 
-CALLS_PER_CORE: Final = 6
-"""Sessions of speech to text at the same time, for each core. With so many calls in which one side or the other always
-speaks, answers come a third later than with one call; with more, later still. The calling programs need cores too.
-Further sessions are refused with the service's own error."""
+CALLS_PER_CORE: Final = 4
+"""Sessions of speech to text at the same time, for each core. The engines need a fifth of a core for a call in which
+both sides speak, and the calling programs need cores too. Further sessions are refused with the service's own error."""
 
 STREAMS_PER_CALL: Final = 2
 """Streams of text to speech for each session: a long reply begins its next stream before the last one ends."""

@@ -66,12 +66,12 @@ class Pressure:
 class _Waiting:
     """One task that waits for a slot."""
 
-    __slots__ = ("given", "hurried", "urgent", "woken")
+    __slots__ = ("given", "level", "urgent", "woken")
 
     def __init__(self, urgent: Urgent) -> None:
         self.urgent = urgent
         self.given = False
-        self.hurried = False
+        self.level = 0
         self.woken = trio.Event()
 
 
@@ -96,27 +96,27 @@ class Workers:
         """Wait for a slot, and hold it until the block ends. The most urgent work goes first; otherwise, tasks get
         slots in the order in which they asked."""
         asked_at = trio.current_time()
-        hurried = await self._take(urgent)
+        level = await self._take(urgent)
         try:
             yield
-            if hurried:
+            if level == 1:  # work of a higher level never waits long, which says nothing about the others
                 now = trio.current_time()
                 self.pressure.note(now - asked_at, now)
         finally:
-            self._give(hurried)
+            self._give(level)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
         """Run `do` in a thread; the caller normally holds a slot. If cancelled, wait for the thread to end."""
         return await trio.to_thread.run_sync(do, *args, limiter=self._threads)
 
-    async def _take(self, urgent: Urgent) -> bool:
-        """Wait for a slot, and return whether the work was urgent when it got the slot."""
-        if self._may_begin(hurried := urgent() > 0):
+    async def _take(self, urgent: Urgent) -> int:
+        """Wait for a slot, and return how urgent the work was when it got the slot."""
+        level = urgent()
+        if self._may_begin(level):
             await trio.lowlevel.checkpoint_if_cancelled()
-            if self._may_begin(hurried):
-                self._begin(hurried)
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                return hurried
+            self._begin(level)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return level
         waiting = _Waiting(urgent)
         self._waiting.append(waiting)
         taken = False
@@ -125,32 +125,33 @@ class Workers:
             taken = True
         finally:
             if waiting.given and not taken:
-                self._give(waiting.hurried)
+                self._give(waiting.level)
             elif not waiting.given:
                 self._waiting.remove(waiting)
-        return waiting.hurried
+        return waiting.level
 
-    def _may_begin(self, hurried: bool) -> bool:
-        return self._free > 0 and (hurried or self._patient > 0)
+    def _may_begin(self, level: int) -> bool:
+        return self._free > 0 and (level > 0 or self._patient > 0)
 
-    def _begin(self, hurried: bool) -> None:
+    def _begin(self, level: int) -> None:
         self._free -= 1
-        self._patient -= not hurried
+        self._patient -= level == 0
 
-    def _give(self, hurried: bool) -> None:
+    def _give(self, level: int) -> None:
         self._free += 1
-        self._patient += not hurried
+        self._patient += level == 0
         self.look_again()
 
     def look_again(self) -> None:
-        """Give free slots to those who wait, first to urgent work. To be called when waiting work may have become
-        urgent, since the slot for urgent work may be free."""
-        while self._waiting and self._free:
+        """Give free slots to those who wait, first to the most urgent work. To be called when waiting work may have
+        become urgent, since the slot for urgent work may be free.
+        """
+        while self._waiting:
             level, chosen = max(((one.urgent(), one) for one in self._waiting), key=lambda pair: pair[0])
-            if not level and not self._patient:
+            if not self._may_begin(level):
                 return
-            chosen.hurried = level > 0
-            self._begin(chosen.hurried)
+            chosen.level = level
+            self._begin(level)
             self._waiting.remove(chosen)
             chosen.given = True
             chosen.woken.set()

@@ -217,6 +217,16 @@ async def test_the_most_urgent_goes_first(autojump_clock: Any) -> None:
     assert order == "adfceb"
 
 
+async def test_only_work_that_may_have_waited_is_pressure(autojump_clock: Any) -> None:
+    """Slow work that is urgent counts, but neither patient work nor that which goes before all other."""
+    for level, pressed in ((0, False), (1, True), (2, False)):
+        workers = Workers(1)
+        for _ in range(5):
+            async with workers.slot(lambda level=level: level):  # type: ignore[misc]  # mypy knows no defaults here
+                await trio.sleep(3.0)
+        assert workers.pressure.pressed(trio.current_time()) is pressed
+
+
 async def test_the_last_slot_is_for_urgent_work(autojump_clock: Any) -> None:
     """Of two slots, patient work gets one; who becomes urgent gets the other at once when somebody looks again."""
     workers, order = Workers(2), ""
