@@ -1,25 +1,32 @@
 """How long callers wait if 1, 2, 4, 8 ... of them talk to the local server of this machine at the same time.
 
-    python plugins/voicekit-local/benchmarks/local_calls.py [CALLS ...]
+    python plugins/voicekit-local/benchmarks/local_calls.py [--beside CHECKOUT] [--passes N] [CALLS ...]
 
 Each call has ROUNDS rounds. In each, the caller sends a real recording in real time, and silence until its end is
 found. Then an answer is spoken, and the caller listens to it.
 
-For each number of calls, this prints the median and the 99th percentile of two times: from the end of speech to
-`<end>`, and from the text to the first sound. It also prints how many words were recognised wrongly, how many partial
-results came in a second of speech, and which calls were refused and why. At the end it prints how much of a core the
-server used for each call. The server and the callers share the cores.
+With `--beside`, the server of another checkout of voicekit, such as an older commit, is measured in the same run: for
+each number of calls, the two servers take turns. With `--passes`, everything is done N times, and the figures of all
+passes are put together.
+
+For each number of calls, this prints the medians and the 99th percentiles of three times: from the end of speech to
+`<end>`, from the text to the first sound, and from the end of speech to the first sound of the answer. It also prints
+the mean time for which an answer is silent because its next sound comes too late, how many words were recognised
+wrongly, how many partial results came in a second of speech, how much of a core the server used for each call (its
+loading not included), and which calls were refused and why. The servers and the callers share the cores.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import random
-import resource
 import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +62,9 @@ class Measured:
 
     ends_ms: list[float] = field(default_factory=list)
     sounds_ms: list[float] = field(default_factory=list)
+    answers_ms: list[float] = field(default_factory=list)
+    gaps_ms: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
     partials: int = 0
     spoken_s: float = 0.0
     call_s: float = 0.0
@@ -124,7 +134,7 @@ class Caller:
         measured.wrong, measured.words = measured.wrong + errors.wrong, measured.words + errors.words
         measured.spoken_s += recording.end_s
         async with TrioWebsocket().connect(mouth) as socket:
-            await self._listen(socket)
+            await self._listen(socket, self._began + at + recording.end_s)
 
     async def _speak(self, socket: Socket) -> None:
         """Send the speech, and silence around it, in real time."""
@@ -146,21 +156,26 @@ class Caller:
                 elif token.get("is_final") and not self._ended.is_set():
                     self._text += token["text"]
 
-    async def _listen(self, socket: Socket) -> None:
+    async def _listen(self, socket: Socket, spoke_until: float) -> None:
         """Ask for the answer, and listen to it in real time until its end."""
         asked_at = trio.current_time()
         await socket.send(json.dumps({**SPEAKS, "stream_id": "a"}))
         await socket.send(json.dumps({"stream_id": "a", "text": ANSWER, "text_end": True}))
-        first_at, samples = None, 0
+        plays_until = gap = 0.0
         while True:
             said = read(await socket.receive())
-            samples += len(said.get("audio", "")) * 3 // 8
-            if samples and first_at is None:
-                first_at = trio.current_time()
-                self._measured.sounds_ms.append(1000 * (first_at - asked_at))
+            now, seconds = trio.current_time(), len(said.get("audio", "")) * 3 / 8 / RATE
+            if seconds and not plays_until:
+                self._measured.sounds_ms.append(1000 * (now - asked_at))
+                self._measured.answers_ms.append(1000 * (now - spoke_until))
+                plays_until = now
+            if seconds:
+                gap += max(0.0, now - plays_until)
+                plays_until = max(now, plays_until) + seconds
             if said.get("terminated"):
                 break
-        await trio.sleep_until((first_at or asked_at) + samples / RATE)
+        self._measured.gaps_ms.append(1000 * gap)
+        await trio.sleep_until(plays_until)
 
 
 def read(message: str | bytes) -> dict[str, Any]:
@@ -182,17 +197,35 @@ def load_recordings() -> list[Recording]:
     return made
 
 
-async def measure(service: SpeechService, calls: int, recordings: Sequence[Recording]) -> Measured:
-    dice = random.Random(calls)
-    measured = Measured()
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server, and its name in the results."""
+
+    name: str
+    service: SpeechService
+    pid: int
+
+    def cpu_s(self) -> float:
+        """The CPU time that the server has used; 0 on systems without /proc."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(
+    server: Server, calls: int, recordings: Sequence[Recording], dice: random.Random, into: Measured
+) -> None:
+    before = server.cpu_s()
     async with trio.open_nursery() as nursery:
         for _ in range(calls):
-            caller = Caller(service, dice.choices(recordings, k=ROUNDS), measured)
+            caller = Caller(server.service, dice.choices(recordings, k=ROUNDS), into)
             nursery.start_soon(caller.call, dice.uniform(0, SPREAD_S))
-    return measured
+    into.cpu_s += server.cpu_s() - before
 
 
-def told(calls: int, found: Measured) -> str:
+def told(calls: int, name: str, found: Measured) -> str:
     def two(values: list[float]) -> str:
         if not values:
             return "      -      "
@@ -202,30 +235,69 @@ def told(calls: int, found: Measured) -> str:
     refused = "; ".join(f"{count} x {why}" for why, count in found.refused.items()) or "none"
     rate = 100 * found.wrong / max(1, found.words)
     partials = found.partials / max(1e-9, found.spoken_s)
+    gaps = statistics.fmean(found.gaps_ms) if found.gaps_ms else 0.0
     return (
-        f"{calls:5} | {len(found.ends_ms):6} | {two(found.ends_ms)} | {two(found.sounds_ms)} | {partials:10.1f} | "
-        f"{rate:6.1f} % | {refused}"
+        f"{calls:5} | {name:6} | {len(found.ends_ms):6} | {two(found.ends_ms)} | {two(found.sounds_ms)} | "
+        f"{two(found.answers_ms)} | {gaps:8.0f} | {partials:10.1f} | {rate:6.1f} % | "
+        f"{found.cpu_s / max(1e-9, found.call_s):4.2f} | {refused}"
     )
 
 
-async def main(numbers: Sequence[int]) -> None:
+def command(checkout: Path | None) -> list[str]:
+    """The command that starts the server of this checkout, or of another one."""
+    serve = [sys.executable, "-m", "voicekit", "local-server", "--embedded"]
+    if checkout is None:
+        return serve
+    folders = [checkout, *sorted((checkout / "plugins").iterdir())]
+    return ["env", f"PYTHONPATH={os.pathsep.join(map(str, folders))}", *serve]
+
+
+def children() -> set[int]:
+    """The process ids of this process's children; empty on systems without /proc."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid():
+            found.add(int(folder.name))
+    return found
+
+
+async def start(stack: AsyncExitStack, name: str, checkout: Path | None) -> Server:
+    before = children()
+    service = await stack.enter_async_context(
+        local_server(command(checkout), lambda line: print(line, file=sys.stderr))
+    )
+    return Server(name, service, next(iter(children() - before), 0))
+
+
+async def main(options: argparse.Namespace) -> None:
     recordings = load_recordings()
-    command = [sys.executable, "-m", "voicekit", "local-server", "--embedded"]
-    async with local_server(command, lambda line: print(line, file=sys.stderr)) as service:
-        print(
-            "calls | rounds | to <end>, ms   | to sound, ms  | partials/s | words wrong | refused\n"
-            "      |        | median    p99 | median    p99 |",
-            file=sys.stdout,
-        )
-        call_s = 0.0
-        for calls in numbers:
-            found = await measure(service, calls, recordings)
-            call_s += found.call_s
-            print(told(calls, found), file=sys.stdout, flush=True)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # the server's usage, since it has ended
-    share = (used.ru_utime + used.ru_stime) / call_s
-    print(f"the server took {share:.2f} of a core for each call (its loading included)", file=sys.stdout)
+    async with AsyncExitStack() as stack:
+        servers = [await start(stack, "old", options.beside)] if options.beside else []
+        servers.append(await start(stack, "this", None))
+        found = {(calls, server.name): Measured() for calls in options.calls for server in servers}
+        for turn in range(options.passes):
+            for calls in options.calls:
+                for server in servers:
+                    dice = random.Random(100 * calls + turn)  # the same calls for both servers
+                    await measure(server, calls, recordings, dice, found[calls, server.name])
+                    print(told(calls, server.name, found[calls, server.name]), file=sys.stderr, flush=True)
+    print(
+        "calls | server | rounds | to <end>, ms   | to sound, ms  | to answer, ms | gaps, ms | partials/s | "
+        "words wrong | core | refused\n"
+        "      |        |        | median    p99 | median    p99 | median    p99 |   mean   |",
+        file=sys.stdout,
+    )
+    for (calls, name), measured in found.items():
+        print(told(calls, name, measured), file=sys.stdout)
 
 
 if __name__ == "__main__":
-    trio.run(main, [int(number) for number in sys.argv[1:]] or CALLS)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("calls", nargs="*", type=int, default=CALLS, metavar="CALLS")
+    parser.add_argument("--beside", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--passes", type=int, default=1, metavar="N")
+    trio.run(main, parser.parse_args())

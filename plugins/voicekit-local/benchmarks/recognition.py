@@ -10,7 +10,7 @@ as its CPU time, so that other processes on the machine hardly matter.
 Times are those of one core. "final" is the time from the last sound of speech to the last final word, which waits for
 the silence that ends an utterance. "finalized" is the same time if the client asks for the words after 0.2 s.
 
-Then the voice speaks the texts of the recordings; "first sound" is how long its first sentence takes.
+Then the voice speaks the texts of the recordings; "first sound" is how long the first part of its first piece takes.
 """
 
 from __future__ import annotations
@@ -119,8 +119,10 @@ def speak(texts: Sequence[str], voice: Synthesiser, aligner: Timed) -> None:
         before = cpu()
         pieces = [piece for piece in voice.pieces(text) if any(letter.isalnum() for letter in piece)]
         for place, piece in enumerate(pieces):
-            seconds += len(voice.speak(piece, "").pcm) / 2 / voice.rate
+            speech = voice.begin(piece, "")
+            seconds += len(next(speech.sound)) / 2 / voice.rate
             firsts += [cpu() - before] if place == 0 else []
+            seconds += sum(map(len, speech.sound)) / 2 / voice.rate
     spent = cpu() - began
     tell(f"voice: {len(texts)} texts, {seconds:.0f} s")
     tell(f"  speaking   {spent / seconds:.3f} s per s of sound, {aligner.spent / seconds:.3f} of it for times of words")

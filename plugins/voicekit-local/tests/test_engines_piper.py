@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import ConfigError
-from voicekit_local.engines.align import LetterAligner
+from voicekit_local.engines.align import LetterAligner, SphinxAligner
+from voicekit_local.engines.durations import BEGIN, BLANK, END, PAD, word_times
 from voicekit_local.engines.interface import HEARING_RATE, Spoken, no_progress
 from voicekit_local.engines.moonshine import Moonshine
-from voicekit_local.engines.piper import Piper
+from voicekit_local.engines.piper import FRAME, FRAMES, GAIN, SIZES, SOUND, Piper, parts
 from voicekit_local.engines.reading import CLAUSE_LEAST, LONGEST_PIECE, pieces, read
 from voicekit_local.engines.voices import KNOWN_VOICES
 from voicekit_local.wer import total_errors
@@ -55,6 +56,62 @@ def test_a_word_that_is_written_in_figures_has_the_time_of_all_it_is_spoken_as(v
     assert price.end - price.start > 1.5
     assert before.end <= price.start
     assert price.end <= after.start
+
+
+def test_speech_in_parts_has_no_joints(voice: Piper) -> None:
+    """The parts are the same samples as one run of the network over the whole piece, and the first one is short."""
+    raw, _ = voice._raw_frames(voice._ids(read(LINES[2]).text), 1.0)
+    frames = voice._refined(raw, 0, raw.shape[2])
+    whole = voice._sounder.run((SOUND,), {FRAMES: frames})[0].reshape(-1)
+    speech = voice.begin(LINES[2], "joe")
+    made = [np.frombuffer(pcm, "<i2").astype(int) for pcm in speech.sound]
+    joined = np.concatenate(made)
+    assert len(made) == 3
+    assert len(made[0]) == SIZES[0] * FRAME
+    assert np.abs(joined - np.clip(whole * GAIN, -1, 1) * 32_767).max() <= 1.1
+    assert len(joined) / speech.rate == pytest.approx(speech.seconds)
+
+
+def test_the_voice_knows_when_it_speaks_each_word(voice: Piper, aligner: SphinxAligner) -> None:
+    """The times from the network's durations are those that the aligner finds in the sound, 60 ms off on average."""
+    wrong = []
+    for line in (*LINES, "Dr. Smith lives at 21 Baker Street.", "I - you - we."):
+        spoken, reading = voice.speak(line, "joe"), read(line)
+        sound = np.frombuffer(spoken.pcm, "<i2").astype(np.float32) / 32_768
+        found = reading.times(aligner.align(sound, spoken.rate, reading.spoken))
+        wrong += [abs(word.start - start) for word, (start, _) in zip(spoken.words, found, strict=True)]
+    assert sum(wrong) / len(wrong) < 0.06
+
+
+def test_where_words_and_sounds_do_not_match_the_aligner_is_asked(
+    voice: Piper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a count of each word's sounds, the words have the aligner's times, and the sound is the same."""
+    usual = voice.speak(LINES[0], "joe")
+    monkeypatch.setattr("voicekit_local.engines.piper.word_times", lambda *given: None)
+    monkeypatch.setattr(voice, "_aligner", LetterAligner())
+    spoken = voice.speak(LINES[0], "joe")
+    assert spoken.pcm == usual.pcm
+    assert [word.end for word in spoken.words[:-1]] == [word.start for word in spoken.words[1:]]
+
+
+def test_words_have_the_times_of_their_sounds() -> None:
+    """A word lasts from its first sound to its last, without the pauses of marks; "21" has two groups, a dash none."""
+    a, comma = 20, 8
+    ids = [BEGIN, PAD, a, PAD, comma, PAD, BLANK, PAD, a, PAD, BLANK, PAD, a, PAD, END]
+    seconds = [1.0] * len(ids)
+    assert word_times(ids, seconds, [1, 1, 1]) == [(2.0, 4.0), (8.0, 10.0), (12.0, 14.0)]
+    assert word_times(ids, seconds, [1, 0, 2]) == [(2.0, 4.0), (4.0, 4.0), (8.0, 14.0)]
+    assert word_times(ids, seconds, [1, 1]) is None
+
+
+@given(st.integers(0, 5_000))
+def test_parts_cover_all_frames_once(frames: int) -> None:
+    """The parts follow one another, and none is long."""
+    found = parts(frames)
+    assert [start for start, _ in found] == [0, *(end for _, end in found[:-1])][: len(found)]
+    assert (found[-1][1] if found else 0) == frames
+    assert all(0 < end - start <= 2 * SIZES[-1] for start, end in found)
 
 
 def test_a_steady_voice_says_the_same_twice(voice: Piper) -> None:

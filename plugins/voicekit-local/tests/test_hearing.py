@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,17 +50,22 @@ class Counting:
 
 @dataclass
 class Call:
-    """A session whose every job takes `lag` seconds of sound; what it said is timed by the sound heard."""
+    """A session whose every job takes `lag` seconds of sound; what it said is timed by the sound heard.
+
+    A job that isn't urgent is taken `wait` seconds after it was wanted.
+    """
 
     config: SttConfig = ENDPOINTS
     ears: Counting = field(default_factory=Counting)
     lag: float = 0.1
+    wait: float = 0.0
 
     def __post_init__(self) -> None:
         self.hearing = Hearing(self.config, partials=self.ears.partials)
         self.results: list[tuple[float, Result]] = []
         self._out: Any = None
         self._ready = 0.0
+        self._wanted: float | None = None
         self.now = 0.0
 
     def hear(self, *sounds: Any) -> Call:
@@ -74,9 +80,14 @@ class Call:
         if self._out is not None and self.now >= self._ready:
             self.hearing.done(self._out.run(self.ears, LetterAligner()))
             self._out = None
-        if self._out is None and (job := self.hearing.job()) is not None:
-            self._out, self._ready = job, self.now + self.lag
+        if self._out is None and self._may_take() and (job := self.hearing.job()) is not None:
+            self._out, self._ready, self._wanted = job, self.now + self.lag, None
         self.results += [(self.now, result) for result in self.hearing.results()]
+
+    def _may_take(self) -> bool:
+        if self._wanted is None and self.hearing.wants_job:
+            self._wanted = self.now
+        return self.hearing.urgent or (self._wanted is not None and self.now >= self._wanted + self.wait)
 
     def end(self) -> Call:
         self.hearing.end()
@@ -296,6 +307,28 @@ def test_an_engine_that_is_late_is_asked_less(talk: Any) -> None:
         call.hear(silence(1), talk, silence(4)).end()
     assert len(slow.ears.given) <= len(quick.ears.given) / 2
     assert slow.text == quick.text
+
+
+def test_who_has_to_wait_for_workers_asks_less(talk: Any) -> None:
+    """Where jobs wait 0.3 s for a worker, there are half as many or fewer, and the final words are the same."""
+    prompt, patient = Call(lag=0.05), Call(lag=0.05, wait=0.3)
+    for call in (prompt, patient):
+        call.hear(silence(1), talk, silence(4)).end()
+    assert len(patient.ears.given) <= len(prompt.ears.given) / 2
+    assert patient.text == prompt.text
+
+
+@pytest.mark.parametrize("message", [FRAME, 2 * FRAME, 5 * FRAME])
+def test_messages_of_up_to_a_tenth_of_a_second_are_no_wait(talk: Any, message: int) -> None:
+    """A job that is due within a message and taken at its end is not late: the next one is due as usual."""
+    hearing, ears, starts = Hearing(ENDPOINTS), Counting(), []
+    sound = np.concatenate([silence(1), talk])
+    for place in range(0, len(sound), message):
+        hearing.feed(pcm(sound[place : place + message]))
+        if (job := hearing.job()) is not None:
+            starts.append(job.end)
+            hearing.done(job.run(ears, LetterAligner()))
+    assert max(later - sooner for sooner, later in pairwise(starts)) <= 0.4 * RATE + message
 
 
 def test_the_backlog_is_told(talk: Any) -> None:

@@ -23,6 +23,7 @@ from voicekit_local.engines.interface import (
     HeardWord,
     Progress,
     Recogniser,
+    Speech,
     Spoken,
     SpokenWord,
     Synthesiser,
@@ -97,6 +98,9 @@ class FakeTts:
             for found in re.finditer(r"\S+", text)
         ]
         return Spoken(pcm, self.rate, tuple(words))
+
+    def begin(self, text: str, voice: str, speed: float = 1.0) -> Speech:
+        return Speech.of(self.speak(text, voice, speed))
 
 
 @asynccontextmanager

@@ -3,8 +3,9 @@ speech ends.
 
 Pure: no clock, no thread, no engine. Audio comes in through `feed`. `job` returns the audio to decode now; its caller
 has this audio decoded, and passes the result to `done`. `results` returns the messages to send. There is at most one
-job at a time, and it is made only when a worker becomes free, from the latest audio. So under load there are fewer
-partial results, but nothing else changes.
+job at a time, and it is made only when a worker becomes free, from the latest audio. The longer a job for a partial
+result has to wait and takes, the later the next one is due: callers share the workers, and leave time to urgent work.
+So under load there are fewer partial results, but nothing else changes.
 
 A segment begins only a little before its speech, because some recognisers hear nothing after a second of silence. If it
 gets too long for an engine, it is cut at its quietest place. Segments become final one after the other; a marker
@@ -42,6 +43,7 @@ EARLY_HOP: Final = RATE // 5  # the hop in the first two seconds, which are quic
 # the minimum number of samples, including the pre-roll, for the first result; from fewer, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
+ON_TIME: Final = RATE // 10  # a job that is taken within this many samples has not waited: audio comes in messages
 CUT_WITHIN: Final = 3 * RATE  # a segment that is too long is cut within its last 3 s
 BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
 """How many of the latest samples are never reported as final, because undetected speech may already have begun there.
@@ -67,7 +69,8 @@ class Hearing:
         self._segment_end = 0  # the sample at which the last closed segment ended
         self._closed: Segment | None = None  # the last closed segment
         self._job: Job | None = None
-        self._hop = 0  # the current minimum hop, which is raised while decoding lags behind
+        self._hop = 0  # the current minimum hop, which is raised while decoding lags behind or has to wait
+        self._waited = 0  # for how many samples the current job had to wait for a worker
         self._ending = False
 
     # --- input ---
@@ -115,6 +118,7 @@ class Hearing:
         if found is None:
             return None
         segment, end = found
+        self._waited = 0 if _over(segment) else max(0, end - self._due_at(segment) - ON_TIME)
         self._job = Job(
             segment=segment,
             pcm=self._pcm(segment.start, end),
@@ -133,7 +137,7 @@ class Hearing:
         if job is not self._job:
             raise LocalProtocolError("hearing: expected the job that was handed out most recently")
         self._job = None
-        self._hop = min(LONGEST_HOP, 2 * (self._total - job.end))
+        self._hop = min(LONGEST_HOP, 2 * (self._total - job.end + self._waited))
         self._outbox.say(take(segment, decoded))
         segment.complete = job.urgent and job.end >= self._needed_to(segment)
         self._advance()
@@ -270,9 +274,14 @@ class Hearing:
             return None
         if _over(segment):
             return segment, min(self._needed_to(segment), self._total)
+        return (segment, self._total) if self._partials and self._total >= self._due_at(segment) else None
+
+    def _due_at(self, segment: Segment) -> int:
+        """The sample at which the next interim result is due."""
+        if not segment.decoded_to:
+            return segment.start + FIRST
         usual = EARLY_HOP if self._total - segment.start < EARLY else HOP
-        due_at = segment.decoded_to + max(usual, self._hop) if segment.decoded_to else segment.start + FIRST
-        return (segment, self._total) if self._partials and self._total >= due_at else None
+        return segment.decoded_to + max(usual, self._hop)
 
     def _needed_to(self, segment: Segment) -> int:
         """The sample up to which a segment must be decoded before its words can be final."""

@@ -46,7 +46,7 @@ from voicekit.soniox.server.rest.server import (
 from voicekit_local.container import Decoder, TooLong, Undecodable
 from voicekit_local.hearing import Hearing
 from voicekit_local.packing import unmakeable
-from voicekit_local.speaking import Stream
+from voicekit_local.speaking import Chunk, Saying, Stream
 from voicekit_local.streams import Patient
 from voicekit_local.studio import BROKEN, EngineFailed, Studio
 
@@ -198,15 +198,19 @@ class RestService:
     async def _sound(self, stream: Stream, text: str) -> AsyncGenerator[SpokenPiece, None]:
         stream.feed(text, True, trio.current_time())
         while (piece := await stream.next()) is not None:
-            async with self._studio.workers.slot(stream.urgent):
-                chunks = await self._studio.work(stream.make, self._studio.voice, piece)
-            for chunk in chunks:
-                stream.spoke(chunk.seconds)
-                if chunk.data:
-                    yield SpokenPiece(chunk.data, chunk.seconds)
+            saying = stream.say(self._studio.voice, piece)
+            while not saying.over:
+                for chunk in await self._made(stream, saying):
+                    stream.spoke(chunk.seconds)
+                    if chunk.data:
+                        yield SpokenPiece(chunk.data, chunk.seconds)
         rest = await self._studio.work(stream.packing.finish)
         if rest:
             yield SpokenPiece(rest, 0.0)
+
+    async def _made(self, stream: Stream, saying: Saying) -> list[Chunk]:
+        async with self._studio.workers.slot(stream.urgent):
+            return await self._studio.work(saying.more)
 
 
 class _Reading:

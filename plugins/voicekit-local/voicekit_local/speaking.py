@@ -23,7 +23,7 @@ from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.realtime import tts
 from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
 from voicekit.soniox.server.refusal import Refusal, invalid
-from voicekit_local.engines.interface import Spoken, Synthesiser
+from voicekit_local.engines.interface import Speech, Spoken, Synthesiser
 from voicekit_local.letters import letter_times, stamps
 from voicekit_local.lines import Lines
 from voicekit_local.packing import Packing, unmakeable
@@ -36,10 +36,18 @@ CHUNK_S: Final = 0.24
 IN_HAND_S: Final = 1.0
 """If a listener still has more seconds of sound than this to hear, other streams may go first."""
 
+GAP_NEAR_S: Final = 0.5
+"""If a listener to speech that has begun has fewer seconds than this to hear, no other work goes first: the next part
+takes a tenth of a second or two, and a gap within a word is worse than a later answer.
+"""
+
 FASTER: Final = 8.0
 """The greatest speed of sending, as a multiple of real time. Faster sending would waste work if the reply is cut a
 second later. Also, a client that cancels after the first sound must find its stream still alive, as with the service.
 """
+
+AT_ONCE_S: Final = 0.5
+"""The first seconds of speech, which are sent as soon as they are made: the next part must be made meanwhile."""
 
 WIDTH: Final = 2  # bytes per PCM16 sample
 
@@ -87,39 +95,75 @@ class Stream:
         """How many seconds of the audio already sent are still to be heard, if the client plays it in real time."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
-    def urgent(self) -> bool:
-        """Whether the listener would soon hear a gap."""
-        return self.in_hand_s < IN_HAND_S
+    def urgent(self) -> int:
+        """1 if the listener would soon hear a gap, or has heard nothing yet; 2 if a gap in the speech is near."""
+        left_s = self.in_hand_s
+        return 2 if self.spoken_s and left_s < GAP_NEAR_S else int(left_s < IN_HAND_S)
 
     async def pace(self) -> None:
         """Wait until more audio may be sent."""
         if self.spoken_s:
-            await trio.sleep_until(self._first_at + self.spoken_s / FASTER)
+            await trio.sleep_until(self._first_at + max(0.0, self.spoken_s - AT_ONCE_S) / FASTER)
 
     def spoke(self, seconds: float) -> None:
         self._first_at = min(self._first_at, trio.current_time())
         self.spoken_s += seconds
 
-    def make(self, voice: Synthesiser, piece: str) -> list[Chunk]:
-        """The speech for `piece`, as messages that continue those of the previous pieces. Blocks."""
-        silent = not any(letter.isalnum() for letter in piece)
-        config = self.config
-        spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
-        seconds = len(spoken.pcm) / (WIDTH * spoken.rate)
+    def say(self, voice: Synthesiser, piece: str) -> Saying:
+        """The speech for `piece`, which continues that of the previous pieces. Doesn't block."""
         # like the service, leave out the last space of a stream
         text = piece.removesuffix(" ") if self.lines.over else piece
-        times = letter_times(text, spoken.words, seconds) if config.return_timestamps else []
-        step = WIDTH * round(CHUNK_S * spoken.rate)
-        chunks = []
-        for place in range(0, max(1, len(spoken.pcm)), step):
-            pcm = spoken.pcm[place : place + step]
-            start = self.spoken_s + place / (WIDTH * spoken.rate)
-            last = place + step >= len(spoken.pcm)
-            # the time at which the next chunk starts
-            end = math.inf if last else self.spoken_s + (place + step) / (WIDTH * spoken.rate)
-            shown = stamps(text, times, self.spoken_s, start, end)
-            chunks.append(Chunk(self.packing.feed(pcm), len(pcm) / (WIDTH * spoken.rate), shown))
-        return chunks
+        return Saying(self, voice, piece, text)
+
+
+class Saying:
+    """The speech for one piece of a stream, made part by part, as messages that continue those of the previous pieces.
+
+    Making the parts one by one brings the first sound sooner. It also lets other work go first between two parts, and
+    makes a cancelled stream stop at the next part.
+    """
+
+    def __init__(self, stream: Stream, voice: Synthesiser, piece: str, text: str) -> None:
+        self._stream = stream
+        self._voice = voice
+        self._piece = piece
+        self._text = text
+        self._begun_s = stream.spoken_s
+        self._speech: Speech | None = None
+        self._times: list[tuple[float, float]] = []
+        self._made_s = 0.0  # how much of the speech has been made
+        self.over = False
+        """Whether all of the speech has been made."""
+
+    def more(self) -> list[Chunk]:
+        """The messages for the next part. Blocks."""
+        speech = self._speech = self._speech or self._begin()
+        pcm = next(speech.sound, b"")
+        made_s = self._made_s + len(pcm) / (WIDTH * speech.rate)
+        self.over = not pcm or made_s >= speech.seconds - 1 / speech.rate
+        step = WIDTH * round(CHUNK_S * speech.rate)
+        places = range(0, max(1, len(pcm)), step)
+        return [self._chunk(speech, pcm[place : place + step], place == places[-1]) for place in places]
+
+    def _begin(self) -> Speech:
+        config = self._stream.config
+        silent = not any(letter.isalnum() for letter in self._piece)
+        if silent:
+            speech = Speech.of(_SILENCE)
+        else:
+            speech = self._voice.begin(self._piece, config.voice or "", config.speed or 1.0)
+        if config.return_timestamps:
+            self._times = letter_times(self._text, speech.words, speech.seconds)
+        return speech
+
+    def _chunk(self, speech: Speech, pcm: bytes, ends_part: bool) -> Chunk:
+        seconds = len(pcm) / (WIDTH * speech.rate)
+        start = self._begun_s + self._made_s
+        self._made_s += seconds
+        # the time at which the next chunk starts
+        end = math.inf if self.over and ends_part else self._begun_s + self._made_s
+        shown = stamps(self._text, self._times, self._begun_s, start, end)
+        return Chunk(self._stream.packing.feed(pcm), seconds, shown)
 
 
 class Speaking:
@@ -181,21 +225,23 @@ class Speaking:
         with stream.scope:
             try:
                 while (piece := await stream.next()) is not None:
-                    for chunk in await self._made(stream, piece):
-                        await stream.pace()
-                        await self._send(stream, chunk, line)
+                    saying = stream.say(self._studio.voice, piece)
+                    while not saying.over:
+                        for chunk in await self._made(stream, saying):
+                            await stream.pace()
+                            await self._send(stream, chunk, line)
                 rest = await self._studio.work(stream.packing.finish)
                 await self._send(stream, Chunk(rest, 0.0, None), line, end=True)
             except EngineFailed:
                 self._fail(stream, BROKEN)
         await line.flush()
 
-    async def _made(self, stream: Stream, piece: str) -> list[Chunk]:
-        """Have a piece spoken; if no worker is free in time, the stream ends with an error."""
+    async def _made(self, stream: Stream, saying: Saying) -> list[Chunk]:
+        """Have the next part of a piece spoken; if no worker is free in time, the stream ends with an error."""
         with trio.move_on_after(stream.in_hand_s + LATE_S) as waiting:
             async with self._studio.workers.slot(stream.urgent):
                 waiting.deadline = math.inf
-                return await self._studio.work(stream.make, self._studio.voice, piece)
+                return await self._studio.work(saying.more)
         self._fail(stream, OVERLOADED)
         return []
 

@@ -167,6 +167,7 @@ class Transcribing:
         if self._hearing.finished:
             self.core.finish(self._hearing.total_ms, self._hearing.total_ms)
         self._changed.unpark_all()
+        self._studio.workers.look_again()
         await line.flush()
 
 

@@ -1,7 +1,8 @@
 """The cores that engines work on: one slot for each core, given to the most urgent work.
 
 The work is chosen only when a slot becomes free. So a recogniser that had to wait takes the newest audio: under load,
-partial results come less often, but nothing accumulates.
+partial results come less often, but nothing accumulates. Work that is not urgent never takes the last slot, so that
+urgent work seldom has to wait for a slot: a decode or a part of speech can't be interrupted.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import trio
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
-Urgent = Callable[[], bool]
-"""Returns whether the work is urgent. Called each time a slot becomes free: work may become urgent while it waits."""
+Urgent = Callable[[], int]
+"""Returns how urgent the work is: 0 if it can wait, or a level from 1 on; the highest level goes first. Called each
+time a slot becomes free, and by `Workers.look_again`, because work may become urgent while it waits.
+"""
 
 
 def cores() -> int:
@@ -63,20 +66,22 @@ class Pressure:
 class _Waiting:
     """One task that waits for a slot."""
 
-    __slots__ = ("given", "urgent", "woken")
+    __slots__ = ("given", "level", "urgent", "woken")
 
     def __init__(self, urgent: Urgent) -> None:
         self.urgent = urgent
         self.given = False
+        self.level = 0
         self.woken = trio.Event()
 
 
 class Workers:
-    """Runs up to `slots` pieces of work at the same time, in threads."""
+    """Runs up to `slots` pieces of work at the same time, in threads; of several slots, one is only for urgent work."""
 
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots or cores()
         self._free = self.slots
+        self._patient = max(1, self.slots - 1)  # the number of slots that work may take now if it isn't urgent
         self._waiting: list[_Waiting] = []
         self._threads = trio.CapacityLimiter(self.slots)
         self.pressure = Pressure()
@@ -88,29 +93,30 @@ class Workers:
 
     @asynccontextmanager
     async def slot(self, urgent: Urgent) -> AsyncIterator[None]:
-        """Wait for a slot, and hold it until the block ends. Urgent work goes first; otherwise, tasks get slots in the
-        order in which they asked."""
+        """Wait for a slot, and hold it until the block ends. The most urgent work goes first; otherwise, tasks get
+        slots in the order in which they asked."""
         asked_at = trio.current_time()
-        await self._take(urgent)
-        counts = urgent()
+        level = await self._take(urgent)
         try:
             yield
-            if counts:
+            if level == 1:  # work of a higher level never waits long, which says nothing about the others
                 now = trio.current_time()
                 self.pressure.note(now - asked_at, now)
         finally:
-            self._give()
+            self._give(level)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
         """Run `do` in a thread; the caller normally holds a slot. If cancelled, wait for the thread to end."""
         return await trio.to_thread.run_sync(do, *args, limiter=self._threads)
 
-    async def _take(self, urgent: Urgent) -> None:
-        if self._free:
+    async def _take(self, urgent: Urgent) -> int:
+        """Wait for a slot, and return how urgent the work was when it got the slot."""
+        level = urgent()
+        if self._may_begin(level):
             await trio.lowlevel.checkpoint_if_cancelled()
-            self._free -= 1
+            self._begin(level)
             await trio.lowlevel.cancel_shielded_checkpoint()
-            return
+            return level
         waiting = _Waiting(urgent)
         self._waiting.append(waiting)
         taken = False
@@ -119,15 +125,33 @@ class Workers:
             taken = True
         finally:
             if waiting.given and not taken:
-                self._give()
+                self._give(waiting.level)
             elif not waiting.given:
                 self._waiting.remove(waiting)
+        return waiting.level
 
-    def _give(self) -> None:
-        if not self._waiting:
-            self._free += 1
-            return
-        chosen = next((one for one in self._waiting if one.urgent()), self._waiting[0])
-        self._waiting.remove(chosen)
-        chosen.given = True
-        chosen.woken.set()
+    def _may_begin(self, level: int) -> bool:
+        return self._free > 0 and (level > 0 or self._patient > 0)
+
+    def _begin(self, level: int) -> None:
+        self._free -= 1
+        self._patient -= level == 0
+
+    def _give(self, level: int) -> None:
+        self._free += 1
+        self._patient += level == 0
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Give free slots to those who wait, first to the most urgent work. To be called when waiting work may have
+        become urgent, since the slot for urgent work may be free.
+        """
+        while self._waiting:
+            level, chosen = max(((one.urgent(), one) for one in self._waiting), key=lambda pair: pair[0])
+            if not self._may_begin(level):
+                return
+            chosen.level = level
+            self._begin(level)
+            self._waiting.remove(chosen)
+            chosen.given = True
+            chosen.woken.set()

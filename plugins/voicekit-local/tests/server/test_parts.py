@@ -200,6 +200,64 @@ async def test_the_urgent_get_the_next_slot(autojump_clock: Any) -> None:
         pass
 
 
+async def test_the_most_urgent_goes_first(autojump_clock: Any) -> None:
+    """Of those who are urgent, the highest level gets the next slot, and the first of equals."""
+    workers, order = Workers(1), ""
+
+    async def want(name: str, level: int) -> None:
+        nonlocal order
+        async with workers.slot(lambda: level):
+            order += name
+            await trio.sleep(1.0)
+
+    async with trio.open_nursery() as nursery:
+        for name, level in (("a", 0), ("b", 0), ("c", 1), ("d", 2), ("e", 1), ("f", 2)):
+            nursery.start_soon(want, name, level)
+            await trio.testing.wait_all_tasks_blocked()
+    assert order == "adfceb"
+
+
+async def test_only_work_that_may_have_waited_is_pressure(autojump_clock: Any) -> None:
+    """Slow work that is urgent counts, but neither patient work nor that which goes before all other."""
+    for level, pressed in ((0, False), (1, True), (2, False)):
+        workers = Workers(1)
+        for _ in range(5):
+            async with workers.slot(lambda level=level: level):  # type: ignore[misc]  # mypy knows no defaults here
+                await trio.sleep(3.0)
+        assert workers.pressure.pressed(trio.current_time()) is pressed
+
+
+async def test_the_last_slot_is_for_urgent_work(autojump_clock: Any) -> None:
+    """Of two slots, patient work gets one; who becomes urgent gets the other at once when somebody looks again."""
+    workers, order = Workers(2), ""
+    hurry = False
+
+    async def want(name: str, urgent: Any) -> None:
+        nonlocal order
+        async with workers.slot(urgent):
+            order += name
+            await trio.sleep(1.0)
+
+    async with trio.open_nursery() as nursery:
+        for name in "abc":
+            nursery.start_soon(want, name, lambda: False)
+            await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(want, "d", lambda: hurry)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (order, workers.waiting) == ("a", 3)
+        nursery.start_soon(want, "u", lambda: True)
+        await trio.testing.wait_all_tasks_blocked()
+        assert order == "au"
+        await trio.sleep(1.5)
+        assert order == "aub"
+        hurry = True
+        workers.look_again()
+        await trio.testing.wait_all_tasks_blocked()
+        assert order == "aubd"
+    assert order == "aubdc"
+    assert workers.waiting == 0
+
+
 def test_pressure_rises_with_slow_work_and_fades() -> None:
     """Work that is slow again and again is pressure, once is not, and a while later it is gone."""
     pressure = Pressure()

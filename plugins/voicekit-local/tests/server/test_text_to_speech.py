@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ import trio
 from voicekit.audio.codec import convert
 from voicekit.audio.format import AudioFormat
 from voicekit.soniox.api import limits
-from voicekit_local.fakes import LETTER_S, LOUD, fake_server
+from voicekit_local.engines.interface import Speech
+from voicekit_local.fakes import LETTER_S, LOUD, FakeTts, fake_server
 from voicekit_local.packing import FORMATS, OPUS_RATES
 
 SPEAKS = {
@@ -177,3 +180,54 @@ async def test_a_client_that_does_not_read_costs_little(connect) -> None:
         frames = await client.until(terminated=True)
         assert len(sound(frames)) == pytest.approx(4 * 48_000 * LETTER_S * 6 * len(TEXT), abs=64)
         assert server.open == 1
+
+
+class InParts(FakeTts):
+    """Hums each word as a part of its own, and counts the parts."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def begin(self, text: str, voice: str, speed: float = 1.0) -> Speech:
+        whole = self.speak(text, voice, speed)
+        return Speech(whole.rate, whole.words, len(whole.pcm) / (2 * whole.rate), self._parts(text, voice, speed))
+
+    def _parts(self, text: str, voice: str, speed: float) -> Iterator[bytes]:
+        for word in re.findall(r"\S+\s*", text):
+            self.made += 1
+            yield self.speak(word, voice, speed).pcm
+
+
+async def test_speech_in_parts_is_the_same(connect) -> None:
+    """A voice that makes its speech part by part sends the same sound and the same times as one that doesn't."""
+    heard, in_parts = [], InParts()
+    for voice in (FakeTts(), in_parts):
+        async with fake_server(voice=voice) as (_, endpoints), connect(endpoints.tts) as client:
+            await client.say(**SPEAKS | {"return_timestamps": True})
+            await client.say(stream_id="a", text=TEXT, text_end=True)
+            heard.append(await client.until(terminated=True))
+    whole, parts = heard
+    assert sound(parts) == sound(whole)
+    for name in ("characters", "character_start_times_seconds", "character_end_times_seconds"):
+        one, other = (
+            [value for frame in frames for value in frame.get("timestamps", {}).get(name, [])] for frames in heard
+        )
+        assert one == other
+    assert in_parts.made == len(TEXT.split())
+
+
+async def test_a_cancelled_stream_makes_no_more_parts(connect) -> None:
+    """Behind a cancel, the voice stops within the piece."""
+    voice = InParts()
+    async with fake_server(voice=voice) as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(**SPEAKS)
+        await client.say(stream_id="a", text="hm " * 1_000, text_end=True)
+        await client.hear()
+        await client.say(stream_id="a", cancel=True)
+        await client.until(terminated=True)
+        made = voice.made
+        assert made < 500
+        await client.say(**SPEAKS)
+        await client.say(stream_id="a", text="Hm.", text_end=True)
+        await client.until(terminated=True)
+        assert voice.made <= made + 2

@@ -7,7 +7,7 @@ time; `load` runs once, before anything else. Audio is a mono array of float32 f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -107,6 +107,29 @@ class Spoken:
     words: tuple[SpokenWord, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The speech for one piece of text while it is made: PCM16 little-endian, mono, `rate` samples per second.
+
+    The times of the words and the length, in seconds, are known before the sound. Each step of `sound` blocks while it
+    makes the next part; joined, the parts have no gap or click between them.
+    """
+
+    rate: int
+    words: tuple[SpokenWord, ...]
+    seconds: float
+    sound: Iterator[bytes] = field(repr=False)
+
+    @staticmethod
+    def of(spoken: Spoken) -> Speech:
+        """Speech that has been made already, in one part."""
+        return Speech(spoken.rate, spoken.words, len(spoken.pcm) / (2 * spoken.rate), iter((spoken.pcm,)))
+
+    def whole(self) -> Spoken:
+        """All of the speech. Blocks while it is made."""
+        return Spoken(b"".join(self.sound), self.rate, self.words)
+
+
 class Synthesiser(Protocol):
     """Speaks text."""
 
@@ -129,5 +152,11 @@ class Synthesiser(Protocol):
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
         """The speech for one piece; a `speed` of 2 is twice as fast. The words of the result, joined by spaces,
         are `text`.
+        """
+        ...
+
+    def begin(self, text: str, voice: str, speed: float = 1.0) -> Speech:
+        """The same speech, made part by part: the first part is short, so that it is soon ready. An engine that can't
+        do this returns `Speech.of(self.speak(...))`.
         """
         ...

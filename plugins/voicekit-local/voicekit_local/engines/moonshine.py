@@ -147,9 +147,10 @@ class _Decode:
         for name, value in zip(self._names[1:], present, strict=True):
             if not cached or ".decoder." in name:  # values computed from the sound are reused after the first run
                 self._past[name.replace("present", "past_key_values")] = value
-        best = logits[0].argmax(axis=1)
-        top = np.take_along_axis(logits[0], best[:, None], axis=1)
-        sure = 1.0 / np.exp(logits[0] - top).sum(axis=1)
+        scores = logits[0]
+        best = scores.argmax(axis=1)
+        scores -= np.take_along_axis(scores, best[:, None], axis=1)
+        sure = 1.0 / np.exp(scores, out=scores).sum(axis=1)
         return list(zip(best.tolist(), sure.tolist(), strict=True))
 
 
