@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 import regex
 import trio
@@ -299,6 +302,35 @@ async def spoken(handler, *transforms) -> list[tuple[float, str]]:
     start = trio.current_time()
     await run_line(Pipeline(HandlerStage(lambda turn: handler), *transforms, voice))
     return got
+
+
+class Broken:
+    """A transform that fails at the first breath."""
+
+    def feed(self, item: Any) -> Iterable[Any]:
+        if not item.text:
+            raise ValueError("no breath")
+        return (item,)
+
+    def finish(self) -> Iterable[Any]:
+        return ()
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_a_transform_that_fails_in_a_pause_fails_the_reply(goes_on: bool, autojump_clock) -> None:
+    """Its error is raised by the handler's next `say`, or at the handler's end, and nothing else is affected."""
+    said = []
+
+    async def handler(turn: Turn, say: Say) -> None:
+        await say("Let me check.")
+        await trio.sleep(5)
+        if goes_on:
+            await say(" Here it is.")
+            said.append("more")
+
+    with pytest.raises(ValueError, match="no breath"):
+        await spoken(handler, TransformPart("broken", lambda context: Broken()))
+    assert said == []
 
 
 async def test_a_sentence_is_let_go_when_the_handler_turns_to_something_slow(autojump_clock) -> None:

@@ -100,7 +100,7 @@ def voicekit_answer(turn: Turn) -> Answer | None:
 
 @hookspec
 def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
-    """Observe every event of the session, outside the time-critical path.
+    """Observe every event of the session, outside the time-critical path: about 10 ms after it happened.
 
     If a plugin raises an error here, the error is reported once, as an `events.Trouble`. That plugin gets no further
     events in this session; the other plugins still do.
