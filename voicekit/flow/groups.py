@@ -35,8 +35,8 @@ def is_cancellation(error: BaseException) -> bool:
 
 
 class alone:
-    """`with alone():` - if the body raises a group with a single exception, raise that exception instead. Add `note` to
-    every Exception that leaves the body.
+    """Used in a `with`: if a group with a single exception is raised in the body, that exception is raised instead.
+    `note` is added to every Exception that leaves the body.
 
     `stage` is the name of the stage that runs in the body; its errors are marked with it.
     """
