@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -271,3 +273,11 @@ async def test_leaving_by_a_cancellation_closes_too(autojump_clock: object) -> N
         assert trio.current_time() <= 1.0 + CLOSE_S + 0.01
         await trio.testing.wait_all_tasks_blocked()
     assert server.closed
+
+
+def test_without_the_package_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DirectWebsocket needs a package that the core does not install, and says so."""
+    monkeypatch.setitem(sys.modules, "websockets.client", None)
+    monkeypatch.delitem(sys.modules, DirectWebsocket.__module__)
+    with pytest.raises(ImportError, match=r"pip install 'voicekit\[websockets\]'"):
+        importlib.import_module(DirectWebsocket.__module__)
