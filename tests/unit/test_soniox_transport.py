@@ -206,6 +206,14 @@ async def test_a_host_that_is_not_reached_is_unconnected(kind: Any, autojump_clo
                 raise AssertionError
 
 
+async def test_a_message_in_many_frames_is_one_message(autojump_clock: object) -> None:
+    """A message may come in any number of frames, some of them empty, with a ping between them."""
+    frames = b"\x01\x02on", b"\x00\x00", PING, b"\x00\x03e t", b"\x80\x02wo", b"\x02\x01a", b"\x80\x01b"
+    server = accepting(saying(*frames))
+    async with server.transport() as transport, transport.connect(HERE) as socket:
+        assert [await socket.receive() for _ in range(2)] == ["one two", b"ab"]
+
+
 async def lost(server: Server) -> Disconnected:
     """How an open connection is lost."""
     async with server.transport() as transport:

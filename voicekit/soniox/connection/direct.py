@@ -45,7 +45,7 @@ from voicekit.soniox.connection.transport import (
 AT_ONCE = 4
 """How many messages are received without letting other tasks run; each takes up to 0.3 ms."""
 
-_DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+_WHOLE = (Opcode.TEXT, Opcode.BINARY)
 _NAMED = frozenset(CloseCode)
 _UNSAID = logging.Logger("voicekit.unsaid", logging.CRITICAL + 1)
 
@@ -113,7 +113,8 @@ class _DirectSocket:
         self._stream = stream
         self._send_now = stream.send_now
         self._messages: deque[Message] = deque()
-        self._begun: list[Frame] = []  # the frames of a message that is not complete
+        self._kind = Opcode.TEXT  # that of the message of which `_begun` is the beginning
+        self._begun = bytearray()
         self._received = 0
         self._pings: dict[bytes, trio.Event] = {}  # those without an answer, by their data
         self._pinged = 0
@@ -197,16 +198,18 @@ class _DirectSocket:
             if event.opcode is Opcode.PONG:
                 if (answered := self._pings.pop(bytes(event.data), None)) is not None:
                     answered.set()
-            elif event.opcode in _DATA:
-                self._begun.append(event)
+            elif event.opcode in _WHOLE and event.fin:
+                self._add(event.opcode, event.data)
+            elif event.opcode in _WHOLE:
+                self._kind, self._begun = event.opcode, bytearray(event.data)
+            elif event.opcode is Opcode.CONT:
+                self._begun += event.data
                 if event.fin:
-                    self._join()
+                    self._add(self._kind, self._begun)
 
-    def _join(self) -> None:
-        """Make a message from its frames."""
-        frames, self._begun = self._begun, []
-        data = frames[0].data if len(frames) == 1 else b"".join(frame.data for frame in frames)
-        if frames[0].opcode is Opcode.BINARY:
+    def _add(self, kind: Opcode, data: bytes | bytearray | memoryview) -> None:
+        """Add a whole message."""
+        if kind is Opcode.BINARY:
             self._messages.append(bytes(data))
             return
         try:
