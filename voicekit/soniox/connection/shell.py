@@ -2,8 +2,9 @@
 check the peer.
 
 The reader never stops reading: it passes each message to the core, and the core's events to `handle`, which must not
-wait. The writer is the only task that sends, and it lives until the connection ends, so a cancelled turn can't leave
-half a frame on the wire. Other tasks queue messages in the core and call `flush`, which never waits.
+wait. Other tasks queue messages in the core and call `flush`, which never waits: a prompt socket takes them at once,
+else the writer sends them. The writer lives until the connection ends, so a cancelled turn can't leave half a frame on
+the wire.
 """
 
 from __future__ import annotations
